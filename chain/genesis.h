@@ -1,0 +1,51 @@
+/* The genesis block's content: who, which band, which rules. It deeds the control channel to the admitted keys without expiry and
+ * fixes quiet periods in block time. Deterministic CBOR; its hash names the chain. */
+#ifndef CHAIN_GENESIS_H
+#define CHAIN_GENESIS_H
+
+#include "chain/types.h"
+
+enum { CHAIN_MAX_CHANNELS = 8, CHAIN_MAX_NAME = 32 };
+
+struct chain_channel {
+    uint64_t low_hz, high_hz;
+    bool control;                 /* deeded to all admitted keys; never leased */
+    int64_t quiet_phase_ns;       /* quiet in [k period + phase, k period + phase + length), block time */
+};
+
+struct chain_genesis {
+    char name[CHAIN_MAX_NAME];
+    char engine[8];               /* "pbft" or "raft" */
+    int64_t time_ns;              /* Unix, of the genesis block */
+    struct chain_members members; /* chain_id is filled by chain_genesis_finish */
+    uint32_t n_channels;
+    struct chain_channel channels[CHAIN_MAX_CHANNELS];
+    int64_t quiet_period_ns, quiet_length_ns;
+    int64_t max_skew_ns;          /* any two members' clocks */
+    /* leases (CBRS names) */
+    int64_t transmit_expire_ns;   /* transmitExpireTime after a heartbeat: 2.4 s scaled, 240 s */
+    int64_t heartbeat_ns;         /* heartbeatInterval */
+    int64_t stop_ns;              /* silence at the latest this long after suspension or expiry */
+    int64_t grant_ns;             /* grantExpireTime after the grant */
+    int64_t drift_guard_ns;
+    int32_t max_eirp_cdbm_mhz;    /* 1/100 dBm/MHz */
+    /* fusion */
+    uint32_t local_p_fa_ppb;      /* what a sensing verdict of one station may be wrong, 1e-9 */
+    uint32_t fuse_min_positive;   /* verdict occupied needs at least so many stations */
+    uint32_t white_after;         /* consecutive free windows that make a channel white space */
+    int64_t fuse_after_ns;        /* window is decided this long after its end, or once every registered station revealed */
+    /* blocks */
+    int64_t min_block_interval_ns; /* a leader does not propose faster */
+    int64_t max_ahead_ns;          /* a block's time may be ahead of a voter's clock by this */
+    size_t max_batch_bytes;
+};
+
+/* Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
+__attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out,
+                                                             const char **bad_field_out);
+long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t cap);
+__attribute__((warn_unused_result)) int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t len);
+/* Quiet window number k of a channel: [start, end) in block time, for the first window that ends after t_ns. */
+void chain_genesis_quiet_after(const struct chain_genesis *g, uint32_t channel, int64_t t_ns, uint64_t *window_out,
+                               int64_t *start_ns_out, int64_t *end_ns_out);
+#endif

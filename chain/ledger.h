@@ -1,0 +1,108 @@
+/* The ledger: a deterministic function of (state, transaction, block time). Integers only. Pure.
+ * Stations, sensing windows with fusion and reputation, white-space and incumbent records, leases with the CBRS life cycle
+ * (WINNF-TS-0016 states and response codes), jamming evidence. */
+#ifndef CHAIN_LEDGER_H
+#define CHAIN_LEDGER_H
+
+#include "chain/batch.h"
+#include "chain/op.h"
+
+enum { CHAIN_MAX_GRANTS = 64, CHAIN_MAX_EVIDENCE = 64, CHAIN_MAX_LEDGER_EVENTS = 1024 };
+
+enum chain_response { /* WINNF-TS-0016 */
+    CHAIN_SUCCESS = 0, CHAIN_BLACKLISTED = 101, CHAIN_MISSING_PARAM = 102, CHAIN_INVALID_VALUE = 103, CHAIN_CERT_ERROR = 104,
+    CHAIN_DEREGISTER = 105, CHAIN_REG_PENDING = 200, CHAIN_UNSUPPORTED_SPECTRUM = 300, CHAIN_INTERFERENCE = 400,
+    CHAIN_GRANT_CONFLICT = 401, CHAIN_TERMINATED_GRANT = 500, CHAIN_SUSPENDED_GRANT = 501, CHAIN_UNSYNC_OP_PARAM = 502
+};
+const char *chain_response_name(enum chain_response code);
+
+enum chain_channel_status { CHAIN_CHANNEL_UNKNOWN, CHAIN_CHANNEL_WHITE, CHAIN_CHANNEL_INCUMBENT };
+
+struct chain_channel_record {
+    enum chain_channel_status status;
+    uint64_t since_window;
+    int64_t since_ns;       /* block time */
+    uint32_t free_windows;  /* consecutive, up to now */
+};
+
+enum chain_grant_state { CHAIN_GRANT_IDLE, CHAIN_GRANT_GRANTED, CHAIN_GRANT_AUTHORIZED };
+
+struct chain_grant {
+    uint64_t id;             /* from 1 */
+    uint32_t holder, channel;
+    uint32_t n_peers, peers[8];
+    uint64_t low_hz, high_hz;
+    int32_t max_eirp_cdbm_mhz;
+    enum chain_grant_state state; /* IDLE: ended */
+    bool suspended;          /* GRANTED again by an incumbent (501) */
+    int64_t granted_ns, grant_expire_ns;
+    int64_t transmit_expire_ns; /* 0 before the first heartbeat */
+    int64_t suspended_ns, ended_ns; /* 0 if not */
+};
+
+struct chain_evidence {
+    uint32_t channel;
+    uint8_t kind;
+    int64_t from_ns, at_ns;
+    uint64_t witnesses;      /* bitmap of authors; same channel and overlapping time are one record */
+    bool confirmed;          /* f+1 distinct witnesses */
+};
+
+enum chain_ledger_event_kind {
+    CHAIN_LE_REGISTERED, CHAIN_LE_WINDOW_FUSED, CHAIN_LE_WHITE_SPACE, CHAIN_LE_INCUMBENT, CHAIN_LE_GRANTED, CHAIN_LE_AUTHORIZED,
+    CHAIN_LE_HEARTBEAT, CHAIN_LE_SUSPENDED, CHAIN_LE_EXPIRED, CHAIN_LE_RELINQUISHED, CHAIN_LE_EVIDENCE, CHAIN_LE_EVIDENCE_CONFIRMED,
+    CHAIN_LE_REFUSED, CHAIN_LE_TX /* every transaction, applied or refused: result */
+};
+const char *chain_ledger_event_name(enum chain_ledger_event_kind kind);
+
+struct chain_ledger_event {
+    enum chain_ledger_event_kind kind;
+    uint64_t height;
+    int64_t block_time_ns;
+    uint32_t station;        /* author, holder or witness; CHAIN_MAX_KEYS if nobody */
+    uint32_t channel;        /* CHAIN_MAX_CHANNELS if none */
+    uint64_t id;             /* grant id or window */
+    uint64_t nonce;          /* of the transaction, for TX and REFUSED */
+    enum chain_op_kind op;   /* for TX and REFUSED */
+    enum chain_response code;
+    uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */
+    bool occupied;                  /* WINDOW_FUSED */
+};
+
+struct chain_ledger;
+
+size_t chain_ledger_bytes(const struct chain_genesis *genesis);
+/* State after the genesis block (height 0). */
+__attribute__((warn_unused_result)) int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis,
+                                                          const struct chain_signer *signer, struct chain_ledger **out,
+                                                          const char **bad_field_out);
+/* May this transaction (decoded, signature verified by the caller) enter the mempool now? SUCCESS, or why not.
+ * It says nothing about rules that depend on what happens before it is ordered. -EALREADY: its nonce was used. */
+int chain_ledger_check_tx(const struct chain_ledger *l, const struct chain_msg *tx);
+/* Would this node vote for the batch as next block? Decodes, checks each signature, nonces, time (> parent; <= now + max_ahead).
+ * 0, -EBADMSG (malformed, bad signature), -ETIME (time), -EALREADY (a nonce used twice). */
+int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns);
+/* Executes the next block. Transactions succeed or fail one by one (an ill-formed one is refused with a code, never fatal:
+ * a Raft follower executes what was committed). events_out: cap entries, CHAIN_MAX_LEDGER_EVENTS always suffice.
+ * verify_signatures: also verify every transaction's signature (ledger verify; Raft followers trust the leader's check). */
+__attribute__((warn_unused_result)) int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
+                                                           bool verify_signatures, struct chain_header *header_out,
+                                                           struct chain_ledger_event *events_out, size_t cap, size_t *n_out);
+
+uint64_t chain_ledger_height(const struct chain_ledger *l);
+const struct chain_header *chain_ledger_tip(const struct chain_ledger *l); /* height 0: genesis header */
+const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel);
+size_t chain_ledger_n_grants(const struct chain_ledger *l);
+const struct chain_grant *chain_ledger_grant(const struct chain_ledger *l, size_t i); /* oldest first, live ones kept */
+size_t chain_ledger_n_evidence(const struct chain_ledger *l);
+const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l, size_t i);
+bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station);
+uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station);
+/* True while the (station, window) commitment is on the ledger and unrevealed. */
+bool chain_ledger_committed(const struct chain_ledger *l, uint32_t station, uint64_t window);
+/* A proof-friendly listing of the whole state: entry i as (key, value) CBOR octets; state_root is the Merkle root over them,
+ * sorted by key. Returns the number of entries; visits each in order. */
+size_t chain_ledger_entries(const struct chain_ledger *l,
+                            void (*visit)(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len),
+                            void *ctx);
+#endif

@@ -1,0 +1,68 @@
+/* A ledger message: what one member says to the others. The signature binds the author, not the transmitter: anyone may relay.
+ *
+ * Signed octets: CBOR array [ "airdeed-msg", chain_id, epoch, author, kind, view, seq, digest ]. body is bound through digest:
+ * if body_len > 0, digest = chain_msg_digest(kind, body). A vote has no body, and its digest names what it votes for, so that a
+ * certificate is a list of signatures and one preimage. */
+#ifndef CHAIN_MSG_H
+#define CHAIN_MSG_H
+
+#include "chain/types.h"
+
+enum chain_msg_kind {
+    CHAIN_MSG_TX = 1,           /* body: transaction; author: its sender; seq: nonce */
+    CHAIN_MSG_HEADER_VOTE = 2,  /* seq: height, digest: header hash, view 0; the latest one doubles as status */
+    CHAIN_MSG_FETCH = 3,        /* seq: first height wanted; body: CBOR [target, count] */
+    CHAIN_MSG_BLOCK = 4,        /* seq: height; body: CBOR [batch, header, certificate] */
+    /* engines */
+    CHAIN_MSG_RAFT_APPEND = 16,
+    CHAIN_MSG_RAFT_APPEND_REPLY = 17,
+    CHAIN_MSG_RAFT_VOTE = 18,
+    CHAIN_MSG_RAFT_VOTE_REPLY = 19,
+    CHAIN_MSG_PBFT_PRE_PREPARE = 32, /* view, seq; body: batch; digest: batch digest */
+    CHAIN_MSG_PBFT_PREPARE = 33,
+    CHAIN_MSG_PBFT_COMMIT = 34,
+    CHAIN_MSG_PBFT_VIEW_CHANGE = 35, /* view: the new one; body */
+    CHAIN_MSG_PBFT_NEW_VIEW = 36
+};
+
+struct chain_msg {
+    uint8_t kind;
+    uint32_t author;  /* member id (for TX: station id, below n_keys) */
+    uint64_t view;    /* PBFT view or Raft term */
+    uint64_t seq;     /* height, log index or nonce */
+    struct chain_hash digest;
+    const uint8_t *body; /* borrowed */
+    size_t body_len;
+    uint8_t sig[CHAIN_SIG_BYTES];
+};
+
+/* Hash of a body: for PRE_PREPARE the batch digest (chain/batch.h), else BLAKE2b-256 over kind and body. */
+int chain_msg_digest(const struct chain_members *members, uint8_t kind, const uint8_t *body, size_t body_len,
+                     struct chain_hash *out);
+
+/* Signing and verifying are a port, so that simulations can swap Ed25519 for something fast. */
+struct chain_signer {
+    void *ctx;
+    /* signs the message as ctx's own identity; author, kind, view, seq, digest are set */
+    int (*sign)(void *ctx, const struct chain_members *members, struct chain_msg *msg);
+    /* 0, or -EBADMSG */
+    int (*verify)(void *ctx, const struct chain_members *members, const struct chain_msg *msg);
+};
+
+/* Ed25519 (libsodium). ctx: struct chain_ed25519. */
+struct chain_ed25519 {
+    uint8_t secret[CHAIN_SECRET_BYTES];
+    uint64_t n_signed, n_verified;
+};
+struct chain_signer chain_signer_ed25519(struct chain_ed25519 *key);
+/* Key pair from a 32-octet seed (virtual runs derive it from the run's seed). */
+void chain_ed25519_from_seed(const uint8_t seed[32], uint8_t public_out[CHAIN_KEY_BYTES],
+                             uint8_t secret_out[CHAIN_SECRET_BYTES]);
+
+/* Wire form: CBOR array [1, chain_id, epoch, author, kind, view, seq, digest / null when it follows from body, body, sig].
+ * encode returns octets written or -ENOSPC. decode returns 0 or -EBADMSG (also for another chain_id, -ESTALE for another
+ * epoch), recomputes and checks digest where there is a body, and borrows body from data; it does not verify the signature. */
+long chain_msg_encode(const struct chain_members *members, const struct chain_msg *msg, uint8_t *out, size_t cap);
+__attribute__((warn_unused_result)) int chain_msg_decode(const struct chain_members *members, const uint8_t *data, size_t len,
+                                                         struct chain_msg *out, size_t *consumed_out);
+#endif

@@ -1,0 +1,114 @@
+/* A ledger node: engine + mempool + ledger + catching up, as one pure machine. What it wants done comes back in its update;
+ * the caller carries it out in the order persist, send, apply, deliver (apps/carry.h).
+ * The node itself keeps what an engine marked after_persist and gives it out in the update of the PERSISTED step, so that
+ * everything in `sends` may leave as soon as the caller sees it: a vote that is not on disk has not been cast. */
+#ifndef CHAIN_NODE_H
+#define CHAIN_NODE_H
+
+#include "chain/engine.h"
+#include "chain/ledger.h"
+
+struct chain_node_config {
+    uint64_t seed;
+    uint32_t self;                       /* member id */
+    const struct chain_genesis *genesis; /* outlives the node */
+    struct chain_signer signer;
+    const struct chain_engine_ops *engine;
+    int64_t engine_heartbeat_ns, engine_timeout_ns, engine_timeout_max_ns;
+    int64_t gossip_ns;      /* own unexecuted transactions are sent again after this, doubling up to 4x */
+    int64_t status_ns;      /* tip header vote is repeated at this interval (jittered by key) */
+    int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
+    size_t mempool_txs;     /* bound; per author a quarter of it */
+};
+
+enum chain_node_event_kind {
+    CHAIN_NODE_TICK,
+    CHAIN_NODE_RESTORE_BLOCK,  /* from the store, in height order, before anything else */
+    CHAIN_NODE_RESTORE_RECORD, /* then the engine's rows, in key order */
+    CHAIN_NODE_START,          /* then this, once */
+    CHAIN_NODE_RECEIVE,        /* octets from a transport: one bundle */
+    CHAIN_NODE_SUBMIT,         /* an operation of our own: signed with the next nonce */
+    CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */
+    CHAIN_NODE_PERSISTED
+};
+
+struct chain_node_event {
+    enum chain_node_event_kind kind;
+    int64_t now_ns; /* own clock, Unix ns */
+    union {
+        struct {
+            uint64_t height;
+            const uint8_t *batch, *header, *cert;
+            size_t batch_len, header_len, cert_len;
+        } block;
+        struct {
+            uint64_t key;
+            const uint8_t *data;
+            size_t len;
+        } record;
+        struct {
+            const uint8_t *data;
+            size_t len;
+        } bytes; /* RECEIVE: bundle; SUBMIT_TX: encoded chain_msg */
+        const struct chain_op *op;
+        uint64_t persisted_seq;
+    };
+};
+
+enum chain_node_urgency { CHAIN_URGENT_VOTE, CHAIN_URGENT_PROPOSAL, CHAIN_URGENT_GOSSIP };
+
+/* A bundle on the wire is a CBOR array of encoded messages; header votes ride with whatever leaves next. */
+struct chain_node_send {
+    uint32_t to; /* member id or CHAIN_TO_ALL */
+    enum chain_node_urgency urgency;
+    const uint8_t *data; /* valid until the next step */
+    size_t len;
+};
+
+struct chain_node_block { /* a row for the store; a later one for the same height replaces the certificate */
+    uint64_t height;
+    const uint8_t *batch, *header, *cert;
+    size_t batch_len, header_len, cert_len; /* batch and header NULL when only the certificate is new */
+    uint32_t n_signers;
+};
+
+enum { CHAIN_NODE_MAX_SENDS = 32, CHAIN_NODE_MAX_BLOCKS = 16 };
+
+struct chain_node_update {
+    size_t n_records;
+    struct chain_record records[CHAIN_MAX_RECORDS];
+    size_t n_blocks;
+    struct chain_node_block blocks[CHAIN_NODE_MAX_BLOCKS];
+    uint64_t persist_seq;  /* 0: nothing to persist. Otherwise feed PERSISTED(persist_seq) once all of the above is on disk */
+    size_t n_sends;
+    struct chain_node_send sends[CHAIN_NODE_MAX_SENDS];
+    size_t n_events;
+    struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS]; /* of the blocks executed in this step */
+    uint64_t submitted_nonce; /* SUBMIT: the transaction's nonce */
+    int submit_result;        /* SUBMIT, SUBMIT_TX: chain_response, or negative errno */
+    /* work done in this step, for charging processing time */
+    uint32_t n_verified, n_signed, n_executed;
+    int fatal;                /* -EILSEQ: two header hashes at one height: stop the node */
+    uint64_t fatal_height;
+};
+
+struct chain_node_stats {
+    struct chain_engine_stats engine;
+    uint64_t height, certified_height;
+    uint64_t mempool, received, refused_malformed, refused_signature, refused_stranger, refused_epoch, duplicates, mempool_full;
+    uint64_t blocks_fetched, fetches_served;
+};
+
+struct chain_node;
+
+size_t chain_node_bytes(const struct chain_node_config *cfg);
+__attribute__((warn_unused_result)) int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg,
+                                                        struct chain_node **out, const char **bad_field_out);
+/* 0; -EBADMSG with a counted reason (nothing changed); -EILSEQ fatal. */
+__attribute__((warn_unused_result)) int chain_node_step(struct chain_node *m, const struct chain_node_event *in,
+                                                        struct chain_node_update *out);
+int64_t chain_node_deadline(const struct chain_node *m);
+void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out);
+const struct chain_ledger *chain_node_ledger(const struct chain_node *m);
+void chain_node_close(struct chain_node *m);
+#endif

@@ -1,0 +1,58 @@
+/* Operations: what a transaction asks the ledger to do. A transaction is a chain_msg of kind TX whose body is one operation in
+ * deterministic CBOR; author = sender, seq = nonce (a replay window of 64 below the highest seen). */
+#ifndef CHAIN_OP_H
+#define CHAIN_OP_H
+
+#include "chain/genesis.h"
+
+enum { CHAIN_MAX_OP_BYTES = 512, CHAIN_SALT_BYTES = 16 };
+
+enum chain_op_kind {
+    CHAIN_OP_REGISTER = 1, CHAIN_OP_SENSE_COMMIT, CHAIN_OP_SENSE_REVEAL, CHAIN_OP_GRANT, CHAIN_OP_HEARTBEAT, CHAIN_OP_RELINQUISH,
+    CHAIN_OP_EVIDENCE, CHAIN_OP_N
+};
+const char *chain_op_name(enum chain_op_kind kind); /* "register", "sense-commit", ... */
+
+struct chain_sense_report {
+    uint64_t window;
+    uint32_t n_channels;
+    bool occupied[CHAIN_MAX_CHANNELS];
+    int32_t power_cdb[CHAIN_MAX_CHANNELS]; /* mean power, 1/100 dB re full scale */
+    uint8_t salt[CHAIN_SALT_BYTES];
+};
+
+struct chain_op {
+    enum chain_op_kind kind;
+    union {
+        struct {
+            char call_sign[CHAIN_MAX_NAME];
+            int32_t lat_e7, lon_e7, height_cm;
+        } reg;
+        struct {
+            uint64_t window;
+            struct chain_hash commitment; /* chain_sense_commitment of the report */
+        } commit;
+        struct chain_sense_report reveal;
+        struct {
+            uint64_t low_hz, high_hz;
+            int32_t max_eirp_cdbm_mhz;
+            uint32_t n_peers;
+            uint32_t peers[8]; /* ACK and CTS of these are covered by the lease */
+        } grant;
+        struct {
+            uint64_t grant_id;
+        } lease; /* heartbeat, relinquish */
+        struct {
+            uint32_t channel;
+            uint8_t kind; /* number of a mac_jam_kind; chain only stores it */
+            int64_t from_ns, at_ns; /* block time */
+            uint32_t confidence_permille;
+            uint32_t n_frames, n_good;
+        } evidence;
+    };
+};
+
+int chain_sense_commitment(uint32_t author, const struct chain_sense_report *report, struct chain_hash *out);
+long chain_op_encode(const struct chain_op *op, uint8_t *out, size_t cap);
+__attribute__((warn_unused_result)) int chain_op_decode(struct chain_op *out, const uint8_t *data, size_t len);
+#endif

@@ -1,0 +1,38 @@
+/* One node's ledger database: SQLite, one writer, its folder locked. Schema: docs/ledger-db.md. */
+#ifndef CHAIN_STORE_STORE_H
+#define CHAIN_STORE_STORE_H
+
+#include "chain/node.h"
+
+enum { CHAIN_STORE_MAX_ERROR = 320 };
+enum chain_store_sync { CHAIN_STORE_SYNC_FULL, CHAIN_STORE_SYNC_OFF };
+
+struct chain_store;
+
+/* Opens or creates. genesis: written on creation, compared otherwise (-EINVAL when it differs). Returns 0; -EBUSY when another process
+ * holds it; -EINVAL for a file that is no airdeed database; other errno. error_out: one line. */
+__attribute__((warn_unused_result)) int chain_store_open(const char *path, const struct chain_genesis *genesis,
+                                                         enum chain_store_sync sync, struct chain_store **out, char *error_out);
+/* One loop turn = one SQLite transaction: begin, write each update (its records, its blocks, derived rows from its events), commit
+ * (which syncs when SYNC_FULL). Any failure is fatal to the node: nothing is sent, exit 3, restart from disk. */
+__attribute__((warn_unused_result)) int chain_store_begin(struct chain_store *s, char *error_out);
+__attribute__((warn_unused_result)) int chain_store_write(struct chain_store *s, const struct chain_node_update *update,
+                                                          char *error_out);
+__attribute__((warn_unused_result)) int chain_store_commit(struct chain_store *s, char *error_out);
+/* Feeds RESTORE_BLOCK, RESTORE_RECORD and START to a node. */
+__attribute__((warn_unused_result)) int chain_store_restore(struct chain_store *s, struct chain_node *node, int64_t now_ns,
+                                                            char *error_out);
+uint64_t chain_store_syncs(const struct chain_store *s);
+void chain_store_close(struct chain_store *s);
+
+struct chain_store_verdict {
+    bool ok;
+    uint64_t height, certified_height, n_blocks, n_transactions;
+    struct chain_hash state_root;
+    char first_fault[200]; /* "block 17: state_root ..." or "" */
+    bool byzantine;        /* certificates are PBFT quorums */
+};
+/* Re-executes everything from genesis and compares every row, derived tables too. 0 (see ok), or -EINVAL for a file that is no
+ * airdeed database. Opens read-only. */
+__attribute__((warn_unused_result)) int chain_store_verify(const char *path, struct chain_store_verdict *out, char *error_out);
+#endif

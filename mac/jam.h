@@ -1,0 +1,35 @@
+/* Jamming detector: several statistics at once over a sliding window of one channel, one verdict out.
+ * It tells congestion and weak links from jamming and names the kind. Pure. */
+#ifndef MAC_JAM_H
+#define MAC_JAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum mac_jam_kind {
+    MAC_JAM_NONE, MAC_JAM_CONGESTION, MAC_JAM_WEAK_LINK, MAC_JAM_CONSTANT, MAC_JAM_PULSE, MAC_JAM_REACTIVE, MAC_JAM_UNKNOWN,
+    MAC_JAM_N_KINDS
+};
+/* "none", "congestion", "weak-link", "constant", "pulse", "reactive", "unknown" */
+const char *mac_jam_kind_name(enum mac_jam_kind kind);
+/* Kinds that accuse somebody: constant, pulse, reactive, unknown. */
+bool mac_jam_is_attack(enum mac_jam_kind kind);
+
+struct mac_jam_config {
+    int64_t window_ns;       /* statistics look back this far */
+    unsigned min_frames;     /* no opinion on fewer locks in the window */
+    double noise_dbfs;       /* calibrated floor */
+};
+
+struct mac_jam_verdict {
+    enum mac_jam_kind kind;
+    uint32_t channel;
+    int64_t from_ns, at_ns;   /* first suspicious observation, and when the verdict was reached */
+    unsigned confidence_permille;
+    /* the statistics it rests on */
+    unsigned n_frames, n_good;
+    unsigned busy_permille;
+    int32_t mean_rise_us;     /* where in the frame the power rose, -1 if it did not */
+    int32_t rssi_bad_cdb;     /* mean strength of bad frames over the noise floor, 1/100 dB */
+};
+#endif

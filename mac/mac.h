@@ -1,0 +1,161 @@
+/* The MAC machine: one access entity on one channel of one station. IEEE 802.11 DCF (clause 10): carrier sense, NAV, backoff,
+ * ACK, retry, duplicate filter, and fragmentation of messages larger than a frame. Pure: no I/O, no clock; every event carries
+ * now_ns, and mac_deadline says when to call again though nothing happened. Times are int64_t ns of the station's receive
+ * sample clock. */
+#ifndef MAC_MAC_H
+#define MAC_MAC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mac/jam.h"
+
+enum {
+    MAC_MAX_MPDU_BYTES = 2342,     /* without FCS */
+    MAC_MAX_MESSAGE_BYTES = 65536, /* one message = one MSDU, or several by fragmentation */
+    MAC_MAX_DELIVERIES = 8,
+    MAC_MAX_REPORTS = 16
+};
+
+struct mac_address {
+    uint8_t octets[6];
+};
+extern const struct mac_address mac_broadcast;
+/* Locally administered unicast address of a station id. */
+struct mac_address mac_address_of(uint32_t station_id);
+/* The station id behind such an address, or UINT32_MAX. */
+uint32_t mac_station_of(const struct mac_address *address);
+
+/* Higher first. */
+enum mac_category { MAC_CAT_VOTE, MAC_CAT_PROPOSAL, MAC_CAT_GOSSIP, MAC_CAT_DATA, MAC_N_CATEGORIES };
+
+/* IEEE 802.11 clause 17 timing with its own numbers for the waveform in use. */
+struct mac_profile {
+    const char *name;       /* "dot11-10-flex" */
+    int64_t slot_ns, sifs_ns;
+    int64_t rx_start_delay_ns; /* from a frame's first sample to its lock: ACKTimeout = SIFS + slot + this */
+    uint32_t cw_min[MAC_N_CATEGORIES]; /* 2^k - 1 */
+    uint32_t cw_max;
+    unsigned retry_limit;      /* attempts in all for a unicast frame */
+    int64_t lifetime_ns;       /* a message not sent by then is dropped and reported */
+    unsigned data_rate, basic_rate; /* indices of the waveform's rates; ACKs and broadcasts use basic_rate */
+    size_t fragment_bytes;     /* an MPDU's body is at most this */
+};
+
+struct mac_config {
+    uint64_t seed;
+    uint32_t station_id;
+    uint32_t channel;          /* enters keyed draws and verdicts */
+    struct mac_profile profile;
+    /* airtime of an MPDU of len octets (FCS not counted) at a rate */
+    int64_t (*airtime_ns)(void *ctx, size_t mpdu_len, unsigned rate_index);
+    void *airtime_ctx;
+    size_t queue_messages;     /* per category */
+    size_t queue_bytes;        /* over all categories */
+    size_t max_peers;          /* duplicate filter and reassembly: stations remembered */
+    int64_t reassembly_ns;     /* a message not complete by then is dropped, counted */
+    struct mac_jam_config jam;
+};
+
+enum mac_event_kind {
+    MAC_EV_TICK,    /* the deadline passed */
+    MAC_EV_SEND,
+    MAC_EV_CCA_BUSY,
+    MAC_EV_CCA_IDLE,
+    MAC_EV_LOCK,    /* the receiver believes that a frame began */
+    MAC_EV_FRAME,   /* a lock ended */
+    MAC_EV_TX_DONE, /* own frame has left */
+    MAC_EV_HOLD,    /* no exchange may overlap [from_ns, to_ns): quiet periods, a closed gate */
+    MAC_EV_DEAF     /* the station's transmitter works on another channel until until_ns: medium unknown, EIFS after it */
+};
+
+struct mac_rx_quality {
+    int64_t start_ns, end_ns;  /* of the frame */
+    bool header_ok, fcs_ok;
+    double rssi_dbfs, head_dbfs, snr_db, evm_db, cfo_hz;
+    int64_t rise_ns;           /* offset of a power step inside the frame, -1 if none */
+    double rise_db;
+};
+
+struct mac_event {
+    enum mac_event_kind kind;
+    int64_t now_ns;
+    union {
+        struct {
+            uint64_t id;               /* caller's; comes back in the report */
+            struct mac_address to;
+            enum mac_category category;
+            const uint8_t *message;    /* copied */
+            size_t len_bytes;          /* 1..MAC_MAX_MESSAGE_BYTES */
+        } send;
+        struct {
+            const uint8_t *mpdu;       /* without FCS, borrowed; may be NULL when the header was bad */
+            size_t len_bytes;
+            struct mac_rx_quality quality;
+        } frame;
+        struct {
+            double power_dbfs;
+        } cca;
+        struct {
+            int64_t from_ns, to_ns;
+        } hold;
+        struct {
+            int64_t until_ns;
+        } deaf;
+    };
+};
+
+struct mac_delivery {
+    struct mac_address from;
+    bool broadcast;
+    const uint8_t *message; /* valid until the next mac_step */
+    size_t len_bytes;
+    int64_t rx_end_ns;
+    double snr_db;
+};
+
+enum mac_report_result { MAC_SENT, MAC_ACKED, MAC_NO_ACK, MAC_EXPIRED };
+
+struct mac_report {
+    uint64_t id;
+    enum mac_report_result result;
+    unsigned attempts;
+};
+
+struct mac_update {
+    /* at most one frame: at start_ns (>= now_ns) */
+    bool transmit;
+    int64_t start_ns;
+    const uint8_t *mpdu; /* valid until the next mac_step */
+    size_t mpdu_len;
+    unsigned rate_index;
+    bool is_response;    /* ACK: goes SIFS after what it answers */
+    size_t n_deliveries;
+    struct mac_delivery deliveries[MAC_MAX_DELIVERIES];
+    size_t n_reports;
+    struct mac_report reports[MAC_MAX_REPORTS];
+    bool has_verdict;    /* the detector's opinion changed */
+    struct mac_jam_verdict verdict;
+};
+
+struct mac_stats {
+    uint64_t queued, sent_frames, sent_broadcast, retries, acked, no_ack, expired, queue_full;
+    uint64_t rx_ok, rx_fcs_bad, rx_header_bad, rx_malformed, rx_other, rx_duplicate, rx_own;
+    uint64_t reassembled, reassembly_dropped, nav_set, late_response;
+    int64_t busy_ns;      /* medium seen busy */
+    int64_t access_delay_ns; /* smoothed: head of queue to start of transmission */
+};
+
+struct mac;
+
+size_t mac_bytes(const struct mac_config *cfg);
+__attribute__((warn_unused_result)) int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **out,
+                                                 const char **bad_field_out);
+/* Returns 0; -ENOBUFS for a SEND that finds its queue full (counted, nothing else changes); -EBADMSG for a malformed event. */
+__attribute__((warn_unused_result)) int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out);
+/* INT64_MAX when only events can wake it. */
+int64_t mac_deadline(const struct mac *m);
+void mac_stats(const struct mac *m, struct mac_stats *out);
+void mac_close(struct mac *m);
+#endif

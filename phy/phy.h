@@ -1,0 +1,123 @@
+/* The PHY machine: one channel of one station. It takes samples and commands, and gives stamped signals.
+ *
+ * This is the seam between the two fidelities: at IQ fidelity a waveform demodulates real samples; a packet-level machine
+ * would give the same signals from tables. MAC and station cannot tell which one runs.
+ * Pure: no I/O, no clock. Time on this channel is a sample index; index i is the instant i / sample_rate_hz.
+ * The receiver is never told that a frame was sent, where it is, its offset or its gain. */
+#ifndef PHY_PHY_H
+#define PHY_PHY_H
+
+#include <complex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PHY_MAX_PSDU_BYTES = 2346, PHY_N_SUBCARRIERS = 64, PHY_MAX_SIGNALS = 64 };
+
+struct phy;
+struct phy_waveform; /* phy/waveform.h */
+
+struct phy_config {
+    const struct phy_waveform *waveform; /* for instance phy_waveform_flex() */
+    uint32_t sample_rate_hz;             /* of this channel, complex samples */
+    double noise_dbfs;                   /* calibrated noise power of the front end in the full sample rate, dB re full scale 1.0 */
+    double cca_energy_db;                /* energy CCA fires this far above noise_dbfs */
+    uint32_t cca_samples;                /* block length of the energy CCA; blocks start at multiples of it */
+    uint64_t first_sample;               /* index of the first sample that will come */
+};
+
+/* One received frame. Pointers are valid until the next phy_step on the same machine. */
+struct phy_frame {
+    uint64_t start_sample;   /* first sample of the preamble, as the receiver found it */
+    uint64_t end_sample;     /* first sample after the frame */
+    uint32_t rate_kbps;      /* of the payload */
+    bool header_ok;          /* the PHY header decoded; otherwise psdu_len is 0 */
+    bool fcs_ok;             /* IEEE CRC-32 at the end of the PSDU holds */
+    const uint8_t *psdu;     /* with FCS */
+    size_t psdu_len;         /* octets, FCS included */
+    double rssi_dbfs;        /* mean power over the frame */
+    double head_dbfs;        /* mean power over the preamble */
+    double snr_db;           /* mean power of the body over noise_dbfs, noise subtracted */
+    double evm_db;           /* error vector magnitude over the payload, dB; NAN if unknown */
+    double cfo_hz;           /* carrier offset, rx = tx exp(+j 2 pi f t) */
+    int32_t corrected_bits;  /* coded bits that the decoder changed, -1 where the waveform cannot tell */
+    int64_t rise_samples;    /* offset into the frame at which the power rose by rise_db and stayed, -1 if it did not */
+    double rise_db;          /* by how much, 0 if it did not */
+    const float *noise_db;   /* PHY_N_SUBCARRIERS values: error power per subcarrier relative to the mean signal, dB; NULL if unknown */
+};
+
+/* A verdict of the energy sensor over one window. */
+struct phy_sense {
+    uint64_t start_sample;
+    uint64_t n_samples;
+    double power_dbfs;      /* statistic: mean power */
+    double threshold_dbfs;  /* exact chi-square threshold for p_fa and noise_dbfs (closed form: phy/energy.h) */
+    double p_fa;            /* target per decision */
+    bool occupied;
+};
+
+enum phy_signal_kind { PHY_CCA_BUSY, PHY_CCA_IDLE, PHY_LOCK, PHY_FRAME, PHY_TX_DONE, PHY_SENSED };
+
+struct phy_signal {
+    enum phy_signal_kind kind;
+    uint64_t sample; /* when: first sample at which the receiver could know */
+    union {
+        struct phy_frame frame; /* PHY_FRAME; for every lock, decoded or not */
+        struct phy_sense sense; /* PHY_SENSED */
+        double power_dbfs;      /* PHY_CCA_BUSY by energy */
+    };
+};
+
+enum phy_event_kind {
+    PHY_EV_SAMPLES,  /* the next n samples of the channel */
+    PHY_EV_SKIP,     /* the receiver was elsewhere or off (also: while this station transmits): n samples did not reach it */
+    PHY_EV_TRANSMIT, /* make a frame */
+    PHY_EV_SENSE     /* measure [start, start+n) when its samples come; one window may be pending at a time */
+};
+
+struct phy_event {
+    enum phy_event_kind kind;
+    union {
+        struct {
+            const float complex *samples; /* n of them, borrowed for the call */
+            size_t n;
+        } samples;
+        struct {
+            uint64_t n;
+        } skip;
+        struct {
+            uint64_t start_sample;
+            const uint8_t *mpdu; /* without FCS; the PHY appends it */
+            size_t len_bytes;    /* <= PHY_MAX_PSDU_BYTES - 4 */
+            unsigned rate_index; /* into the waveform's rates */
+        } transmit;
+        struct {
+            uint64_t start_sample;
+            uint64_t n_samples;
+            double p_fa;
+        } sense;
+    };
+};
+
+/* What phy_step wants done. Owned by the caller, overwritten by each step. */
+struct phy_update {
+    size_t n_signals;
+    struct phy_signal signals[PHY_MAX_SIGNALS]; /* in time order */
+    const float complex *burst;                 /* PHY_EV_TRANSMIT: samples to send, owned by the phy until the next transmit */
+    size_t burst_len;
+};
+
+struct phy_stats {
+    uint64_t n_samples, n_skipped, n_locks, n_header_bad, n_fcs_bad, n_frames_ok, n_sent, n_nan_samples;
+};
+
+size_t phy_bytes(const struct phy_config *cfg);
+/* Returns 0, or -EINVAL with the offending field's name in *bad_field_out. mem: at least phy_bytes(cfg), 64-byte aligned. */
+__attribute__((warn_unused_result)) int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **out,
+                                                 const char **bad_field_out);
+/* Returns 0; -EAGAIN if the samples could give more signals than fit (state unchanged; cut the block: at most 4096 samples
+ * a call always fit); -EBADMSG for a malformed event (counted). A non-finite sample counts as zero. */
+__attribute__((warn_unused_result)) int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out);
+void phy_stats(const struct phy *m, struct phy_stats *out);
+void phy_close(struct phy *m);
+#endif

@@ -1,0 +1,37 @@
+/* The waveform port: how a PHY machine modulates and demodulates. Implementations: phy/flex.c. */
+#ifndef PHY_WAVEFORM_H
+#define PHY_WAVEFORM_H
+
+#include "phy/phy.h"
+
+enum { PHY_MAX_RATES = 8 };
+
+struct phy_waveform_demod; /* implementation's own */
+
+/* Called for every lock that ended; `end_offset` counts samples consumed in this execute call when it ended. */
+typedef void phy_waveform_on_frame(void *ctx, size_t end_offset, const struct phy_frame *frame);
+/* Called when the receiver believes that a frame has begun. */
+typedef void phy_waveform_on_lock(void *ctx, size_t offset);
+
+struct phy_waveform {
+    const char *name;                          /* "flex" */
+    unsigned n_rates;                          /* rate 0 is the most robust */
+    uint32_t rate_kbps_at_1msps[PHY_MAX_RATES]; /* payload rate for a 1 Msps clock; scale by the sample rate */
+    uint32_t lock_delay_samples;               /* worst case from the first sample of a frame to its lock: sets the ACK timeout */
+    uint32_t cca_delay_samples;                /* from the first sample to a busy medium */
+    /* samples that a PSDU of psdu_len octets (FCS included) takes at a rate */
+    size_t (*frame_samples)(size_t psdu_len, unsigned rate_index);
+    /* Heap-backed objects of liquid-dsp are the documented exception to caller's memory. */
+    int (*open)(struct phy_waveform_demod **out, phy_waveform_on_lock *on_lock, phy_waveform_on_frame *on_frame, void *ctx);
+    /* Writes at most cap samples; returns how many, or negative errno. psdu includes the FCS. Mean power of the body is 1.0. */
+    long (*modulate)(struct phy_waveform_demod *d, const uint8_t *psdu, size_t psdu_len, unsigned rate_index,
+                     float complex *out, size_t cap);
+    void (*execute)(struct phy_waveform_demod *d, const float complex *samples, size_t n);
+    void (*reset)(struct phy_waveform_demod *d); /* forget a frame in progress */
+    void (*close)(struct phy_waveform_demod *d);
+};
+
+const struct phy_waveform *phy_waveform_flex(void);
+/* By name; NULL if there is none. */
+const struct phy_waveform *phy_waveform_find(const char *name);
+#endif
