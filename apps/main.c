@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct app_command *const commands[] = {&app_command_run,    &app_command_sense, &app_command_replay,
-                                                     &app_command_keygen, &app_command_node,  &app_command_ledger};
-enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+static const struct app_command *const commands[] = {
+    NULL,
+};
 
 static void print_usage(FILE *out)
 {
     fprintf(out, "airdeed %s: radios that agree, over the air, on who may use the air\n\n", AIRDEED_VERSION);
     fprintf(out, "usage: airdeed COMMAND [options]; airdeed COMMAND --help for each\n\n");
-    for (size_t i = 0; i < N_COMMANDS; i++)
+    for (size_t i = 0; commands[i]; i++)
         fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 }
 
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
         printf("airdeed %s\n", AIRDEED_VERSION);
         return APP_OK;
     }
-    for (size_t i = 0; i < N_COMMANDS; i++)
+    for (size_t i = 0; commands[i]; i++)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return commands[i]->main(argc - 1, argv + 1);
     fprintf(stderr, "airdeed: unknown command '%s'; 'airdeed --help' lists them\n", argv[1]);
