@@ -1,0 +1,28 @@
+/* air.pcapng: one interface a station, radiotap + IEEE 802.11 with FCS (link type 127, IEEE802_11_RADIOTAP). */
+#ifndef APPS_RUN_PCAPNG_H
+#define APPS_RUN_PCAPNG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct app_pcapng;
+
+struct app_pcapng_frame {
+    uint32_t interface;     /* station index */
+    int64_t unix_ns;        /* of the frame's first sample */
+    uint32_t rate_kbps;
+    double channel_center_hz;
+    double signal_dbfs, noise_dbfs; /* written as dBm antenna signal/noise with 0 dBFS = 0 dBm, said so in the interface's description; NAN leaves signal out */
+    bool fcs_bad;           /* radiotap flags: FCS included (0x10), bad FCS (0x40) */
+    bool sent;              /* by this station: epb_flags outbound, else inbound */
+    const uint8_t *psdu;    /* with FCS */
+    size_t psdu_len;
+    const char *comment;    /* JSON, or NULL: option 1 */
+};
+
+int app_pcapng_open(const char *path, const char *const *interface_names, size_t n_interfaces, struct app_pcapng **out);
+void app_pcapng_write(struct app_pcapng *p, const struct app_pcapng_frame *frame);
+/* 0, or negative errno of the first failed write. */
+int app_pcapng_close(struct app_pcapng *p);
+#endif

@@ -1,0 +1,99 @@
+/* A scenario: what happens on the virtual air. Read from YAML through one table of fields, units and ranges; every error names
+ * file, line and field. docs/scenario.md is its reference. */
+#ifndef APPS_RUN_SCENARIO_H
+#define APPS_RUN_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    APP_MAX_STATIONS = 16, APP_MAX_CHANNELS = 8, APP_MAX_TRAFFIC = 8, APP_MAX_PRIMARIES = 8, APP_MAX_JAMMERS = 8, APP_MAX_TEXT = 256,
+    APP_SCENARIO_MAX_ERROR = 400
+};
+
+struct app_scenario_channel {
+    char name[32];            /* "control", "1" */
+    double low_hz, high_hz;
+};
+
+struct app_scenario_station {
+    char name[32];            /* file-name safe: [a-z0-9-] */
+    double x_m, y_m;          /* recorded on the ledger; propagation delay follows from distances */
+    double carrier_ppm;       /* oscillator error of the radio: carrier offset at the channel's centre */
+    int64_t clock_offset_ns;  /* of the station's clock at virtual time 0 */
+};
+
+struct app_scenario_traffic { /* a holder's data: leases a channel, then sends */
+    uint32_t from, to;        /* stations */
+    uint32_t n_wanted, wanted[APP_MAX_CHANNELS]; /* channels, in order of preference */
+    int64_t start_ns, stop_ns; /* stop 0: to the end */
+    int64_t interval_ns;
+    uint32_t payload_bytes;
+};
+
+struct app_scenario_primary {
+    char name[32];
+    char recording[APP_MAX_TEXT]; /* path relative to the scenario, or the name of an embedded recording */
+    uint32_t channel;
+    int64_t start_ns, stop_ns;    /* stop 0: to the end */
+    double snr_db;                /* at every station, mean power over the recording, in the channel's full sample rate */
+    double offset_hz;             /* shift within the channel */
+};
+
+struct app_scenario_jammer {
+    char name[32];
+    char kind[16];               /* "reactive" */
+    uint32_t channel;
+    int64_t start_ns, stop_ns;
+    double snr_db;               /* its power over noise at every station while it is on */
+    int64_t react_ns, burst_ns;  /* from the first sample heard to the first sent; how long */
+};
+
+struct app_scenario {
+    char name[64];
+    char file[APP_MAX_TEXT];     /* where it came from, for messages; "quickstart (embedded)" */
+    char folder[APP_MAX_TEXT];   /* recordings are relative to it; "" for an embedded one */
+    uint64_t seed;
+    int64_t duration_ns;
+    int64_t settle_ns;           /* at the end: nothing new is originated, so that what is under way is finished */
+    char consensus[8];           /* "pbft" or "raft" */
+    char waveform[16];
+    uint32_t sample_rate_hz;     /* of every channel */
+    double noise_dbfs;           /* receiver noise, full sample rate */
+    double link_snr_db;          /* between any two stations */
+    uint32_t control_channel;    /* index */
+    uint32_t n_channels;
+    struct app_scenario_channel channels[APP_MAX_CHANNELS];
+    uint32_t n_stations;
+    struct app_scenario_station stations[APP_MAX_STATIONS];
+    uint32_t n_traffic;
+    struct app_scenario_traffic traffic[APP_MAX_TRAFFIC];
+    uint32_t n_primaries;
+    struct app_scenario_primary primaries[APP_MAX_PRIMARIES];
+    uint32_t n_jammers;
+    struct app_scenario_jammer jammers[APP_MAX_JAMMERS];
+    struct {
+        int64_t period_ns, length_ns, phase_ns;
+    } quiet;
+    struct {
+        double p_fa;             /* of one station's decision */
+        uint32_t min_positive, white_after;
+        int64_t decide_after_ns;
+    } sensing;
+    struct {
+        int64_t transmit_expire_ns, heartbeat_ns, stop_ns, grant_ns, max_skew_ns, drift_guard_ns;
+        int64_t vacate_limit_ns; /* expectation: primary's first sample to holder's last */
+        double max_eirp_dbm_mhz;
+    } lease;
+    struct {
+        int64_t verify_ns, sign_ns, execute_ns, persist_ns; /* what a virtual station takes for one of each */
+    } processing;
+    struct {
+        int64_t heartbeat_ns, timeout_ns, timeout_max_ns, gossip_ns, status_ns, propose_delay_ns, min_block_interval_ns;
+    } engine;
+};
+
+/* path: a YAML file, or the bare name of an embedded scenario ("quickstart"). 0; -ENOENT, -EINVAL with one line in error_out. */
+__attribute__((warn_unused_result)) int app_scenario_load(const char *path, struct app_scenario *out, char *error_out);
+#endif
