@@ -6,7 +6,8 @@
 
 enum { CHAIN_MAX_BATCH_TXS = 256, CHAIN_MAX_HEADER_BYTES = 256, CHAIN_MAX_CERT_BYTES = 16 + CHAIN_MAX_MEMBERS * CHAIN_SIG_BYTES };
 
-/* Batch on the wire: CBOR [time_ns, [tx, ...]], each tx an encoded chain_msg as a byte string. An empty batch has no octets. */
+/* Batch on the wire: CBOR [time_ns, [tx, ...]], each tx an encoded chain_msg as a byte string. An empty batch has no octets
+ * (its block's time is the parent's + 1 ns); [time_ns, []] is legal too and only moves block time on. */
 struct chain_batch_view {
     int64_t time_ns;
     size_t n_txs;
@@ -17,7 +18,8 @@ struct chain_batch_view {
 };
 long chain_batch_encode(const struct chain_batch_view *batch, uint8_t *out, size_t cap);
 __attribute__((warn_unused_result)) int chain_batch_decode(struct chain_batch_view *out, const uint8_t *data, size_t len);
-/* Over chain id, epoch, time and the transactions' RFC 9162 Merkle root. */
+void chain_batch_tx_root(const struct chain_batch_view *batch, struct chain_hash *out);
+/* 0 or -EBADMSG. Over chain id, epoch, time and the transactions' RFC 9162 Merkle root. */
 int chain_batch_digest(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_hash *out);
 
 struct chain_header {

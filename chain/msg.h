@@ -36,6 +36,12 @@ struct chain_msg {
     uint8_t sig[CHAIN_SIG_BYTES];
 };
 
+/* True if members lists the author: a sender of transactions has one of n_keys keys, everybody else votes (one of n). */
+bool chain_msg_author_known(const struct chain_members *members, uint8_t kind, uint32_t author);
+/* The octets that are signed; returns how many. */
+enum { CHAIN_PREIMAGE_BYTES = 128 };
+size_t chain_msg_preimage(const struct chain_members *members, const struct chain_msg *msg, uint8_t out[CHAIN_PREIMAGE_BYTES]);
+
 /* Hash of a body: for PRE_PREPARE the batch digest (chain/batch.h), else BLAKE2b-256 over kind and body. */
 int chain_msg_digest(const struct chain_members *members, uint8_t kind, const uint8_t *body, size_t body_len,
                      struct chain_hash *out);
@@ -49,7 +55,7 @@ struct chain_signer {
     int (*verify)(void *ctx, const struct chain_members *members, const struct chain_msg *msg);
 };
 
-/* Ed25519 (libsodium). ctx: struct chain_ed25519. */
+/* Ed25519 (libsodium; the program calls sodium_init once at start, which picks the fast code). ctx: struct chain_ed25519. */
 struct chain_ed25519 {
     uint8_t secret[CHAIN_SECRET_BYTES];
     uint64_t n_signed, n_verified;
@@ -59,7 +65,10 @@ struct chain_signer chain_signer_ed25519(struct chain_ed25519 *key);
 void chain_ed25519_from_seed(const uint8_t seed[32], uint8_t public_out[CHAIN_KEY_BYTES],
                              uint8_t secret_out[CHAIN_SECRET_BYTES]);
 
-/* Wire form: CBOR array [1, chain_id, epoch, author, kind, view, seq, digest / null when it follows from body, body, sig].
+/* An empty PRE_PREPARE body is the empty batch: its digest follows from it too. A kind that nobody knows decodes (author < n);
+ * whoever dispatches it counts it.
+ *
+ * Wire form: CBOR array [1, chain_id, epoch, author, kind, view, seq, digest / null when it follows from body, body, sig].
  * encode returns octets written or -ENOSPC. decode returns 0 or -EBADMSG (also for another chain_id, -ESTALE for another
  * epoch), recomputes and checks digest where there is a body, and borrows body from data; it does not verify the signature. */
 long chain_msg_encode(const struct chain_members *members, const struct chain_msg *msg, uint8_t *out, size_t cap);

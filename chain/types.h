@@ -31,6 +31,9 @@ struct chain_members {
     uint8_t keys[CHAIN_MAX_KEYS][CHAIN_KEY_BYTES];
 };
 
+/* Block times lie in [0, 2^62] (year 2116), so that sums of a few of them and of durations never overflow. */
+#define CHAIN_MAX_TIME_NS (INT64_C(1) << 62)
+
 /* n for Raft is a majority; for PBFT floor((n+f)/2)+1 with f = floor((n-1)/3). */
 uint32_t chain_majority(uint32_t n);
 uint32_t chain_pbft_f(uint32_t n);
