@@ -1,0 +1,190 @@
+/* What must hold between the fields of a scenario. */
+#include "apps/run/scenario_table.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 4, 5))) static int refuse(const char **field_out, const char *field, char *why_out, const char *format,
+                                                         ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why_out, APP_YAML_MAX_WHY, format, args);
+    va_end(args);
+    *field_out = field;
+    return -EINVAL;
+}
+
+/* Names become file names and words of messages. */
+static bool is_plain_name(const char *name)
+{
+    return *name && *name != '-' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
+static const char *const plain_name_rule = "must be of lower-case letters, digits and '-', and not begin with '-'";
+
+/* Is the name of the item in this array already that of an item before it? */
+static bool is_repeated(const void *items, const void *item, size_t stride, const char *name)
+{
+    for (const char *other = items; other < (const char *)item; other += stride)
+        if (strcmp(other, name) == 0) /* names are the first member of each */
+            return true;
+    return false;
+}
+
+_Static_assert(offsetof(struct app_scenario_channel, name) == 0 && offsetof(struct app_scenario_station, name) == 0 &&
+                   offsetof(struct app_scenario_primary, name) == 0 && offsetof(struct app_scenario_jammer, name) == 0,
+               "is_repeated reads names at the start");
+
+static int check_name(const void *items, const void *item, size_t stride, const char **field_out, char *why_out)
+{
+    const char *name = item;
+    if (!is_plain_name(name))
+        return refuse(field_out, "name", why_out, "'%s' %s", name, plain_name_rule);
+    if (is_repeated(items, item, stride, name))
+        return refuse(field_out, "name", why_out, "'%s' is taken by an earlier one", name);
+    return 0;
+}
+
+/* from..to lies in the run; to 0 stands for its end */
+static int check_times(const struct app_scenario *s, int64_t start_ns, int64_t stop_ns, const char **field_out, char *why_out)
+{
+    if (start_ns >= s->duration_ns)
+        return refuse(field_out, "start", why_out, "must come before the end of the run (duration)");
+    if (stop_ns > s->duration_ns)
+        return refuse(field_out, "stop", why_out, "must not come after the end of the run (duration); left out it means that end");
+    if (stop_ns && stop_ns <= start_ns)
+        return refuse(field_out, "stop", why_out, "must come after start; left out it means the end of the run");
+    return 0;
+}
+
+int app_scenario_check_channel(void *root, void *item, const char **field_out, char *why_out)
+{
+    const struct app_scenario *s = root;
+    const struct app_scenario_channel *c = item;
+    int err = check_name(s->channels, c, sizeof *c, field_out, why_out);
+    if (err)
+        return err;
+    if (c->low_hz != floor(c->low_hz))
+        return refuse(field_out, "low", why_out, "must be a whole number of Hz");
+    if (c->high_hz != floor(c->high_hz))
+        return refuse(field_out, "high", why_out, "must be a whole number of Hz");
+    if (c->high_hz - c->low_hz < s->sample_rate_hz)
+        return refuse(field_out, "high", why_out, "a channel must be at least sample_rate wide (%.12g Hz), this one is %.12g Hz",
+                      (double)s->sample_rate_hz, c->high_hz - c->low_hz);
+    for (const struct app_scenario_channel *other = s->channels; other < c; other++)
+        if (c->low_hz < other->high_hz && other->low_hz < c->high_hz)
+            return refuse(field_out, "low", why_out, "channel '%s' overlaps channel '%s'", c->name, other->name);
+    return 0;
+}
+
+int app_scenario_check_station(void *root, void *item, const char **field_out, char *why_out)
+{
+    const struct app_scenario *s = root;
+    return check_name(s->stations, item, sizeof(struct app_scenario_station), field_out, why_out);
+}
+
+int app_scenario_check_traffic(void *root, void *item, const char **field_out, char *why_out)
+{
+    const struct app_scenario *s = root;
+    const struct app_scenario_traffic *t = item;
+    if (t->from == t->to)
+        return refuse(field_out, "to", why_out, "must be another station than from");
+    for (uint32_t i = 0; i < t->n_wanted; i++) {
+        if (t->wanted[i] == s->control_channel)
+            return refuse(field_out, "wanted", why_out, "the control channel '%s' is not leased", s->channels[t->wanted[i]].name);
+        for (uint32_t j = 0; j < i; j++)
+            if (t->wanted[i] == t->wanted[j])
+                return refuse(field_out, "wanted", why_out, "channel '%s' stands there twice", s->channels[t->wanted[i]].name);
+    }
+    return check_times(s, t->start_ns, t->stop_ns, field_out, why_out);
+}
+
+int app_scenario_check_primary(void *root, void *item, const char **field_out, char *why_out)
+{
+    const struct app_scenario *s = root;
+    const struct app_scenario_primary *p = item;
+    int err = check_name(s->primaries, p, sizeof *p, field_out, why_out);
+    if (err)
+        return err;
+    if (*p->recording == '\0')
+        return refuse(field_out, "recording", why_out, "must name a .sigmf-meta file");
+    if (p->channel == s->control_channel)
+        return refuse(field_out, "channel", why_out, "the control channel has no primary user: the stations could not agree to leave it");
+    if (fabs(p->offset_hz) > s->sample_rate_hz / 2.0)
+        return refuse(field_out, "offset", why_out, "must keep the carrier within the channel, +-sample_rate/2");
+    return check_times(s, p->start_ns, p->stop_ns, field_out, why_out);
+}
+
+int app_scenario_check_jammer(void *root, void *item, const char **field_out, char *why_out)
+{
+    const struct app_scenario *s = root;
+    const struct app_scenario_jammer *j = item;
+    int err = check_name(s->jammers, j, sizeof *j, field_out, why_out);
+    return err ? err : check_times(s, j->start_ns, j->stop_ns, field_out, why_out);
+}
+
+int app_scenario_check_quiet(void *root, void *item, const char **field_out, char *why_out)
+{
+    (void)item;
+    const struct app_scenario *s = root;
+    if (s->quiet.length_ns >= s->quiet.period_ns)
+        return refuse(field_out, "length", why_out, "must be shorter than period");
+    if (s->quiet.phase_ns + s->quiet.length_ns > s->quiet.period_ns)
+        return refuse(field_out, "phase", why_out, "phase + length must not exceed period");
+    return 0;
+}
+
+int app_scenario_check_lease(void *root, void *item, const char **field_out, char *why_out)
+{
+    (void)item;
+    const struct app_scenario *s = root;
+    if (s->lease.heartbeat_ns >= s->lease.transmit_expire_ns)
+        return refuse(field_out, "heartbeat", why_out, "must be shorter than transmit_expire, or every lease lapses between two heartbeats");
+    if (s->lease.stop_ns > s->lease.transmit_expire_ns)
+        return refuse(field_out, "stop", why_out, "must not be longer than transmit_expire");
+    if (s->lease.grant_ns < s->lease.transmit_expire_ns)
+        return refuse(field_out, "grant", why_out, "must not be shorter than transmit_expire");
+    return 0;
+}
+
+int app_scenario_check_engine(void *root, void *item, const char **field_out, char *why_out)
+{
+    (void)item;
+    const struct app_scenario *s = root;
+    if (s->engine.heartbeat_ns >= s->engine.timeout_ns)
+        return refuse(field_out, "heartbeat", why_out, "must be shorter than timeout, or every leader is given up");
+    if (s->engine.timeout_max_ns < s->engine.timeout_ns)
+        return refuse(field_out, "timeout_max", why_out, "must not be shorter than timeout");
+    return 0;
+}
+
+static int check_clocks(const struct app_scenario *s, const char **field_out, char *why_out)
+{
+    for (uint32_t i = 0; i < s->n_stations; i++)
+        for (uint32_t j = 0; j < i; j++) {
+            int64_t apart_ns = s->stations[i].clock_offset_ns - s->stations[j].clock_offset_ns;
+            if (apart_ns > s->lease.max_skew_ns || -apart_ns > s->lease.max_skew_ns)
+                return refuse(field_out, "stations", why_out, "the clocks of '%s' and '%s' are further apart than lease.max_skew",
+                              s->stations[j].name, s->stations[i].name);
+        }
+    return 0;
+}
+
+int app_scenario_check_whole(void *root, void *item, const char **field_out, char *why_out)
+{
+    (void)item;
+    const struct app_scenario *s = root;
+    if (!is_plain_name(s->name))
+        return refuse(field_out, "name", why_out, "'%s' %s", s->name, plain_name_rule);
+    if (s->settle_ns >= s->duration_ns)
+        return refuse(field_out, "settle", why_out, "must be shorter than duration");
+    if (s->sensing.min_positive > s->n_stations)
+        return refuse(field_out, "sensing.min_positive", why_out, "must not exceed the number of stations, %u", s->n_stations);
+    if (s->quiet.length_ns <= 2 * s->lease.max_skew_ns)
+        return refuse(field_out, "quiet.length", why_out, "must be longer than 2 lease.max_skew, or no time is quiet for everybody");
+    return check_clocks(s, field_out, why_out);
+}

@@ -1,0 +1,212 @@
+#define SUITE_NAME "scenario"
+#include "tests/unit/check_main.h"
+
+#include "apps/run/scenario.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64], path[96];
+static struct app_scenario scenario;
+static char error[APP_SCENARIO_MAX_ERROR];
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/airdeed-scenario-%ld", (long)getpid());
+    snprintf(path, sizeof path, "%s/case.yaml", folder);
+    mkdir(folder, 0700);
+}
+
+static void remove_folder(void)
+{
+    unlink(path);
+    rmdir(folder);
+}
+
+static int load_text(const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+    error[0] = '\0';
+    return app_scenario_load(path, &scenario, error);
+}
+
+static const char minimal[] = "name: small\n"
+                              "channels:\n"
+                              "  - {name: control, low: 5.18G, high: 5.19G}\n"
+                              "  - {name: a, low: 5.19G, high: 5.2G}\n"
+                              "control: control\n"
+                              "stations:\n"
+                              "  - {name: one}\n"
+                              "  - {name: two}\n";
+
+/* The minimal scenario with lines added is refused with a message that ends like this. */
+static void check_refused(const char *added, const char *field, const char *why)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s", minimal, added);
+    ck_assert_msg(load_text(text) == -EINVAL, "accepted: %s", added);
+    ck_assert_msg(strncmp(error, path, strlen(path)) == 0, "no file in: %s", error);
+    ck_assert_msg(strstr(error, field) != NULL, "no field %s in: %s", field, error);
+    ck_assert_msg(strstr(error, why) != NULL, "not '%s': %s", why, error);
+    ck_assert_msg(strchr(error, '\n') == NULL, "more than one line: %s", error);
+}
+
+START_TEST(the_embedded_quickstart_loads_by_its_name)
+{
+    ck_assert_msg(app_scenario_load("quickstart", &scenario, error) == 0, "%s", error);
+    ck_assert_str_eq(scenario.file, "quickstart (embedded)");
+    ck_assert_str_eq(scenario.folder, "");
+    ck_assert_uint_eq(scenario.n_stations, 4);
+    ck_assert_uint_eq(scenario.n_channels, 4);
+    ck_assert_str_eq(scenario.stations[1].name, "bravo");
+    ck_assert_int_eq(scenario.stations[2].clock_offset_ns, -80000);
+    ck_assert_uint_eq(scenario.n_traffic, 1);
+    ck_assert_uint_eq(scenario.traffic[0].from, 1);
+    ck_assert_uint_eq(scenario.traffic[0].to, 2);
+    ck_assert_uint_eq(scenario.traffic[0].n_wanted, 2);
+    ck_assert_uint_eq(scenario.traffic[0].wanted[1], 3);
+    ck_assert_uint_eq(scenario.n_primaries, 2);
+    ck_assert_int_eq(scenario.primaries[1].start_ns, 4000000000);
+    ck_assert_uint_eq(scenario.n_jammers, 1);
+    ck_assert_int_eq(scenario.jammers[0].react_ns, 40000);
+    ck_assert_int_eq(scenario.lease.vacate_limit_ns, 600000000);
+}
+END_TEST
+
+START_TEST(what_is_left_out_has_a_default)
+{
+    ck_assert_msg(load_text(minimal) == 0, "%s", error);
+    ck_assert_str_eq(scenario.folder, folder);
+    ck_assert_str_eq(scenario.consensus, "pbft");
+    ck_assert_int_eq(scenario.duration_ns, 10000000000);
+    ck_assert_uint_eq(scenario.sample_rate_hz, 10000000);
+    ck_assert_uint_eq(scenario.n_traffic, 0);
+    ck_assert_int_eq(scenario.lease.transmit_expire_ns, 2400000000);
+    ck_assert_int_eq(scenario.engine.timeout_max_ns, 1600000000);
+    ck_assert_int_eq(scenario.processing.verify_ns, 53000);
+}
+END_TEST
+
+START_TEST(an_item_that_leaves_fields_out_has_their_defaults)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%straffic: [{from: two, to: one, wanted: [a]}]\njammers: [{name: j, kind: reactive, channel: control}]\n",
+             minimal);
+    ck_assert_msg(load_text(text) == 0, "%s", error);
+    ck_assert_int_eq(scenario.traffic[0].interval_ns, 20000000);
+    ck_assert_uint_eq(scenario.traffic[0].payload_bytes, 400);
+    ck_assert_uint_eq(scenario.traffic[0].from, 1);
+    ck_assert_int_eq(scenario.jammers[0].burst_ns, 400000);
+}
+END_TEST
+
+START_TEST(names_that_nobody_has_are_refused)
+{
+    check_refused("traffic: [{from: three, to: one, wanted: [a]}]\n", "from", "'three': no station has this name");
+    check_refused("traffic: [{from: one, to: two, wanted: [b]}]\n", "wanted", "'b': no channel has this name");
+    check_refused("jammers: [{name: j, kind: reactive, channel: x}]\n", "channel", "'x': no channel has this name");
+    check_refused("jammers: [{name: j, kind: tone, channel: a}]\n", "kind", "reactive");
+}
+END_TEST
+
+START_TEST(times_that_contradict_each_other_are_refused)
+{
+    check_refused("traffic: [{from: one, to: two, wanted: [a], start: 2s, stop: 1s}]\n", "stop", "after start");
+    check_refused("traffic: [{from: one, to: two, wanted: [a], start: 11s}]\n", "start", "before the end of the run");
+    check_refused("jammers: [{name: j, kind: reactive, channel: a, stop: 11s}]\n", "stop", "end of the run");
+    check_refused("primaries: [{name: p, recording: p.sigmf-meta, channel: a, start: 3s, stop: 3s}]\n", "stop", "after start");
+    check_refused("quiet: {period: 10ms, length: 10ms, phase: 0s}\n", "length", "shorter than period");
+    check_refused("quiet: {period: 10ms, length: 4ms, phase: 7ms}\n", "phase", "must not exceed period");
+    check_refused("quiet: {length: 900us}\n", "quiet.length", "longer than 2 lease.max_skew");
+    check_refused("lease: {heartbeat: 2400ms}\n", "heartbeat", "shorter than transmit_expire");
+    check_refused("lease: {stop: 3s}\n", "stop", "not be longer than transmit_expire");
+    check_refused("lease: {grant: 1s}\n", "grant", "not be shorter than transmit_expire");
+    check_refused("engine: {heartbeat: 500ms}\n", "heartbeat", "shorter than timeout");
+    check_refused("engine: {timeout: 2s}\n", "timeout_max", "not be shorter than timeout");
+    check_refused("duration: 1s\nsettle: 1s\n", "settle", "shorter than duration");
+}
+END_TEST
+
+START_TEST(values_out_of_range_are_refused_with_their_unit)
+{
+    check_refused("duration: 2h\n", "duration", "from 100ms to 1h");
+    check_refused("link_snr_db: 90\n", "link_snr_db", "60 dB");
+    check_refused("sample_rate: 100M\n", "sample_rate", "from 1M to 40M");
+    check_refused("consensus: paxos\n", "consensus", "raft");
+    check_refused("quiet: {period: 5}\n", "quiet.period", "duration");
+    check_refused("traffic: [{from: one, to: two, wanted: [a], payload_bytes: 0}]\n", "payload_bytes", "1500 octets");
+    check_refused("noise_dbfs: .nan\n", "noise_dbfs", "number");
+}
+END_TEST
+
+START_TEST(roles_that_cannot_be_are_refused)
+{
+    check_refused("traffic: [{from: one, to: one, wanted: [a]}]\n", "to", "another station");
+    check_refused("traffic: [{from: one, to: two, wanted: [control]}]\n", "wanted", "not leased");
+    check_refused("traffic: [{from: one, to: two, wanted: [a, a]}]\n", "wanted", "twice");
+    check_refused("primaries: [{name: p, recording: p.sigmf-meta, channel: control}]\n", "channel", "no primary user");
+    check_refused("primaries: [{name: p, recording: p.sigmf-meta, channel: a, offset: 6M}]\n", "offset", "within the channel");
+    check_refused("sensing: {min_positive: 3}\n", "min_positive", "number of stations, 2");
+}
+END_TEST
+
+START_TEST(stations_and_channels_are_told_apart)
+{
+    static const char head[] = "name: x\nchannels: [{name: c, low: 5G, high: 5.01G}]\ncontrol: c\nstations: ";
+    char text[512];
+    snprintf(text, sizeof text, "%s[{name: one}, {name: one}]\n", head);
+    ck_assert_int_eq(load_text(text), -EINVAL);
+    ck_assert_msg(strstr(error, "'one' is taken") != NULL, "%s", error);
+    snprintf(text, sizeof text, "%s[{name: one}, {name: ../two}]\n", head);
+    ck_assert_int_eq(load_text(text), -EINVAL);
+    ck_assert_msg(strstr(error, "lower-case") != NULL, "%s", error);
+    snprintf(text, sizeof text, "%s[{name: one}, {name: two, clock_offset: 501us}]\n", head);
+    ck_assert_int_eq(load_text(text), -EINVAL);
+    ck_assert_msg(strstr(error, "further apart than lease.max_skew") != NULL, "%s", error);
+    ck_assert_int_eq(load_text("name: x\nchannels: [{name: c, low: 5G, high: 5.01G}, {name: d, low: 5.005G, high: 5.02G}]\n"
+                               "control: c\nstations: [{name: a}, {name: b}]\n"),
+                     -EINVAL);
+    ck_assert_msg(strstr(error, "channel 'd' overlaps channel 'c'") != NULL, "%s", error);
+    ck_assert_int_eq(load_text("name: x\nchannels: [{name: c, low: 5G, high: 5.005G}]\ncontrol: c\nstations: [{name: a}, {name: b}]\n"),
+                     -EINVAL);
+    ck_assert_msg(strstr(error, "sample_rate wide (10000000 Hz), this one is 5000000 Hz") != NULL, "%s", error);
+}
+END_TEST
+
+START_TEST(a_misspelt_field_is_named_with_its_line)
+{
+    check_refused("lease: {heartbeet: 1s}\n", "heartbeet", ":9:");
+    check_refused("sed: 4\n", "sed", "seed");
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_says_what_there_is)
+{
+    ck_assert_int_eq(app_scenario_load("quickstrt", &scenario, error), -ENOENT);
+    ck_assert_msg(strstr(error, "embedded are quickstart") != NULL, "%s", error);
+    ck_assert_int_eq(app_scenario_load("/nowhere/x.yaml", &scenario, error), -ENOENT);
+    ck_assert_msg(strstr(error, "/nowhere/x.yaml") != NULL, "%s", error);
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *t = tcase_create("scenario");
+    tcase_add_checked_fixture(t, make_folder, remove_folder);
+    tcase_add_test(t, the_embedded_quickstart_loads_by_its_name);
+    tcase_add_test(t, what_is_left_out_has_a_default);
+    tcase_add_test(t, an_item_that_leaves_fields_out_has_their_defaults);
+    tcase_add_test(t, names_that_nobody_has_are_refused);
+    tcase_add_test(t, times_that_contradict_each_other_are_refused);
+    tcase_add_test(t, values_out_of_range_are_refused_with_their_unit);
+    tcase_add_test(t, roles_that_cannot_be_are_refused);
+    tcase_add_test(t, stations_and_channels_are_told_apart);
+    tcase_add_test(t, a_misspelt_field_is_named_with_its_line);
+    tcase_add_test(t, a_file_that_is_not_there_says_what_there_is);
+    suite_add_tcase(suite, t);
+}
