@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const struct app_command *const commands[] = {
+    &app_command_keygen,
     NULL,
 };
 

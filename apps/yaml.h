@@ -36,6 +36,7 @@ struct app_yaml_field {
     const char *unit;      /* for messages: "dB"; NULL where there is none or the value carries it */
     size_t cap;            /* TEXT: octets with the NUL; LIST: most items */
     size_t min_items;      /* LIST */
+    bool secret;           /* messages do not repeat the value */
     const char *const *choices; /* TEXT: the words allowed, NULL-terminated; or NULL */
     const struct app_yaml_field *fields; /* MAP, LIST of MAP */
     enum app_yaml_kind item; /* LIST: any kind but LIST; ranges, unit, choices hold for each item. Items of TEXT have `stride` octets */

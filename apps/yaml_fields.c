@@ -212,7 +212,8 @@ static int read_scalar(struct app_yaml_tree *t, const yaml_node_t *node, const s
     if (kind == APP_YAML_PARSED) {
         char why[APP_YAML_MAX_WHY] = "";
         if (f->parse(t->root, value, text, why))
-            return app_yaml_refuse(t, node->start_mark.line, "'%.60s': %s", text, why);
+            return f->secret ? app_yaml_refuse(t, node->start_mark.line, "%s", why)
+                             : app_yaml_refuse(t, node->start_mark.line, "'%.60s': %s", text, why);
         return 0;
     }
     return read_number(t, node, f, kind, value);
