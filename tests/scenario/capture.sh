@@ -1,0 +1,60 @@
+#!/bin/sh
+# The capture writer as tshark reads it: interfaces, times, rate, signal, flags, FCS; nothing malformed. Prints TAP.
+set -u
+sources=$(cd "$(dirname "$0")/../.." && pwd)
+program=$sources/build/release/unit/unit_apps_test_pcapng
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
+if ! command -v tshark >/dev/null; then
+    echo "ok 1 - tshark reads a capture # SKIP tshark is not installed"
+    echo "1..1"
+    exit 0
+fi
+AIRDEED_KEEP_CAPTURE=$work/air.pcapng CK_RUN_CASE=pcapng "$program" >"$work/out" 2>&1
+# nobody's own profile of tshark
+export HOME="$work"
+n=0
+failed=0
+
+check() { # title, expected; what was printed stands in $work/printed
+    n=$((n + 1))
+    printf '%s\n' "$2" >"$work/expected"
+    if cmp -s "$work/printed" "$work/expected"; then
+        echo "ok $n - $1"
+    else
+        failed=1
+        echo "not ok $n - $1"
+        diff "$work/expected" "$work/printed" | sed 's/^/# /'
+        sed 's/^/# /' "$work/err"
+    fi
+}
+
+read_fields() {
+    fields=
+    for field in "$@"; do
+        fields="$fields -e $field"
+    done
+    # shellcheck disable=SC2086 # one word a field
+    tshark -r "$work/air.pcapng" -o wlan.check_checksum:TRUE -T fields -E separator=, $fields 2>"$work/err"
+}
+
+read_fields frame.interface_name frame.time_epoch >"$work/printed"
+check 'stations and times to the nanosecond' 'bravo,1577836801.123456789
+delta,1577836801.123456889
+delta,1577836801.123456889'
+read_fields radiotap.datarate radiotap.channel.freq radiotap.dbm_antsignal radiotap.dbm_antnoise >"$work/printed"
+check 'rate, channel, signal, noise' '6,5185,,
+6,5185,-40,-60
+,5185,-40,-60'
+read_fields wlan.fc.type_subtype wlan.ra wlan.fcs.status radiotap.flags.badfcs >"$work/printed"
+check 'frames, FCS and its flag' '0x001d,02:00:00:00:00:01,1,0
+0x001d,02:00:00:00:00:01,1,0
+0x001d,02:00:00:00:00:01,0,1'
+read_fields frame.packet_flags_direction frame.comment >"$work/printed"
+check 'direction and comment' '0x00000002,{"purpose":"ack"}
+0x00000001,
+0x00000001,'
+tshark -r "$work/air.pcapng" -Y '_ws.malformed || frame.cap_len < frame.len' 2>"$work/err" | wc -l >"$work/printed"
+check 'nothing malformed or cut short' '0'
+echo "1..$n"
+exit $failed
