@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PHY_MAX_PSDU_BYTES = 2346, PHY_N_SUBCARRIERS = 64, PHY_MAX_SIGNALS = 64 };
+enum { PHY_MAX_PSDU_BYTES = 2346, PHY_N_SUBCARRIERS = 64, PHY_MAX_SIGNALS = 192, PHY_MAX_STEP_SAMPLES = 4096 };
 
 struct phy;
 struct phy_waveform; /* phy/waveform.h */
@@ -22,7 +22,9 @@ struct phy_config {
     uint32_t sample_rate_hz;             /* of this channel, complex samples */
     double noise_dbfs;                   /* calibrated noise power of the front end in the full sample rate, dB re full scale 1.0 */
     double cca_energy_db;                /* energy CCA fires this far above noise_dbfs */
-    uint32_t cca_samples;                /* block length of the energy CCA; blocks start at multiples of it */
+    uint32_t cca_samples;                /* block length of the energy CCA, 32..1024; blocks start at multiples of it */
+    double squelch_db;                   /* preambles are looked for only where power is this far above noise_dbfs; 0: the
+                                          * default of 1.5 dB, which noise passes once in a thousand blocks; negative: everywhere */
     uint64_t first_sample;               /* index of the first sample that will come */
 };
 
@@ -43,7 +45,8 @@ struct phy_frame {
     int32_t corrected_bits;  /* coded bits that the decoder changed, -1 where the waveform cannot tell */
     int64_t rise_samples;    /* offset into the frame at which the power rose by rise_db and stayed, -1 if it did not */
     double rise_db;          /* by how much, 0 if it did not */
-    const float *noise_db;   /* PHY_N_SUBCARRIERS values: error power per subcarrier relative to the mean signal, dB; NULL if unknown */
+    const float *noise_db;   /* PHY_N_SUBCARRIERS values in FFT order (DC first): error power per subcarrier relative to the mean
+                              * signal, dB; NAN where no data is sent; NULL if unknown */
 };
 
 /* A verdict of the energy sensor over one window. */
@@ -70,8 +73,10 @@ struct phy_signal {
 
 enum phy_event_kind {
     PHY_EV_SAMPLES,  /* the next n samples of the channel */
-    PHY_EV_SKIP,     /* the receiver was elsewhere or off (also: while this station transmits): n samples did not reach it */
-    PHY_EV_TRANSMIT, /* make a frame */
+    PHY_EV_SKIP,     /* the receiver was elsewhere or off (also: while this station transmits): n samples did not reach it.
+                      * It starts anew: an open lock ends in a PHY_FRAME without header, a busy medium in PHY_CCA_IDLE, both at
+                      * the first sample skipped; a sensing window that loses samples is dropped and counted */
+    PHY_EV_TRANSMIT, /* make a frame; PHY_TX_DONE follows when samples or skips have passed its end */
     PHY_EV_SENSE     /* measure [start, start+n) when its samples come; one window may be pending at a time */
 };
 
@@ -109,14 +114,19 @@ struct phy_update {
 
 struct phy_stats {
     uint64_t n_samples, n_skipped, n_locks, n_header_bad, n_fcs_bad, n_frames_ok, n_sent, n_nan_samples;
+    uint64_t n_aborted;      /* locks that a skip ended */
+    uint64_t n_sense_spoiled; /* sensing windows that a skip ran into */
+    uint64_t n_bad_events;   /* refused with -EBADMSG */
 };
 
 size_t phy_bytes(const struct phy_config *cfg);
 /* Returns 0, or -EINVAL with the offending field's name in *bad_field_out. mem: at least phy_bytes(cfg), 64-byte aligned. */
 __attribute__((warn_unused_result)) int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **out,
                                                  const char **bad_field_out);
-/* Returns 0; -EAGAIN if the samples could give more signals than fit (state unchanged; cut the block: at most 4096 samples
- * a call always fit); -EBADMSG for a malformed event (counted). A non-finite sample counts as zero. */
+/* Returns 0; -EAGAIN for more than PHY_MAX_STEP_SAMPLES samples in a call, which could give more signals than fit (state
+ * unchanged; cut the block); -EBADMSG for a malformed event, a start in the past, a second sensing window or transmission
+ * while one is pending (counted, state unchanged). A sample that is not finite, or 2^30 times full scale, counts as zero.
+ * Signals do not depend on how samples are cut into calls. */
 __attribute__((warn_unused_result)) int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out);
 void phy_stats(const struct phy *m, struct phy_stats *out);
 void phy_close(struct phy *m);

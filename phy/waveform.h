@@ -8,9 +8,12 @@ enum { PHY_MAX_RATES = 8 };
 
 struct phy_waveform_demod; /* implementation's own */
 
-/* Called for every lock that ended; `end_offset` counts samples consumed in this execute call when it ended. */
+/* Called for every lock that ended; `end_offset` counts samples consumed in this execute call when it ended.
+ * In the frame, start_sample and end_sample count from this call's first sample (modulo 2^64: a start may lie before it),
+ * cfo_hz and rate_kbps are those of a 1 Hz and a 1 Msps clock, and only what a demodulator knows is set: these four,
+ * header_ok, psdu, psdu_len, evm_db, corrected_bits, noise_db. Pointers are valid within the callback. */
 typedef void phy_waveform_on_frame(void *ctx, size_t end_offset, const struct phy_frame *frame);
-/* Called when the receiver believes that a frame has begun. */
+/* Called when the receiver believes that a frame has begun; `offset` counts samples consumed in this execute call. */
 typedef void phy_waveform_on_lock(void *ctx, size_t offset);
 
 struct phy_waveform {
@@ -27,6 +30,8 @@ struct phy_waveform {
     long (*modulate)(struct phy_waveform_demod *d, const uint8_t *psdu, size_t psdu_len, unsigned rate_index,
                      float complex *out, size_t cap);
     void (*execute)(struct phy_waveform_demod *d, const float complex *samples, size_t n);
+    /* No preamble is looked for where the mean power is at or below this (linear); 0 at first: everywhere. */
+    void (*set_squelch)(struct phy_waveform_demod *d, double power);
     void (*reset)(struct phy_waveform_demod *d); /* forget a frame in progress */
     void (*close)(struct phy_waveform_demod *d);
 };

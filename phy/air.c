@@ -1,0 +1,257 @@
+#include "phy/air.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "phy/awgn.h"
+#include "phy/mix.h"
+
+struct emission {
+    uint64_t id;
+    uint32_t emitter, channel;
+    uint64_t start, end;
+    const float complex *samples;
+    size_t n, phase; /* sample i - start of the emission is samples[i - start], or, looped, samples[(i + phase) % n] */
+    bool looped;
+    float amplitude;
+};
+
+struct phy_air {
+    struct phy_air_config cfg;
+    enum phy_simd simd;
+    uint64_t next_id;
+    uint32_t longest_delay;
+    size_t n_emissions;
+    uint64_t rendered_end[PHY_AIR_MAX_CHANNELS];
+    double noise_dbfs[PHY_AIR_MAX_NODES];
+    double carrier_offset_hz[PHY_AIR_MAX_NODES];
+    struct phy_air_link *links;
+    struct emission *emissions;  /* in the order of (emitter, start, id) */
+    struct phy_awgn *noise;      /* n_nodes x n_channels */
+};
+
+static size_t round_up(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static size_t links_bytes(const struct phy_air_config *cfg)
+{
+    return round_up((size_t)cfg->n_nodes * cfg->n_nodes * sizeof(struct phy_air_link));
+}
+
+static size_t emissions_bytes(const struct phy_air_config *cfg)
+{
+    return round_up(cfg->max_emissions * sizeof(struct emission));
+}
+
+static size_t noise_bytes(const struct phy_air_config *cfg)
+{
+    return (size_t)cfg->n_nodes * cfg->n_channels * sizeof(struct phy_awgn);
+}
+
+size_t phy_air_bytes(const struct phy_air_config *cfg)
+{
+    return round_up(sizeof(struct phy_air)) + links_bytes(cfg) + emissions_bytes(cfg) + noise_bytes(cfg);
+}
+
+static const char *find_bad_link(const struct phy_air_config *cfg)
+{
+    if (!cfg->links)
+        return "links";
+    for (size_t i = 0; i < (size_t)cfg->n_nodes * cfg->n_nodes; i++) {
+        const struct phy_air_link *link = &cfg->links[i];
+        if (isnan(link->gain_db) || link->gain_db > 200.0f || link->delay_samples > cfg->sample_rate_hz)
+            return "links";
+    }
+    return NULL;
+}
+
+static const char *find_bad_field(const struct phy_air_config *cfg)
+{
+    if (cfg->n_nodes < 1 || cfg->n_nodes > PHY_AIR_MAX_NODES)
+        return "n_nodes";
+    if (cfg->n_channels < 1 || cfg->n_channels > PHY_AIR_MAX_CHANNELS)
+        return "n_channels";
+    if (cfg->sample_rate_hz == 0)
+        return "sample_rate_hz";
+    if (cfg->max_emissions < 1 || cfg->max_emissions > 65536)
+        return "max_emissions";
+    for (uint32_t i = 0; i < cfg->n_nodes; i++) {
+        if (!cfg->noise_dbfs || isnan(cfg->noise_dbfs[i]) || cfg->noise_dbfs[i] > 100.0)
+            return "noise_dbfs";
+        if (!cfg->carrier_offset_hz || !isfinite(cfg->carrier_offset_hz[i]) ||
+            fabs(cfg->carrier_offset_hz[i]) > cfg->sample_rate_hz)
+            return "carrier_offset_hz";
+    }
+    return find_bad_link(cfg);
+}
+
+int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct phy_air **out, const char **bad_field_out)
+{
+    assert(mem && (uintptr_t)mem % 64 == 0);
+    *bad_field_out = find_bad_field(cfg);
+    if (*bad_field_out)
+        return -EINVAL;
+    assert(len >= phy_air_bytes(cfg));
+    unsigned char *at = mem;
+    struct phy_air *air = mem;
+    memset(air, 0, sizeof *air);
+    air->cfg = *cfg;
+    air->simd = phy_simd_best();
+    at += round_up(sizeof *air);
+    air->links = (struct phy_air_link *)at;
+    memcpy(air->links, cfg->links, (size_t)cfg->n_nodes * cfg->n_nodes * sizeof *air->links);
+    at += links_bytes(cfg);
+    air->emissions = (struct emission *)at;
+    at += emissions_bytes(cfg);
+    air->noise = (struct phy_awgn *)at;
+    memcpy(air->noise_dbfs, cfg->noise_dbfs, cfg->n_nodes * sizeof *cfg->noise_dbfs);
+    memcpy(air->carrier_offset_hz, cfg->carrier_offset_hz, cfg->n_nodes * sizeof *cfg->carrier_offset_hz);
+    for (size_t i = 0; i < (size_t)cfg->n_nodes * cfg->n_nodes; i++)
+        if (cfg->links[i].delay_samples > air->longest_delay)
+            air->longest_delay = cfg->links[i].delay_samples;
+    for (uint32_t node = 0; node < cfg->n_nodes; node++)
+        for (uint32_t channel = 0; channel < cfg->n_channels; channel++)
+            phy_awgn_init(&air->noise[node * cfg->n_channels + channel], cfg->seed, (uint64_t)node << 32 | channel, air->simd);
+    *out = air;
+    return 0;
+}
+
+static long add_emission(struct phy_air *air, const struct emission *wanted)
+{
+    if (wanted->emitter >= air->cfg.n_nodes || wanted->channel >= air->cfg.n_channels || !wanted->samples ||
+        wanted->n == 0 || wanted->end <= wanted->start || !isfinite(wanted->amplitude) ||
+        wanted->start < air->rendered_end[wanted->channel])
+        return -EINVAL;
+    if (air->n_emissions == air->cfg.max_emissions)
+        return -ENOBUFS;
+    size_t i = air->n_emissions++;
+    while (i > 0 && (air->emissions[i - 1].emitter > wanted->emitter ||
+                     (air->emissions[i - 1].emitter == wanted->emitter && air->emissions[i - 1].start > wanted->start))) {
+        air->emissions[i] = air->emissions[i - 1];
+        i--;
+    }
+    air->emissions[i] = *wanted;
+    air->emissions[i].id = air->next_id++;
+    return (long)air->emissions[i].id;
+}
+
+long phy_air_emit(struct phy_air *air, uint32_t emitter, uint32_t channel, uint64_t start_sample,
+                  const float complex *samples, size_t n, float amplitude)
+{
+    struct emission wanted = {
+        .emitter = emitter,
+        .channel = channel,
+        .start = start_sample,
+        .end = start_sample + n,
+        .samples = samples,
+        .n = n,
+        .amplitude = amplitude,
+    };
+    return add_emission(air, &wanted);
+}
+
+long phy_air_emit_loop(struct phy_air *air, uint32_t emitter, uint32_t channel, uint64_t start_sample, uint64_t end_sample,
+                       const float complex *samples, size_t n, size_t phase, float amplitude)
+{
+    struct emission wanted = {
+        .emitter = emitter,
+        .channel = channel,
+        .start = start_sample,
+        .end = end_sample,
+        .samples = samples,
+        .n = n,
+        .phase = n > 0 ? phase % n : 0,
+        .looped = true,
+        .amplitude = amplitude,
+    };
+    return add_emission(air, &wanted);
+}
+
+/* The part of [start, start + n) in which the emission is heard; false if there is none. */
+static bool overlap(const struct emission *e, uint32_t delay, uint64_t start, size_t n, uint64_t *from, uint64_t *to)
+{
+    uint64_t first = e->start + delay, last = e->end > UINT64_MAX - delay ? UINT64_MAX : e->end + delay;
+    *from = first > start ? first : start;
+    *to = last < start + n ? last : start + n;
+    return *from < *to;
+}
+
+static const struct phy_air_link *link_of(const struct phy_air *air, uint32_t emitter, uint32_t listener)
+{
+    return &air->links[(size_t)emitter * air->cfg.n_nodes + listener];
+}
+
+static bool is_heard(const struct phy_air *air, const struct emission *e, uint32_t listener, uint32_t channel)
+{
+    return e->channel == channel && e->emitter != listener && link_of(air, e->emitter, listener)->gain_db > -300.0f;
+}
+
+/* 2^64 a turn: the phase of sample i is increment * i modulo 2^64, whatever came before. */
+static uint64_t phase_increment(const struct phy_air *air, uint32_t emitter, uint32_t listener)
+{
+    double turns = (air->carrier_offset_hz[emitter] - air->carrier_offset_hz[listener]) / air->cfg.sample_rate_hz;
+    return (uint64_t)(int64_t)llround((turns - floor(turns)) * 9223372036854775808.0) << 1;
+}
+
+static void mix_emission(const struct phy_air *air, const struct emission *e, uint32_t listener, uint64_t start, size_t n,
+                         float complex *out)
+{
+    const struct phy_air_link *link = link_of(air, e->emitter, listener);
+    uint64_t from, to;
+    if (!overlap(e, link->delay_samples, start, n, &from, &to))
+        return;
+    struct phy_mix mix = {
+        .gain = (float)(pow(10.0, (double)link->gain_db / 20.0) * (double)e->amplitude),
+        .increment = phase_increment(air, e->emitter, listener),
+        .simd = air->simd,
+    };
+    while (from < to) {
+        uint64_t at = from - link->delay_samples;
+        size_t index = (size_t)(e->looped ? (at % e->n + e->phase) % e->n : at - e->start);
+        size_t n_here = e->n - index < to - from ? e->n - index : (size_t)(to - from);
+        phy_mix_add(&mix, from, e->samples + index, out + (from - start), n_here);
+        from += n_here;
+    }
+}
+
+void phy_air_render(struct phy_air *air, uint32_t listener, uint32_t channel, uint64_t start_sample, size_t n,
+                    float complex *out)
+{
+    assert(listener < air->cfg.n_nodes && channel < air->cfg.n_channels);
+    if (air->rendered_end[channel] < start_sample + n)
+        air->rendered_end[channel] = start_sample + n;
+    memset(out, 0, n * sizeof *out);
+    for (size_t i = 0; i < air->n_emissions; i++)
+        if (is_heard(air, &air->emissions[i], listener, channel))
+            mix_emission(air, &air->emissions[i], listener, start_sample, n, out);
+    double noise_power = pow(10.0, air->noise_dbfs[listener] / 10.0);
+    if (noise_power > 0.0)
+        phy_awgn_add(&air->noise[listener * air->cfg.n_channels + channel], start_sample, (float)noise_power, out, n);
+}
+
+bool phy_air_active(const struct phy_air *air, uint32_t listener, uint32_t channel, uint64_t start_sample, size_t n)
+{
+    uint64_t from, to;
+    for (size_t i = 0; i < air->n_emissions; i++) {
+        const struct emission *e = &air->emissions[i];
+        if (is_heard(air, e, listener, channel) &&
+            overlap(e, link_of(air, e->emitter, listener)->delay_samples, start_sample, n, &from, &to))
+            return true;
+    }
+    return false;
+}
+
+void phy_air_forget(struct phy_air *air, uint64_t before_sample)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < air->n_emissions; i++) {
+        uint64_t end = air->emissions[i].end;
+        if (end > UINT64_MAX - air->longest_delay || end + air->longest_delay > before_sample)
+            air->emissions[n_kept++] = air->emissions[i];
+    }
+    air->n_emissions = n_kept;
+}

@@ -1,0 +1,76 @@
+/* The PHY machine's state, shared by the files that implement phy/phy.h. */
+#ifndef PHY_MACHINE_H
+#define PHY_MACHINE_H
+
+#include "phy/phy.h"
+#include "phy/waveform.h"
+
+enum {
+    PHY_PROFILE_SAMPLES = 80, /* block of the power profile */
+    PHY_PROFILE_BLOCKS = 1024, /* kept: more than the longest frame takes */
+    PHY_MIN_CCA_SAMPLES = 32,
+    PHY_MAX_CCA_SAMPLES = 1024,
+    PHY_SENSE_PIECE = 64,      /* a sensing window is summed in pieces that end at multiples of this */
+    PHY_FRAME_SLOTS = 12       /* frames that one step can hold */
+};
+
+struct phy_frame_slot {
+    uint8_t psdu[PHY_MAX_PSDU_BYTES];
+    float noise_db[PHY_N_SUBCARRIERS];
+};
+
+struct phy_sense_window {
+    bool pending;
+    uint64_t start, n_samples, next; /* next: first sample not summed yet */
+    double sum, p_fa;
+    double ratio;                    /* threshold over noise; kept with its n and p_fa, since it is costly */
+    uint64_t ratio_n;
+    double ratio_p_fa;
+};
+
+struct phy {
+    struct phy_config cfg;
+    struct phy_waveform_demod *demod;
+    double noise_power;
+    double cca_power;
+    uint64_t position;      /* index of the next sample */
+
+    /* recent samples, so that blocks at absolute multiples can be completed whatever the cut */
+    float complex recent[PHY_MAX_CCA_SAMPLES + PHY_MAX_STEP_SAMPLES];
+    size_t n_recent;        /* samples before `position` that are kept */
+
+    double profile[PHY_PROFILE_BLOCKS]; /* mean power of block b at b % PHY_PROFILE_BLOCKS */
+    uint64_t profile_first, profile_next; /* blocks [first, next) were measured */
+    uint64_t cca_next;      /* first sample of the next CCA block */
+    bool cca_busy;
+    bool locked;
+    uint64_t lock_sample;
+    struct phy_sense_window sense;
+
+    bool tx_pending;
+    uint64_t tx_end;
+    float complex *burst;
+    size_t burst_cap;
+
+    struct phy_update *out; /* of the step in progress */
+    unsigned n_slots;
+    struct phy_frame_slot slots[PHY_FRAME_SLOTS];
+    struct phy_stats stats;
+};
+
+/* Appends a signal to the step's update and returns it. */
+struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint64_t sample);
+
+/* Power: what samples say by themselves. `end` is the index after the last sample in `recent`. */
+void phy_power_restart(struct phy *m);
+void phy_power_measure(struct phy *m, uint64_t end);
+/* Fills rssi, head, snr and rise of a frame from the profile. */
+void phy_power_describe(const struct phy *m, struct phy_frame *frame);
+
+int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_fa);
+void phy_sense_measure(struct phy *m, uint64_t end);
+void phy_sense_skip(struct phy *m, uint64_t n_skipped);
+
+/* Copies samples, with those that are not finite as zero; returns how many those were. */
+size_t phy_copy_finite(float complex *out, const float complex *in, size_t n);
+#endif

@@ -1,0 +1,278 @@
+#include "phy/phy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "phy/crc.h"
+#include "phy/machine.h"
+
+struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint64_t sample)
+{
+    struct phy_update *out = m->out;
+    /* the worst case of a step: two signals a CCA pair of blocks, two a frame of at least 560 samples */
+    _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_CCA_SAMPLES + 2 * (PHY_MAX_STEP_SAMPLES / 480 + 2) + 4 <= PHY_MAX_SIGNALS,
+                   "signals of a step fit");
+    assert(out->n_signals < PHY_MAX_SIGNALS);
+    size_t i = out->n_signals++;
+    /* in time order, signals of one sample in the order of their kinds */
+    while (i > 0 && (out->signals[i - 1].sample > sample ||
+                     (out->signals[i - 1].sample == sample && out->signals[i - 1].kind > kind))) {
+        out->signals[i] = out->signals[i - 1];
+        i--;
+    }
+    memset(&out->signals[i], 0, sizeof out->signals[i]);
+    out->signals[i].kind = kind;
+    out->signals[i].sample = sample;
+    return &out->signals[i];
+}
+
+static void on_lock(void *ctx, size_t offset)
+{
+    struct phy *m = ctx;
+    m->locked = true;
+    m->lock_sample = m->position + offset;
+    m->stats.n_locks++;
+    phy_signal_add(m, PHY_LOCK, m->lock_sample);
+}
+
+static bool check_fcs(const uint8_t *psdu, size_t len)
+{
+    if (len <= PHY_FCS_BYTES)
+        return false;
+    const uint8_t *fcs = psdu + len - PHY_FCS_BYTES;
+    uint32_t received = (uint32_t)fcs[0] | (uint32_t)fcs[1] << 8 | (uint32_t)fcs[2] << 16 | (uint32_t)fcs[3] << 24;
+    return phy_crc32(psdu, len - PHY_FCS_BYTES) == received;
+}
+
+static void keep_frame(struct phy *m, struct phy_frame *frame)
+{
+    assert(m->n_slots < PHY_FRAME_SLOTS && frame->psdu_len <= PHY_MAX_PSDU_BYTES);
+    struct phy_frame_slot *slot = &m->slots[m->n_slots++];
+    if (frame->psdu_len > 0) {
+        memcpy(slot->psdu, frame->psdu, frame->psdu_len);
+        frame->psdu = slot->psdu;
+    }
+    if (frame->noise_db) {
+        memcpy(slot->noise_db, frame->noise_db, sizeof slot->noise_db);
+        frame->noise_db = slot->noise_db;
+    }
+}
+
+static void on_frame(void *ctx, size_t end_offset, const struct phy_frame *demodulated)
+{
+    struct phy *m = ctx;
+    struct phy_frame frame = *demodulated;
+    frame.start_sample += m->position;
+    frame.end_sample += m->position;
+    frame.cfo_hz *= m->cfg.sample_rate_hz;
+    frame.rate_kbps = (uint32_t)((uint64_t)frame.rate_kbps * m->cfg.sample_rate_hz / 1000000);
+    frame.fcs_ok = frame.header_ok && check_fcs(frame.psdu, frame.psdu_len);
+    phy_power_describe(m, &frame);
+    keep_frame(m, &frame);
+    if (!frame.header_ok)
+        m->stats.n_header_bad++;
+    else if (!frame.fcs_ok)
+        m->stats.n_fcs_bad++;
+    else
+        m->stats.n_frames_ok++;
+    m->locked = false;
+    phy_signal_add(m, PHY_FRAME, m->position + end_offset)->frame = frame;
+}
+
+/* --- events --- */
+
+static void advance(struct phy *m, uint64_t n)
+{
+    m->position += n;
+    if (m->tx_pending && m->position >= m->tx_end) {
+        m->tx_pending = false;
+        phy_signal_add(m, PHY_TX_DONE, m->tx_end);
+    }
+}
+
+/* Keeps what the longest block in progress may need; moves it to the front only now and then. */
+static void keep_recent(struct phy *m, size_t n_held)
+{
+    size_t n_needed = m->cfg.cca_samples > PHY_PROFILE_SAMPLES ? m->cfg.cca_samples : PHY_PROFILE_SAMPLES;
+    m->n_recent = n_held;
+    if (n_held > PHY_MAX_CCA_SAMPLES) {
+        memmove(m->recent, m->recent + n_held - n_needed, n_needed * sizeof *m->recent);
+        m->n_recent = n_needed;
+    }
+}
+
+static int take_samples(struct phy *m, const float complex *samples, size_t n)
+{
+    if (n > PHY_MAX_STEP_SAMPLES)
+        return -EAGAIN;
+    if (n > 0 && !samples)
+        return -EBADMSG;
+    float complex *fresh = m->recent + m->n_recent;
+    m->stats.n_nan_samples += phy_copy_finite(fresh, samples, n);
+    m->stats.n_samples += n;
+    uint64_t end = m->position + n;
+    phy_power_measure(m, end);
+    phy_sense_measure(m, end);
+    m->cfg.waveform->execute(m->demod, fresh, n);
+    advance(m, n);
+
+    keep_recent(m, m->n_recent + n);
+    return 0;
+}
+
+static void abort_lock(struct phy *m)
+{
+    struct phy_frame frame = {
+        .start_sample = m->lock_sample - m->cfg.waveform->lock_delay_samples,
+        .end_sample = m->position,
+        .evm_db = NAN,
+        .corrected_bits = -1,
+    };
+    phy_power_describe(m, &frame);
+    m->locked = false;
+    m->stats.n_aborted++;
+    phy_signal_add(m, PHY_FRAME, m->position)->frame = frame;
+}
+
+static void skip_samples(struct phy *m, uint64_t n)
+{
+    if (n == 0)
+        return;
+    if (m->locked)
+        abort_lock(m);
+    if (m->cca_busy)
+        phy_signal_add(m, PHY_CCA_IDLE, m->position);
+    m->cca_busy = false;
+    phy_sense_skip(m, n);
+    m->stats.n_skipped += n;
+    advance(m, n);
+    m->n_recent = 0;
+    m->cfg.waveform->reset(m->demod);
+    phy_power_restart(m);
+}
+
+static int transmit(struct phy *m, const struct phy_event *in)
+{
+    const uint8_t *mpdu = in->transmit.mpdu;
+    size_t len = in->transmit.len_bytes;
+    if (m->tx_pending || in->transmit.start_sample < m->position || !mpdu || len == 0 ||
+        len > PHY_MAX_PSDU_BYTES - PHY_FCS_BYTES || in->transmit.rate_index >= m->cfg.waveform->n_rates)
+        return -EBADMSG;
+    uint8_t psdu[PHY_MAX_PSDU_BYTES];
+    memcpy(psdu, mpdu, len);
+    uint32_t fcs = phy_crc32(mpdu, len);
+    for (size_t i = 0; i < PHY_FCS_BYTES; i++)
+        psdu[len + i] = (uint8_t)(fcs >> (8 * i));
+    long n = m->cfg.waveform->modulate(m->demod, psdu, len + PHY_FCS_BYTES, in->transmit.rate_index, m->burst,
+                                       m->burst_cap);
+    if (n < 0)
+        return -EBADMSG;
+    m->tx_pending = true;
+    m->tx_end = in->transmit.start_sample + (uint64_t)n;
+    m->stats.n_sent++;
+    m->out->burst = m->burst;
+    m->out->burst_len = (size_t)n;
+    return 0;
+}
+
+int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out)
+{
+    int status = -EBADMSG;
+    out->n_signals = 0;
+    out->burst = NULL;
+    out->burst_len = 0;
+    m->out = out;
+    m->n_slots = 0;
+    switch (in->kind) {
+    case PHY_EV_SAMPLES: status = take_samples(m, in->samples.samples, in->samples.n); break;
+    case PHY_EV_SKIP:
+        skip_samples(m, in->skip.n);
+        status = 0;
+        break;
+    case PHY_EV_TRANSMIT: status = transmit(m, in); break;
+    case PHY_EV_SENSE:
+        status = phy_sense_begin(m, in->sense.start_sample, in->sense.n_samples, in->sense.p_fa);
+        break;
+    }
+    m->out = NULL;
+    m->stats.n_bad_events += status == -EBADMSG;
+    return status;
+}
+
+/* --- life --- */
+
+static size_t longest_burst(const struct phy_waveform *waveform)
+{
+    size_t longest = 0;
+    for (unsigned i = 0; i < waveform->n_rates; i++) {
+        size_t n = waveform->frame_samples(PHY_MAX_PSDU_BYTES, i);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+static size_t machine_bytes(void)
+{
+    return (sizeof(struct phy) + 63) / 64 * 64;
+}
+
+size_t phy_bytes(const struct phy_config *cfg)
+{
+    return machine_bytes() + (cfg->waveform ? longest_burst(cfg->waveform) : 0) * sizeof(float complex);
+}
+
+static const char *find_bad_field(const struct phy_config *cfg)
+{
+    if (!cfg->waveform)
+        return "waveform";
+    if (cfg->sample_rate_hz == 0)
+        return "sample_rate_hz";
+    if (!(cfg->noise_dbfs > -250.0 && cfg->noise_dbfs < 100.0))
+        return "noise_dbfs";
+    if (!(cfg->cca_energy_db > 0.0 && cfg->cca_energy_db < 100.0))
+        return "cca_energy_db";
+    if (!(cfg->squelch_db > -1000.0 && cfg->squelch_db < 100.0))
+        return "squelch_db";
+    if (cfg->cca_samples < PHY_MIN_CCA_SAMPLES || cfg->cca_samples > PHY_MAX_CCA_SAMPLES)
+        return "cca_samples";
+    return NULL;
+}
+
+int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **out, const char **bad_field_out)
+{
+    assert(mem && (uintptr_t)mem % 64 == 0 && len >= phy_bytes(cfg));
+    *bad_field_out = find_bad_field(cfg);
+    if (*bad_field_out)
+        return -EINVAL;
+    struct phy *m = mem;
+    memset(m, 0, sizeof *m);
+    m->cfg = *cfg;
+    m->noise_power = pow(10.0, cfg->noise_dbfs / 10.0);
+    m->cca_power = m->noise_power * pow(10.0, cfg->cca_energy_db / 10.0);
+    m->position = cfg->first_sample;
+    m->burst = (float complex *)((unsigned char *)mem + machine_bytes());
+    m->burst_cap = longest_burst(cfg->waveform);
+    phy_power_restart(m);
+    int status = cfg->waveform->open(&m->demod, on_lock, on_frame, m);
+    if (status < 0) {
+        *bad_field_out = "waveform";
+        return status;
+    }
+    double squelch_db = cfg->squelch_db > 0.0 ? cfg->squelch_db : 1.5;
+    cfg->waveform->set_squelch(m->demod, cfg->squelch_db < 0.0 ? 0.0 : m->noise_power * pow(10.0, squelch_db / 10.0));
+    *out = m;
+    return 0;
+}
+
+void phy_stats(const struct phy *m, struct phy_stats *out)
+{
+    *out = m->stats;
+}
+
+void phy_close(struct phy *m)
+{
+    if (m)
+        m->cfg.waveform->close(m->demod);
+}

@@ -1,0 +1,116 @@
+/* Energy CCA and the power profile of frames. */
+#include <math.h>
+
+#include "phy/energy.h"
+#include "phy/machine.h"
+
+static const float complex *sample_at(const struct phy *m, uint64_t end, size_t n_held, uint64_t index)
+{
+    return m->recent + (n_held - (size_t)(end - index));
+}
+
+void phy_power_restart(struct phy *m)
+{
+    uint64_t cca = m->cfg.cca_samples;
+    m->cca_next = (m->position + cca - 1) / cca * cca;
+    m->profile_first = (m->position + PHY_PROFILE_SAMPLES - 1) / PHY_PROFILE_SAMPLES;
+    m->profile_next = m->profile_first;
+}
+
+static void measure_profile(struct phy *m, uint64_t end, size_t n_held)
+{
+    while ((m->profile_next + 1) * PHY_PROFILE_SAMPLES <= end) {
+        uint64_t start = m->profile_next * PHY_PROFILE_SAMPLES;
+        double sum = phy_energy_sum(sample_at(m, end, n_held, start), PHY_PROFILE_SAMPLES);
+        m->profile[m->profile_next % PHY_PROFILE_BLOCKS] = sum / PHY_PROFILE_SAMPLES;
+        m->profile_next++;
+    }
+}
+
+static void measure_cca(struct phy *m, uint64_t end, size_t n_held)
+{
+    uint32_t n = m->cfg.cca_samples;
+    while (m->cca_next + n <= end) {
+        double power = phy_energy_sum(sample_at(m, end, n_held, m->cca_next), n) / n;
+        m->cca_next += n;
+        bool busy = power > m->cca_power;
+        if (busy && !m->cca_busy)
+            phy_signal_add(m, PHY_CCA_BUSY, m->cca_next)->power_dbfs = 10.0 * log10(power);
+        else if (!busy && m->cca_busy)
+            phy_signal_add(m, PHY_CCA_IDLE, m->cca_next);
+        m->cca_busy = busy;
+    }
+}
+
+void phy_power_measure(struct phy *m, uint64_t end)
+{
+    size_t n_held = m->n_recent + (size_t)(end - m->position);
+    measure_profile(m, end, n_held);
+    measure_cca(m, end, n_held);
+}
+
+static double block_power(const struct phy *m, uint64_t block)
+{
+    return m->profile[block % PHY_PROFILE_BLOCKS];
+}
+
+static double mean_power(const struct phy *m, uint64_t first, uint64_t end)
+{
+    double sum = 0.0;
+    for (uint64_t b = first; b < end; b++)
+        sum += block_power(m, b);
+    return end > first ? sum / (double)(end - first) : 0.0;
+}
+
+/* A reactive jammer starts within a frame: from some block on, power is clearly above that of the preamble. One block
+ * alone proves nothing (an OFDM symbol's power varies by some 10 %): the rise has to last MIN_RUN blocks, or to the end. */
+static void find_rise(const struct phy *m, struct phy_frame *frame, uint64_t from, uint64_t end, double head)
+{
+    enum { MIN_RUN = 4, MIN_RUN_AT_END = 2 };
+    const double rise_ratio = 1.41; /* 1.5 dB */
+    frame->rise_samples = -1;
+    frame->rise_db = 0.0;
+    uint64_t run = 0;
+    for (uint64_t b = from; b <= end; b++) {
+        bool high = b < end && block_power(m, b) > head * rise_ratio;
+        if (high) {
+            run++;
+            continue;
+        }
+        bool lasting = run >= MIN_RUN || (b == end && run >= MIN_RUN_AT_END);
+        if (lasting) {
+            frame->rise_samples = (int64_t)((b - run) * PHY_PROFILE_SAMPLES - frame->start_sample);
+            frame->rise_db = 10.0 * log10(mean_power(m, b - run, b) / head);
+            return;
+        }
+        run = 0;
+    }
+}
+
+static double to_db(double power)
+{
+    return 10.0 * log10(power > 1e-30 ? power : 1e-30);
+}
+
+void phy_power_describe(const struct phy *m, struct phy_frame *frame)
+{
+    enum { N_HEAD_BLOCKS = 2 };
+    uint64_t first = (frame->start_sample + PHY_PROFILE_SAMPLES - 1) / PHY_PROFILE_SAMPLES;
+    uint64_t end = frame->end_sample / PHY_PROFILE_SAMPLES;
+    if (end > m->profile_next)
+        end = m->profile_next;
+    if (first < m->profile_first)
+        first = m->profile_first;
+    frame->rise_samples = -1;
+    frame->rise_db = 0.0;
+    frame->rssi_dbfs = frame->head_dbfs = frame->snr_db = NAN;
+    if (end < first + N_HEAD_BLOCKS + 1)
+        return;
+    double head = mean_power(m, first, first + N_HEAD_BLOCKS);
+    double body = mean_power(m, first + N_HEAD_BLOCKS, end);
+    frame->rssi_dbfs = to_db(mean_power(m, first, end));
+    frame->head_dbfs = to_db(head);
+    frame->snr_db = to_db((body - m->noise_power) / m->noise_power);
+    if (head > 0.0)
+        find_rise(m, frame, first + N_HEAD_BLOCKS, end, head);
+}
