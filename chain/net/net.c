@@ -1,0 +1,288 @@
+/* A member's door and its connections to the others'. */
+#include "chain/net/net.h"
+
+#include "chain/net/socket.h"
+#include "chain/net/zap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+enum { I_ZAP, I_ROUTER, I_ROUTER_MONITOR, I_WAKE, I_PEERS, N_ITEMS = I_PEERS + CHAIN_MAX_MEMBERS };
+
+struct peer {
+    void *dealer, *monitor;
+    bool up, told_not_let_in;
+};
+
+struct chain_net {
+    struct chain_net_config cfg;
+    struct chain_net_party parties[CHAIN_MAX_KEYS]; /* keys only: endpoints stay the caller's */
+    struct peer peers[CHAIN_MAX_MEMBERS];           /* [self] is empty */
+    void *context, *zap, *router, *router_monitor;
+    zmq_msg_t message;                              /* whose octets the last event lends */
+    struct chain_net_stats stats;
+};
+
+static int fail(char *error_out, const char *what, int err)
+{
+    snprintf(error_out, CHAIN_NET_MAX_ERROR, "%s: %s", what, zmq_strerror(err));
+    return -err;
+}
+
+static int open_door(struct chain_net *net, char *error_out)
+{
+    net->zap = chain_net_zap_open(net->context);
+    net->router = chain_net_socket(net->context, ZMQ_ROUTER, net->cfg.max_message_bytes, net->cfg.queue_messages);
+    if (!net->zap || !net->router || chain_net_set_server(net->router, net->cfg.secret))
+        return fail(error_out, "ZeroMQ", errno);
+    net->router_monitor = chain_net_monitor(net->context, net->router, "door");
+    if (!net->router_monitor)
+        return fail(error_out, "ZeroMQ", errno);
+    if (zmq_bind(net->router, net->cfg.bind) < 0)
+        return fail(error_out, net->cfg.bind, errno);
+    return 0;
+}
+
+static int connect_peer(struct chain_net *net, uint32_t member, char *error_out)
+{
+    struct peer *peer = &net->peers[member];
+    char name[16];
+    snprintf(name, sizeof name, "%u", (unsigned)member);
+    peer->dealer = chain_net_socket(net->context, ZMQ_DEALER, net->cfg.max_message_bytes, net->cfg.queue_messages);
+    if (!peer->dealer)
+        return fail(error_out, "ZeroMQ", errno);
+    int err = chain_net_set_client(peer->dealer, net->cfg.secret, net->parties[member].key);
+    if (err)
+        return fail(error_out, "ZeroMQ", -err);
+    peer->monitor = chain_net_monitor(net->context, peer->dealer, name);
+    if (!peer->monitor)
+        return fail(error_out, "ZeroMQ", errno);
+    if (zmq_connect(peer->dealer, net->parties[member].endpoint) < 0)
+        return fail(error_out, net->parties[member].endpoint, errno);
+    return 0;
+}
+
+int chain_net_open(const struct chain_net_config *cfg, struct chain_net **out, char *error_out)
+{
+    if (cfg->n_members > CHAIN_MAX_MEMBERS || cfg->n_parties > CHAIN_MAX_KEYS || cfg->n_members > cfg->n_parties ||
+        cfg->self >= cfg->n_members)
+        return fail(error_out, "parties", EINVAL);
+    struct chain_net *net = calloc(1, sizeof *net);
+    if (!net)
+        return fail(error_out, "ZeroMQ", ENOMEM);
+    net->cfg = *cfg;
+    for (uint32_t i = 0; i < cfg->n_parties; i++)
+        net->parties[i] = cfg->parties[i];
+    zmq_msg_init(&net->message);
+    net->context = zmq_ctx_new();
+    int err = net->context ? 0 : fail(error_out, "ZeroMQ", errno);
+    if (!err && zmq_ctx_set(net->context, ZMQ_BLOCKY, 0) < 0)
+        err = fail(error_out, "ZeroMQ", errno);
+    if (!err)
+        err = open_door(net, error_out);
+    for (uint32_t i = 0; i < cfg->n_members && !err; i++)
+        if (i != cfg->self)
+            err = connect_peer(net, i, error_out);
+    if (err) {
+        chain_net_close(net);
+        return err;
+    }
+    *out = net;
+    return 0;
+}
+
+static void close_socket(void *socket)
+{
+    if (socket)
+        zmq_close(socket);
+}
+
+void chain_net_close(struct chain_net *net)
+{
+    for (uint32_t i = 0; i < net->cfg.n_members; i++) {
+        if (net->peers[i].monitor)
+            zmq_socket_monitor(net->peers[i].dealer, NULL, 0);
+        close_socket(net->peers[i].monitor);
+        close_socket(net->peers[i].dealer);
+    }
+    if (net->router_monitor)
+        zmq_socket_monitor(net->router, NULL, 0);
+    close_socket(net->router_monitor);
+    close_socket(net->router);
+    close_socket(net->zap);
+    zmq_msg_close(&net->message);
+    if (net->context)
+        zmq_ctx_term(net->context);
+    free(net);
+}
+
+/* Frames beyond what a message has, read off so that the next one starts at its beginning */
+static void skip_rest(void *socket)
+{
+    int more = 1;
+    size_t len = sizeof more;
+    while (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &len) == 0 && more) {
+        zmq_msg_t rest;
+        zmq_msg_init(&rest);
+        int n = zmq_msg_recv(&rest, socket, ZMQ_DONTWAIT);
+        zmq_msg_close(&rest);
+        if (n < 0)
+            return;
+    }
+}
+
+/* Which party the connection proved to be; the door sets this, the peer cannot */
+static uint32_t party_of(zmq_msg_t *message)
+{
+    const char *user = zmq_msg_gets(message, "User-Id");
+    return user && *user ? (uint32_t)strtoul(user, NULL, 10) : UINT32_MAX;
+}
+
+/* identity, kind, data. 1: *out is set; 0: refused, counted; -EAGAIN: nothing there */
+static int take_message(struct chain_net *net, struct chain_net_event *out)
+{
+    uint8_t id[256];
+    int id_len = zmq_recv(net->router, id, sizeof id, ZMQ_DONTWAIT);
+    if (id_len < 0)
+        return -errno;
+    int kind_len = zmq_msg_recv(&net->message, net->router, ZMQ_DONTWAIT);
+    uint8_t kind = kind_len == 1 ? *(const uint8_t *)zmq_msg_data(&net->message) : 0;
+    uint32_t from = party_of(&net->message);
+    bool more = kind_len == 1 && zmq_msg_more(&net->message);
+    int data_len = more ? zmq_msg_recv(&net->message, net->router, ZMQ_DONTWAIT) : -1;
+    bool complete = data_len >= 0 && (size_t)data_len <= net->cfg.max_message_bytes && !zmq_msg_more(&net->message);
+    skip_rest(net->router);
+    bool is_bundle = kind == CHAIN_NET_BUNDLE && from < net->cfg.n_members && from != net->cfg.self;
+    bool is_request = kind == CHAIN_NET_REQUEST && id_len <= CHAIN_NET_MAX_CALLER;
+    if (!complete || from >= net->cfg.n_parties || (!is_bundle && !is_request)) {
+        net->stats.refused_malformed++;
+        return 0;
+    }
+    net->stats.received++;
+    *out = (struct chain_net_event){.kind = is_bundle ? CHAIN_NET_BUNDLE : CHAIN_NET_REQUEST,
+                                    .from = from,
+                                    .data = zmq_msg_data(&net->message),
+                                    .len = (size_t)data_len};
+    if (is_request) {
+        out->caller.len = (uint8_t)id_len;
+        memcpy(out->caller.id, id, (size_t)id_len);
+    }
+    return 1;
+}
+
+static int take_peer_event(struct chain_net *net, uint32_t member, struct chain_net_event *out)
+{
+    struct peer *peer = &net->peers[member];
+    *out = (struct chain_net_event){.from = member};
+    switch (chain_net_monitor_take(peer->monitor)) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        peer->up = true;
+        peer->told_not_let_in = false;
+        net->stats.n_up++;
+        out->kind = CHAIN_NET_UP;
+        return 1;
+    case ZMQ_EVENT_DISCONNECTED:
+        if (!peer->up)
+            return 0;
+        peer->up = false;
+        net->stats.n_up--;
+        out->kind = CHAIN_NET_DOWN;
+        return 1;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        if (peer->told_not_let_in)
+            return 0;
+        peer->told_not_let_in = true;
+        out->kind = CHAIN_NET_NOT_LET_IN;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static void take_door_event(struct chain_net *net)
+{
+    int event = chain_net_monitor_take(net->router_monitor);
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+        net->stats.bad_handshakes++;
+}
+
+static int wait_for_any(const struct chain_net *net, int timeout_ms, zmq_pollitem_t items[N_ITEMS])
+{
+    uint32_t n = I_PEERS + net->cfg.n_members;
+    items[I_ZAP].socket = net->zap;
+    items[I_ROUTER].socket = net->router;
+    items[I_ROUTER_MONITOR].socket = net->router_monitor;
+    items[I_WAKE].fd = net->cfg.wake_fd;
+    for (uint32_t i = 0; i < net->cfg.n_members; i++)
+        items[I_PEERS + i].socket = net->peers[i].monitor;
+    /* zmq_poll takes no item without a socket or descriptor: the door stands in, unasked */
+    items[I_PEERS + net->cfg.self].socket = net->router;
+    for (uint32_t i = 0; i < n; i++)
+        items[i].events = ZMQ_POLLIN;
+    items[I_PEERS + net->cfg.self].events = 0;
+    if (net->cfg.wake_fd < 0) {
+        items[I_WAKE].socket = net->router;
+        items[I_WAKE].events = 0;
+    }
+    if (zmq_poll(items, (int)n, timeout_ms) < 0)
+        return errno == EINTR ? 0 : -errno;
+    return 0;
+}
+
+int chain_net_poll(struct chain_net *net, int timeout_ms, struct chain_net_event *out)
+{
+    zmq_pollitem_t items[N_ITEMS];
+    memset(items, 0, sizeof items);
+    int err = wait_for_any(net, timeout_ms, items);
+    if (err)
+        return err;
+    if (items[I_ZAP].revents && chain_net_zap_answer(net->zap, net->parties, net->cfg.n_parties) == 0)
+        net->stats.strangers++;
+    if (items[I_ROUTER_MONITOR].revents)
+        take_door_event(net);
+    for (uint32_t i = 0; i < net->cfg.n_members; i++)
+        if (i != net->cfg.self && items[I_PEERS + i].revents && take_peer_event(net, i, out) == 1)
+            return 1;
+    if (!items[I_ROUTER].revents)
+        return 0;
+    err = take_message(net, out);
+    return err == -EAGAIN ? 0 : err;
+}
+
+static void send_one(struct chain_net *net, uint32_t member, const void *data, size_t len)
+{
+    if (chain_net_send_frames(net->peers[member].dealer, CHAIN_NET_BUNDLE, data, len))
+        net->stats.dropped_full++;
+    else
+        net->stats.sent++;
+}
+
+void chain_net_send(struct chain_net *net, uint32_t to, const void *data, size_t len)
+{
+    for (uint32_t i = 0; i < net->cfg.n_members; i++)
+        if (i != net->cfg.self && (to == UINT32_MAX || to == i))
+            send_one(net, i, data, len);
+}
+
+void chain_net_reply(struct chain_net *net, const struct chain_net_caller *caller, const void *data, size_t len)
+{
+    /* a ROUTER drops silently what it cannot deliver */
+    if (zmq_send(net->router, caller->id, caller->len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ||
+        chain_net_send_frames(net->router, CHAIN_NET_REPLY, data, len))
+        net->stats.replies_dropped++;
+    else
+        net->stats.sent++;
+}
+
+bool chain_net_is_up(const struct chain_net *net, uint32_t member)
+{
+    return member < net->cfg.n_members && net->peers[member].up;
+}
+
+void chain_net_stats(const struct chain_net *net, struct chain_net_stats *out)
+{
+    *out = net->stats;
+}
