@@ -5,7 +5,7 @@
 
 #include "chain/types.h"
 
-enum { CHAIN_MAX_CHANNELS = 8, CHAIN_MAX_NAME = 32 };
+enum { CHAIN_MAX_CHANNELS = 8, CHAIN_MAX_NAME = 32, CHAIN_MAX_GENESIS_BYTES = 4096 };
 
 struct chain_channel {
     uint64_t low_hz, high_hz;
@@ -40,12 +40,17 @@ struct chain_genesis {
     size_t max_batch_bytes;
 };
 
-/* Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
+/* Quiet windows lie inside their period: phase + length <= period. heartbeat and drift guard < transmit_expire <= grant;
+ * fuse_after <= 4 quiet periods; channels do not overlap; keys differ; no duration is over 366 days.
+ * Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
 __attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out,
                                                              const char **bad_field_out);
+/* At most CHAIN_MAX_GENESIS_BYTES. decode reads the fields only: finish checks them and fills the chain id. */
 long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t cap);
 __attribute__((warn_unused_result)) int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t len);
 /* Quiet window number k of a channel: [start, end) in block time, for the first window that ends after t_ns. */
 void chain_genesis_quiet_after(const struct chain_genesis *g, uint32_t channel, int64_t t_ns, uint64_t *window_out,
                                int64_t *start_ns_out, int64_t *end_ns_out);
+/* Window k over all channels: from the first channel's start to the last one's end. False if it lies beyond block time. */
+bool chain_genesis_window_span(const struct chain_genesis *g, uint64_t window, int64_t *start_ns_out, int64_t *end_ns_out);
 #endif

@@ -44,8 +44,9 @@ struct chain_evidence {
     uint32_t channel;
     uint8_t kind;
     int64_t from_ns, at_ns;
-    uint64_t witnesses;      /* bitmap of authors; same channel and overlapping time are one record */
-    bool confirmed;          /* f+1 distinct witnesses */
+    uint64_t witnesses;      /* bitmap of authors; same channel, kind and time (within 1 s) are one record */
+    bool confirmed;          /* enough distinct witnesses: f+1, and never fewer than two */
+    uint64_t id;             /* from 1 */
 };
 
 enum chain_ledger_event_kind {
@@ -61,18 +62,21 @@ struct chain_ledger_event {
     int64_t block_time_ns;
     uint32_t station;        /* author, holder or witness; CHAIN_MAX_KEYS if nobody */
     uint32_t channel;        /* CHAIN_MAX_CHANNELS if none */
-    uint64_t id;             /* grant id or window */
+    uint64_t id;             /* grant id, window or evidence id */
     uint64_t nonce;          /* of the transaction, for TX and REFUSED */
-    enum chain_op_kind op;   /* for TX and REFUSED */
+    enum chain_op_kind op;   /* for TX and REFUSED; 0 if it did not decode */
     enum chain_response code;
     uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */
     bool occupied;                  /* WINDOW_FUSED */
 };
+/* Order within a block: EXPIRED by grant id (code 500: the grant ended; code 0: only transmitExpireTime passed), then each
+ * transaction in turn (what it did, REFUSED if it was, TX), then the windows that this block decides, for each channel
+ * WINDOW_FUSED (code 502: void, too few reports, counts as no decision), WHITE_SPACE or INCUMBENT on a change, SUSPENDED. */
 
 struct chain_ledger;
 
 size_t chain_ledger_bytes(const struct chain_genesis *genesis);
-/* State after the genesis block (height 0). */
+/* State after the genesis block (height 0). genesis is copied and must be finished (its chain id set). */
 __attribute__((warn_unused_result)) int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis,
                                                           const struct chain_signer *signer, struct chain_ledger **out,
                                                           const char **bad_field_out);
@@ -82,8 +86,11 @@ int chain_ledger_check_tx(const struct chain_ledger *l, const struct chain_msg *
 /* Would this node vote for the batch as next block? Decodes, checks each signature, nonces, time (> parent; <= now + max_ahead).
  * 0, -EBADMSG (malformed, bad signature), -ETIME (time), -EALREADY (a nonce used twice). */
 int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns);
-/* Executes the next block. Transactions succeed or fail one by one (an ill-formed one is refused with a code, never fatal:
+/* The most events that a block of n_txs transactions yields. */
+size_t chain_ledger_events_bound(size_t n_txs);
+/* Executes the next block at block time max(batch time, parent's + 1). Transactions succeed or fail one by one (an ill-formed one is refused with a code, never fatal:
  * a Raft follower executes what was committed). events_out: cap entries, CHAIN_MAX_LEDGER_EVENTS always suffice.
+ * 0; -EBADMSG if the octets are no batch, -ENOSPC if cap is below chain_ledger_events_bound: nothing changed.
  * verify_signatures: also verify every transaction's signature (ledger verify; Raft followers trust the leader's check). */
 __attribute__((warn_unused_result)) int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
                                                            bool verify_signatures, struct chain_header *header_out,

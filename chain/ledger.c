@@ -1,0 +1,224 @@
+#include "chain/ledger.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdalign.h>
+#include <string.h>
+
+#include "chain/ledger_state.h"
+
+size_t chain_ledger_bytes(const struct chain_genesis *genesis)
+{
+    (void)genesis; /* the tables have fixed bounds */
+    return sizeof(struct chain_ledger);
+}
+
+static int refuse(const char **bad_field_out, const char *field)
+{
+    if (bad_field_out)
+        *bad_field_out = field;
+    return -EINVAL;
+}
+
+int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis, const struct chain_signer *signer,
+                      struct chain_ledger **out, const char **bad_field_out)
+{
+    if (!mem || len < sizeof(struct chain_ledger) || (uintptr_t)mem % alignof(struct chain_ledger) != 0)
+        return refuse(bad_field_out, "mem");
+    if (!signer || !signer->verify)
+        return refuse(bad_field_out, "signer");
+    struct chain_ledger *l = mem;
+    memset(l, 0, sizeof *l);
+    l->genesis = *genesis;
+    int rc = chain_genesis_finish(&l->genesis, &l->genesis_hash, bad_field_out);
+    if (rc != 0)
+        return rc;
+    if (memcmp(l->genesis.members.chain_id, genesis->members.chain_id, sizeof genesis->members.chain_id) != 0)
+        return refuse(bad_field_out, "members.chain_id");
+    l->signer = *signer;
+    l->weights = chain_fuse_weights_of(genesis->local_p_fa_ppb);
+    l->next_grant_id = l->next_evidence_id = 1;
+    l->tip = (struct chain_header){.time_ns = genesis->time_ns, .batch_digest = l->genesis_hash};
+    chain_merkle_root(NULL, NULL, 0, &l->tip.tx_root);
+    chain_ledger_state_root(l, &l->tip.state_root);
+    chain_header_hash(&l->tip, &l->tip_hash);
+    *out = l;
+    return 0;
+}
+
+struct chain_ledger_event *chain_ledger_emit(struct chain_ledger *l, enum chain_ledger_event_kind kind)
+{
+    assert(l->n_events < l->cap_events);
+    struct chain_ledger_event *event = &l->events[l->n_events++];
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    event->height = l->height;
+    event->block_time_ns = l->time_ns;
+    event->station = CHAIN_MAX_KEYS;
+    event->channel = CHAIN_MAX_CHANNELS;
+    return event;
+}
+
+static enum chain_response register_station(struct chain_ledger *l, uint32_t author, const struct chain_op *op)
+{
+    struct chain_station *s = &l->stations[author];
+    if (s->registered)
+        return CHAIN_INVALID_VALUE;
+    s->registered = true;
+    s->registered_ns = l->time_ns;
+    s->reputation = CHAIN_REPUTATION_START;
+    memcpy(s->call_sign, op->reg.call_sign, sizeof s->call_sign);
+    s->lat_e7 = op->reg.lat_e7;
+    s->lon_e7 = op->reg.lon_e7;
+    s->height_cm = op->reg.height_cm;
+    chain_ledger_emit(l, CHAIN_LE_REGISTERED)->station = author;
+    return CHAIN_SUCCESS;
+}
+
+static enum chain_response apply_op(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                    struct chain_ledger_event *subject)
+{
+    enum chain_response code = chain_ledger_check_op(l, op);
+    if (code != CHAIN_SUCCESS)
+        return code;
+    if (op->kind != CHAIN_OP_REGISTER && !l->stations[author].registered)
+        return CHAIN_REG_PENDING;
+    switch (op->kind) {
+    case CHAIN_OP_REGISTER:
+        return register_station(l, author, op);
+    case CHAIN_OP_SENSE_COMMIT:
+        subject->id = op->commit.window;
+        return chain_ledger_commit(l, author, op);
+    case CHAIN_OP_SENSE_REVEAL:
+        subject->id = op->reveal.window;
+        return chain_ledger_reveal(l, author, op);
+    case CHAIN_OP_GRANT:
+        return chain_ledger_request_grant(l, author, op, subject);
+    case CHAIN_OP_HEARTBEAT:
+        return chain_ledger_heartbeat(l, author, op->lease.grant_id, subject);
+    case CHAIN_OP_RELINQUISH:
+        return chain_ledger_relinquish(l, author, op->lease.grant_id, subject);
+    case CHAIN_OP_EVIDENCE:
+        return chain_ledger_add_evidence(l, author, op, subject);
+    default:
+        return CHAIN_MISSING_PARAM;
+    }
+}
+
+static enum chain_response apply_tx(struct chain_ledger *l, const uint8_t *data, size_t len, bool verify_signatures,
+                                    struct chain_ledger_event *subject)
+{
+    struct chain_msg tx;
+    size_t consumed;
+    if (chain_msg_decode(&l->genesis.members, data, len, &tx, &consumed) != 0 || consumed != len || tx.kind != CHAIN_MSG_TX)
+        return CHAIN_MISSING_PARAM;
+    subject->station = tx.author;
+    subject->nonce = tx.seq;
+    if (verify_signatures && l->signer.verify(l->signer.ctx, &l->genesis.members, &tx) != 0)
+        return CHAIN_CERT_ERROR;
+    if (chain_ledger_nonce_check(&l->nonces[tx.author], tx.seq) != 0)
+        return CHAIN_UNSYNC_OP_PARAM;
+    chain_ledger_nonce_take(&l->nonces[tx.author], tx.seq);
+    struct chain_op op;
+    if (chain_op_decode(&op, tx.body, tx.body_len) != 0)
+        return CHAIN_MISSING_PARAM;
+    subject->op = op.kind;
+    return apply_op(l, tx.author, &op, subject);
+}
+
+static void execute(struct chain_ledger *l, const struct chain_batch_view *view, bool verify_signatures)
+{
+    chain_ledger_expire_grants(l);
+    for (size_t i = 0; i < view->n_txs; i++) {
+        struct chain_ledger_event subject = {
+            .height = l->height, .block_time_ns = l->time_ns, .station = CHAIN_MAX_KEYS, .channel = CHAIN_MAX_CHANNELS};
+        subject.code = apply_tx(l, view->txs[i].data, view->txs[i].len, verify_signatures, &subject);
+        if (subject.code != CHAIN_SUCCESS) {
+            subject.kind = CHAIN_LE_REFUSED;
+            *chain_ledger_emit(l, CHAIN_LE_REFUSED) = subject;
+        }
+        subject.kind = CHAIN_LE_TX;
+        *chain_ledger_emit(l, CHAIN_LE_TX) = subject;
+    }
+    chain_ledger_fuse_due(l);
+}
+
+size_t chain_ledger_events_bound(size_t n_txs)
+{
+    /* a grant expires once, a window says two things a channel, and one grant a channel is suspended at most */
+    size_t of_time = CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 + CHAIN_MAX_CHANNELS;
+    /* a transaction says what it did and that it was applied; one may confirm an old record, a new one takes two */
+    size_t n_confirmed = CHAIN_MAX_EVIDENCE + n_txs / 2;
+    return of_time + 2 * n_txs + (n_confirmed < n_txs ? n_confirmed : n_txs);
+}
+
+int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len, bool verify_signatures,
+                       struct chain_header *header_out, struct chain_ledger_event *events_out, size_t cap, size_t *n_out)
+{
+    struct chain_batch_view view;
+    struct chain_header header = {.height = l->tip.height + 1, .parent = l->tip_hash};
+    if (chain_batch_digest(&l->genesis.members, batch, len, &header.batch_digest) != 0 || chain_batch_decode(&view, batch, len) != 0)
+        return -EBADMSG;
+    if (cap < chain_ledger_events_bound(view.n_txs))
+        return -ENOSPC;
+    chain_batch_tx_root(&view, &header.tx_root);
+    header.time_ns = view.time_ns > l->tip.time_ns ? view.time_ns : l->tip.time_ns + 1;
+    l->height = header.height;
+    l->time_ns = header.time_ns;
+    l->events = events_out;
+    l->cap_events = cap;
+    l->n_events = 0;
+    execute(l, &view, verify_signatures);
+    l->events = NULL;
+    chain_ledger_state_root(l, &header.state_root);
+    l->tip = header;
+    chain_header_hash(&header, &l->tip_hash);
+    *header_out = header;
+    *n_out = l->n_events;
+    return 0;
+}
+
+uint64_t chain_ledger_height(const struct chain_ledger *l)
+{
+    return l->tip.height;
+}
+
+const struct chain_header *chain_ledger_tip(const struct chain_ledger *l)
+{
+    return &l->tip;
+}
+
+const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel)
+{
+    return channel < l->genesis.n_channels ? &l->channels[channel] : NULL;
+}
+
+size_t chain_ledger_n_grants(const struct chain_ledger *l)
+{
+    return l->n_grants;
+}
+
+const struct chain_grant *chain_ledger_grant(const struct chain_ledger *l, size_t i)
+{
+    return i < l->n_grants ? &l->grants[i] : NULL;
+}
+
+size_t chain_ledger_n_evidence(const struct chain_ledger *l)
+{
+    return l->n_evidence;
+}
+
+const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l, size_t i)
+{
+    return i < l->n_evidence ? &l->evidence[i] : NULL;
+}
+
+bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station)
+{
+    return station < l->genesis.members.n_keys && l->stations[station].registered;
+}
+
+uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station)
+{
+    return station < CHAIN_MAX_KEYS ? l->stations[station].reputation : 0;
+}

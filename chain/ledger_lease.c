@@ -1,0 +1,186 @@
+/* Leases: the CBRS grant life cycle (WINNF-TS-0016 section 8), run by block time. */
+#include <string.h>
+
+#include "chain/ledger_state.h"
+
+static bool is_live(const struct chain_grant *g)
+{
+    return g->state != CHAIN_GRANT_IDLE;
+}
+
+/* The first block time at which nobody sends under the grant any more, whatever its holder learned: it may send until its
+ * transmit expiry by a clock that is off by max_skew, then has stop_ns to fall silent; the next one's clock may be off too.
+ * Relinquishing or suspending early does not make it sooner. */
+static int64_t silent_from_ns(const struct chain_ledger *l, const struct chain_grant *g)
+{
+    if (g->transmit_expire_ns == 0)
+        return 0;
+    return g->transmit_expire_ns + l->genesis.stop_ns + 2 * l->genesis.max_skew_ns + l->genesis.drift_guard_ns;
+}
+
+/* A suspended grant never sends again. */
+static bool blocks_band(const struct chain_ledger *l, const struct chain_grant *g)
+{
+    return (is_live(g) && !g->suspended) || l->time_ns < silent_from_ns(l, g);
+}
+
+static struct chain_grant *find_grant(struct chain_ledger *l, uint64_t id)
+{
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].id == id)
+            return &l->grants[i];
+    return NULL;
+}
+
+static struct chain_ledger_event *emit_grant(struct chain_ledger *l, enum chain_ledger_event_kind kind, const struct chain_grant *g)
+{
+    struct chain_ledger_event *event = chain_ledger_emit(l, kind);
+    event->station = g->holder;
+    event->channel = g->channel;
+    event->id = g->id;
+    return event;
+}
+
+/* A free slot at the end; the oldest grant without a claim goes if there is none. */
+static struct chain_grant *take_slot(struct chain_ledger *l)
+{
+    if (l->n_grants < CHAIN_MAX_GRANTS)
+        return &l->grants[l->n_grants++];
+    for (size_t i = 0; i < l->n_grants; i++) {
+        if (is_live(&l->grants[i]) || blocks_band(l, &l->grants[i]))
+            continue;
+        memmove(&l->grants[i], &l->grants[i + 1], (l->n_grants - i - 1) * sizeof l->grants[0]);
+        return &l->grants[l->n_grants - 1];
+    }
+    return NULL;
+}
+
+static enum chain_response check_peers(const struct chain_ledger *l, uint32_t author, const struct chain_op *op)
+{
+    for (uint32_t i = 0; i < op->grant.n_peers; i++) {
+        uint32_t peer = op->grant.peers[i];
+        if (peer == author || !chain_ledger_registered(l, peer))
+            return CHAIN_INVALID_VALUE;
+    }
+    return CHAIN_SUCCESS;
+}
+
+static uint32_t find_channel(const struct chain_ledger *l, uint64_t low_hz, uint64_t high_hz)
+{
+    for (uint32_t c = 0; c < l->genesis.n_channels; c++)
+        if (l->genesis.channels[c].low_hz == low_hz && l->genesis.channels[c].high_hz == high_hz)
+            return c;
+    return CHAIN_MAX_CHANNELS;
+}
+
+enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                               struct chain_ledger_event *subject)
+{
+    uint32_t channel = find_channel(l, op->grant.low_hz, op->grant.high_hz);
+    subject->channel = channel;
+    if (channel == CHAIN_MAX_CHANNELS || l->genesis.channels[channel].control)
+        return CHAIN_UNSUPPORTED_SPECTRUM;
+    if (op->grant.max_eirp_cdbm_mhz > l->genesis.max_eirp_cdbm_mhz)
+        return CHAIN_INVALID_VALUE;
+    enum chain_response code = check_peers(l, author, op);
+    if (code != CHAIN_SUCCESS)
+        return code;
+    if (l->channels[channel].status != CHAIN_CHANNEL_WHITE)
+        return CHAIN_INTERFERENCE;
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].channel == channel && blocks_band(l, &l->grants[i]))
+            return CHAIN_GRANT_CONFLICT;
+    struct chain_grant *g = take_slot(l);
+    if (!g)
+        return CHAIN_GRANT_CONFLICT;
+    memset(g, 0, sizeof *g);
+    g->id = l->next_grant_id++;
+    g->holder = author;
+    g->channel = channel;
+    g->n_peers = op->grant.n_peers;
+    memcpy(g->peers, op->grant.peers, sizeof g->peers);
+    g->low_hz = op->grant.low_hz;
+    g->high_hz = op->grant.high_hz;
+    g->max_eirp_cdbm_mhz = op->grant.max_eirp_cdbm_mhz;
+    g->state = CHAIN_GRANT_GRANTED;
+    g->granted_ns = l->time_ns;
+    g->grant_expire_ns = l->time_ns + l->genesis.grant_ns;
+    subject->id = g->id;
+    emit_grant(l, CHAIN_LE_GRANTED, g);
+    return CHAIN_SUCCESS;
+}
+
+/* The author's own grant, or why not. A forgotten id was a grant that ended. */
+static enum chain_response own_grant(struct chain_ledger *l, uint32_t author, uint64_t id, struct chain_ledger_event *subject,
+                                     struct chain_grant **out)
+{
+    subject->id = id;
+    struct chain_grant *g = find_grant(l, id);
+    if (!g)
+        return id > 0 && id < l->next_grant_id ? CHAIN_TERMINATED_GRANT : CHAIN_INVALID_VALUE;
+    subject->channel = g->channel;
+    if (g->holder != author)
+        return CHAIN_INVALID_VALUE;
+    if (!is_live(g))
+        return CHAIN_TERMINATED_GRANT;
+    *out = g;
+    return CHAIN_SUCCESS;
+}
+
+enum chain_response chain_ledger_heartbeat(struct chain_ledger *l, uint32_t author, uint64_t id, struct chain_ledger_event *subject)
+{
+    struct chain_grant *g = NULL;
+    enum chain_response code = own_grant(l, author, id, subject, &g);
+    if (code != CHAIN_SUCCESS)
+        return code;
+    if (g->suspended)
+        return CHAIN_SUSPENDED_GRANT;
+    int64_t expire_ns = l->time_ns + l->genesis.transmit_expire_ns;
+    g->transmit_expire_ns = expire_ns < g->grant_expire_ns ? expire_ns : g->grant_expire_ns;
+    bool first = g->state != CHAIN_GRANT_AUTHORIZED;
+    g->state = CHAIN_GRANT_AUTHORIZED;
+    emit_grant(l, first ? CHAIN_LE_AUTHORIZED : CHAIN_LE_HEARTBEAT, g);
+    return CHAIN_SUCCESS;
+}
+
+enum chain_response chain_ledger_relinquish(struct chain_ledger *l, uint32_t author, uint64_t id, struct chain_ledger_event *subject)
+{
+    struct chain_grant *g = NULL;
+    enum chain_response code = own_grant(l, author, id, subject, &g);
+    if (code != CHAIN_SUCCESS)
+        return code;
+    g->state = CHAIN_GRANT_IDLE;
+    g->ended_ns = l->time_ns;
+    emit_grant(l, CHAIN_LE_RELINQUISHED, g);
+    return CHAIN_SUCCESS;
+}
+
+void chain_ledger_expire_grants(struct chain_ledger *l)
+{
+    for (size_t i = 0; i < l->n_grants; i++) {
+        struct chain_grant *g = &l->grants[i];
+        if (!is_live(g))
+            continue;
+        if (l->time_ns >= g->grant_expire_ns) {
+            g->state = CHAIN_GRANT_IDLE;
+            g->ended_ns = l->time_ns;
+            emit_grant(l, CHAIN_LE_EXPIRED, g)->code = CHAIN_TERMINATED_GRANT;
+        } else if (g->state == CHAIN_GRANT_AUTHORIZED && l->time_ns >= g->transmit_expire_ns) {
+            g->state = CHAIN_GRANT_GRANTED;
+            emit_grant(l, CHAIN_LE_EXPIRED, g);
+        }
+    }
+}
+
+void chain_ledger_suspend_channel(struct chain_ledger *l, uint32_t channel)
+{
+    for (size_t i = 0; i < l->n_grants; i++) {
+        struct chain_grant *g = &l->grants[i];
+        if (g->channel != channel || !is_live(g) || g->suspended)
+            continue;
+        g->state = CHAIN_GRANT_GRANTED;
+        g->suspended = true;
+        g->suspended_ns = l->time_ns;
+        emit_grant(l, CHAIN_LE_SUSPENDED, g)->code = CHAIN_SUSPENDED_GRANT;
+    }
+}

@@ -1,0 +1,204 @@
+/* Sensing windows: commitments, reveals, fusion, white-space and incumbent records. */
+#include <errno.h>
+#include <string.h>
+
+#include "chain/ledger_state.h"
+
+static struct chain_window_state *find_window(struct chain_ledger *l, uint64_t window)
+{
+    for (size_t i = 0; i < l->n_windows; i++)
+        if (l->windows[i].window == window)
+            return &l->windows[i];
+    return NULL;
+}
+
+/* Keeps the order; NULL when every slot is taken. */
+static struct chain_window_state *open_window(struct chain_ledger *l, uint64_t window)
+{
+    if (l->n_windows == CHAIN_MAX_WINDOWS)
+        return NULL;
+    size_t at = l->n_windows;
+    while (at > 0 && l->windows[at - 1].window > window)
+        at--;
+    memmove(&l->windows[at + 1], &l->windows[at], (l->n_windows - at) * sizeof l->windows[0]);
+    memset(&l->windows[at], 0, sizeof l->windows[at]);
+    l->windows[at].window = window;
+    l->n_windows++;
+    return &l->windows[at];
+}
+
+enum chain_response chain_ledger_commit(struct chain_ledger *l, uint32_t author, const struct chain_op *op)
+{
+    int64_t start_ns, end_ns;
+    uint64_t window = op->commit.window;
+    if (!chain_genesis_window_span(&l->genesis, window, &start_ns, &end_ns))
+        return CHAIN_INVALID_VALUE;
+    /* the author's clock may be ahead of the proposer's */
+    if (l->time_ns < end_ns - l->genesis.max_skew_ns || l->time_ns > end_ns + l->genesis.fuse_after_ns)
+        return CHAIN_UNSYNC_OP_PARAM;
+    if (window < l->next_window)
+        return CHAIN_UNSYNC_OP_PARAM;
+    struct chain_window_state *w = find_window(l, window);
+    if (!w)
+        w = open_window(l, window);
+    if (!w || w->any_revealed || w->by_station[author].committed)
+        return CHAIN_UNSYNC_OP_PARAM;
+    struct chain_sensing *s = &w->by_station[author];
+    s->committed = true;
+    s->commit_height = l->height;
+    s->commitment = op->commit.commitment;
+    return CHAIN_SUCCESS;
+}
+
+enum chain_response chain_ledger_reveal(struct chain_ledger *l, uint32_t author, const struct chain_op *op)
+{
+    const struct chain_sense_report *report = &op->reveal;
+    struct chain_window_state *w = find_window(l, report->window);
+    if (!w)
+        return CHAIN_UNSYNC_OP_PARAM;
+    struct chain_sensing *s = &w->by_station[author];
+    /* in the commitment's own block the others' reveals could have been known to its author */
+    if (!s->committed || s->revealed || s->commit_height >= l->height)
+        return CHAIN_UNSYNC_OP_PARAM;
+    struct chain_hash commitment;
+    if (chain_sense_commitment(author, report, &commitment) != 0 ||
+        memcmp(commitment.octets, s->commitment.octets, CHAIN_HASH_BYTES) != 0)
+        return CHAIN_INVALID_VALUE;
+    for (uint32_t c = 0; c < report->n_channels; c++)
+        s->occupied |= (uint8_t)(report->occupied[c] << c);
+    s->revealed = true;
+    w->any_revealed = true;
+    return CHAIN_SUCCESS;
+}
+
+static uint32_t count_reports(const struct chain_ledger *l, const struct chain_window_state *w)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++)
+        n += w->by_station[i].revealed;
+    return n;
+}
+
+static bool is_due(const struct chain_ledger *l, const struct chain_window_state *w)
+{
+    int64_t start_ns, end_ns;
+    if (!chain_genesis_window_span(&l->genesis, w->window, &start_ns, &end_ns) ||
+        l->time_ns >= end_ns + l->genesis.fuse_after_ns)
+        return true;
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
+        const struct chain_station *station = &l->stations[i];
+        if (station->registered && station->registered_ns <= start_ns && !w->by_station[i].revealed)
+            return false;
+    }
+    return count_reports(l, w) >= 2;
+}
+
+static void record_verdict(struct chain_ledger *l, uint32_t channel, uint64_t window, bool occupied)
+{
+    struct chain_channel_record *record = &l->channels[channel];
+    enum chain_channel_status status = record->status;
+    if (occupied) {
+        record->free_windows = 0;
+        status = CHAIN_CHANNEL_INCUMBENT;
+    } else {
+        if (record->free_windows < UINT32_MAX)
+            record->free_windows++;
+        if (record->free_windows >= l->genesis.white_after)
+            status = CHAIN_CHANNEL_WHITE;
+    }
+    if (status == record->status)
+        return;
+    record->status = status;
+    record->since_window = window;
+    record->since_ns = l->time_ns;
+    struct chain_ledger_event *event =
+        chain_ledger_emit(l, status == CHAIN_CHANNEL_WHITE ? CHAIN_LE_WHITE_SPACE : CHAIN_LE_INCUMBENT);
+    event->channel = channel;
+    event->id = window;
+    if (status == CHAIN_CHANNEL_INCUMBENT)
+        chain_ledger_suspend_channel(l, channel);
+}
+
+/* Returns the verdict; *n_effective_out: stations that still have a weight. */
+static bool fuse_channel(const struct chain_ledger *l, const struct chain_window_state *w, uint32_t channel,
+                         uint32_t *n_positive_out, uint32_t *n_effective_out)
+{
+    struct chain_fuse_vote votes[CHAIN_MAX_KEYS];
+    size_t n = 0;
+    *n_positive_out = *n_effective_out = 0;
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
+        if (!w->by_station[i].revealed)
+            continue;
+        votes[n].occupied = w->by_station[i].occupied >> channel & 1;
+        votes[n].reputation = l->stations[i].reputation;
+        *n_positive_out += votes[n].occupied;
+        *n_effective_out += votes[n].reputation > 0;
+        n++;
+    }
+    return chain_fuse_occupied(&l->weights, l->genesis.fuse_min_positive, votes, n);
+}
+
+static void update_reputations(struct chain_ledger *l, const struct chain_window_state *w, uint8_t verdict)
+{
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
+        if (!w->by_station[i].revealed)
+            continue;
+        uint32_t n_false = 0, n_missed = 0;
+        for (uint32_t c = 0; c < l->genesis.n_channels; c++) {
+            bool said = w->by_station[i].occupied >> c & 1, is = verdict >> c & 1;
+            n_false += said && !is;
+            n_missed += !said && is;
+        }
+        l->stations[i].reputation = chain_fuse_reputation(l->stations[i].reputation, n_false, n_missed);
+    }
+}
+
+static void fuse_window(struct chain_ledger *l, const struct chain_window_state *w)
+{
+    uint32_t n_reports = count_reports(l, w);
+    uint8_t verdict = 0;
+    bool is_void = n_reports < 2;
+    /* white space takes consecutive windows: one that nobody reported breaks the row */
+    bool gap = w->window != l->next_window;
+    for (uint32_t c = 0; c < l->genesis.n_channels; c++) {
+        uint32_t n_positive, n_effective;
+        bool occupied = fuse_channel(l, w, c, &n_positive, &n_effective);
+        is_void = is_void || n_effective < 2;
+        if (gap || is_void)
+            l->channels[c].free_windows = 0;
+        struct chain_ledger_event *event = chain_ledger_emit(l, CHAIN_LE_WINDOW_FUSED);
+        event->channel = c;
+        event->id = w->window;
+        event->n_reports = n_reports;
+        event->n_positive = n_positive;
+        event->occupied = occupied && !is_void;
+        event->code = is_void ? CHAIN_UNSYNC_OP_PARAM : CHAIN_SUCCESS;
+        if (is_void)
+            continue;
+        verdict |= (uint8_t)(occupied << c);
+        record_verdict(l, c, w->window, occupied);
+    }
+    if (!is_void)
+        update_reputations(l, w, verdict);
+    l->next_window = w->window + 1;
+}
+
+void chain_ledger_fuse_due(struct chain_ledger *l)
+{
+    size_t n_due = l->n_windows;
+    while (n_due > 0 && !is_due(l, &l->windows[n_due - 1]))
+        n_due--;
+    /* older ones go with it: a later verdict is never overruled by an earlier window */
+    for (size_t i = 0; i < n_due; i++)
+        fuse_window(l, &l->windows[i]);
+    memmove(&l->windows[0], &l->windows[n_due], (l->n_windows - n_due) * sizeof l->windows[0]);
+    l->n_windows -= n_due;
+}
+
+bool chain_ledger_committed(const struct chain_ledger *l, uint32_t station, uint64_t window)
+{
+    for (size_t i = 0; i < l->n_windows && station < CHAIN_MAX_KEYS; i++)
+        if (l->windows[i].window == window)
+            return l->windows[i].by_station[station].committed && !l->windows[i].by_station[station].revealed;
+    return false;
+}

@@ -1,0 +1,312 @@
+#include "chain/ledger.h"
+
+#include <errno.h>
+
+#include "tests/unit/chain/ledger_fixture.h"
+
+#define SUITE_NAME "chain/ledger"
+#include "tests/unit/check_main.h"
+
+static struct bench *b;
+
+static void set_up(void)
+{
+    b = bench_open(4);
+}
+
+static void tear_down(void)
+{
+    bench_close(b);
+}
+
+START_TEST(the_genesis_block_has_height_zero_and_names_the_genesis)
+{
+    const struct chain_header *tip = chain_ledger_tip(b->ledger);
+    ck_assert_uint_eq(tip->height, 0);
+    ck_assert_int_eq(tip->time_ns, T0);
+    ck_assert_mem_eq(tip->batch_digest.octets, b->genesis.members.chain_id, 8);
+}
+END_TEST
+
+START_TEST(headers_form_a_chain)
+{
+    struct chain_hash parent;
+    chain_header_hash(chain_ledger_tip(b->ledger), &parent);
+    for (int i = 1; i <= 5; i++) {
+        struct chain_op op = op_register();
+        add_op(b, (uint32_t)i % 4, &op);
+        run_block(b, i * 10 * MS);
+        ck_assert_uint_eq(b->header.height, (uint64_t)i);
+        ck_assert_int_eq(b->header.time_ns, T0 + i * 10 * MS);
+        ck_assert_mem_eq(b->header.parent.octets, parent.octets, CHAIN_HASH_BYTES);
+        struct chain_hash digest;
+        ck_assert_int_eq(chain_batch_digest(&b->genesis.members, b->batch, b->batch_len, &digest), 0);
+        ck_assert_mem_eq(b->header.batch_digest.octets, digest.octets, CHAIN_HASH_BYTES);
+        chain_header_hash(&b->header, &parent);
+    }
+}
+END_TEST
+
+START_TEST(an_empty_batch_moves_block_time_by_one_nanosecond)
+{
+    run_block(b, 10 * MS);
+    struct chain_hash root = b->header.state_root;
+    ck_assert_int_eq(chain_ledger_apply(b->ledger, NULL, 0, false, &b->header, b->events, CHAIN_MAX_LEDGER_EVENTS, &b->n_events), 0);
+    ck_assert_int_eq(b->header.time_ns, T0 + 10 * MS + 1);
+    ck_assert_uint_eq(b->n_events, 0);
+    ck_assert_mem_eq(b->header.state_root.octets, root.octets, CHAIN_HASH_BYTES);
+    /* a committed batch from the past still makes a block */
+    run_block(b, 5 * MS);
+    ck_assert_int_eq(b->header.time_ns, T0 + 10 * MS + 2);
+}
+END_TEST
+
+START_TEST(a_station_registers_once_and_before_anything_else)
+{
+    struct chain_op reg = op_register(), grant = op_grant(b, 1);
+    ck_assert_int_eq(run_op(b, 1 * MS, 2, &grant), CHAIN_REG_PENDING);
+    ck_assert(!chain_ledger_registered(b->ledger, 2));
+    ck_assert_int_eq(run_op(b, 2 * MS, 2, &reg), CHAIN_SUCCESS);
+    ck_assert(chain_ledger_registered(b->ledger, 2));
+    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 2), 500);
+    const struct chain_ledger_event *event = find_event(b, CHAIN_LE_REGISTERED, 0);
+    ck_assert_uint_eq(event->station, 2);
+    ck_assert_uint_eq(event->channel, CHAIN_MAX_CHANNELS);
+    ck_assert_int_eq(run_op(b, 3 * MS, 2, &reg), CHAIN_INVALID_VALUE);
+}
+END_TEST
+
+START_TEST(impossible_places_and_call_signs_are_refused)
+{
+    struct chain_op op = op_register();
+    op.reg.lat_e7 = 900000001;
+    ck_assert_int_eq(run_op(b, 1 * MS, 0, &op), CHAIN_INVALID_VALUE);
+    op = op_register();
+    op.reg.lon_e7 = INT32_MIN;
+    ck_assert_int_eq(run_op(b, 2 * MS, 0, &op), CHAIN_INVALID_VALUE);
+    op = op_register();
+    op.reg.height_cm = INT32_MAX;
+    ck_assert_int_eq(run_op(b, 3 * MS, 0, &op), CHAIN_INVALID_VALUE);
+    op = op_register();
+    op.reg.call_sign[0] = 0;
+    ck_assert_int_eq(run_op(b, 4 * MS, 0, &op), CHAIN_INVALID_VALUE);
+    strcpy(op.reg.call_sign, "a\nb");
+    ck_assert_int_eq(run_op(b, 5 * MS, 0, &op), CHAIN_INVALID_VALUE);
+    ck_assert(!chain_ledger_registered(b->ledger, 0));
+}
+END_TEST
+
+static enum chain_response run_nonce(uint64_t nonce)
+{
+    static int64_t at_ns;
+    uint8_t body[CHAIN_MAX_OP_BYTES], tx[1024];
+    struct chain_op op = op_register();
+    size_t len = (size_t)chain_op_encode(&op, body, sizeof body);
+    size_t n = make_tx(b, 1, nonce, body, len, tx, sizeof tx);
+    add_raw(b, tx, n);
+    run_block(b, ++at_ns * MS);
+    return find_event(b, CHAIN_LE_TX, 0)->code;
+}
+
+START_TEST(a_nonce_counts_once_within_64_below_the_highest)
+{
+    ck_assert_int_eq(run_nonce(100), CHAIN_SUCCESS);
+    ck_assert_int_eq(run_nonce(100), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(99), CHAIN_INVALID_VALUE); /* applied: registered already */
+    ck_assert_int_eq(run_nonce(99), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(37), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(run_nonce(36), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(0), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(163), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(run_nonce(100), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(101), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(run_nonce(UINT64_MAX), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(UINT64_MAX - 1), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(run_nonce(UINT64_MAX - 1), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_nonce(163), CHAIN_UNSYNC_OP_PARAM);
+}
+END_TEST
+
+START_TEST(a_transaction_that_is_none_is_refused_and_the_others_go_on)
+{
+    struct chain_op op = op_register();
+    add_raw(b, (const uint8_t *)"junk", 4);
+    add_raw(b, (const uint8_t *)"", 0);
+    add_body(b, 1, (const uint8_t *)"junk", 4);
+    add_op(b, 3, &op);
+    run_block(b, 10 * MS);
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_TX), 4);
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_REFUSED), 3);
+    ck_assert_uint_eq(find_event(b, CHAIN_LE_TX, 0)->station, CHAIN_MAX_KEYS);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 2)->code, CHAIN_MISSING_PARAM);
+    ck_assert_uint_eq(find_event(b, CHAIN_LE_TX, 2)->station, 1);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 3)->code, CHAIN_SUCCESS);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 3)->op, CHAIN_OP_REGISTER);
+    ck_assert(chain_ledger_registered(b->ledger, 3));
+}
+END_TEST
+
+START_TEST(octets_that_are_no_batch_change_nothing)
+{
+    struct chain_header before = *chain_ledger_tip(b->ledger);
+    ck_assert_int_eq(chain_ledger_apply(b->ledger, (const uint8_t *)"junk", 4, false, &b->header, b->events, CHAIN_MAX_LEDGER_EVENTS,
+                                        &b->n_events),
+                     -EBADMSG);
+    encode_batch(b, T0 + 5 * MS);
+    ck_assert_int_eq(chain_ledger_apply(b->ledger, b->batch, b->batch_len, false, &b->header, b->events, 0, &b->n_events), -ENOSPC);
+    ck_assert_mem_eq(&before, chain_ledger_tip(b->ledger), sizeof before);
+}
+END_TEST
+
+START_TEST(a_forged_signature_is_refused_where_signatures_are_verified)
+{
+    b->sign = true;
+    bench_start(b);
+    struct chain_op op = op_register();
+    ck_assert_int_eq(run_op(b, 1 * MS, 0, &op), CHAIN_SUCCESS);
+    add_op(b, 1, &op);
+    b->txs[b->txs_len - 1] ^= 1; /* the signature comes last */
+    run_block(b, 2 * MS);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 0)->code, CHAIN_CERT_ERROR);
+    ck_assert(!chain_ledger_registered(b->ledger, 1));
+}
+END_TEST
+
+START_TEST(a_batch_is_voted_for_only_with_good_time_signatures_and_nonces)
+{
+    b->sign = true;
+    bench_start(b);
+    struct chain_op op = op_register();
+    int64_t now_ns = T0 + 50 * MS;
+    add_op(b, 0, &op);
+    encode_batch(b, T0 + 50 * MS);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, now_ns), 0);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, T0 + 30 * MS), 0);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, T0 + 30 * MS - 1), -ETIME);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, INT64_MIN), -ETIME);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len - 1, now_ns), -EBADMSG);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, NULL, 0, now_ns), 0);
+    b->batch[b->batch_len - 1] ^= 1;
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, now_ns), -EBADMSG);
+    encode_batch(b, T0);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, now_ns), -ETIME);
+    for (int i = 0; i < 2; i++) {
+        b->next_nonce[1] = 7;
+        add_op(b, 1, &op);
+    }
+    encode_batch(b, T0 + 50 * MS);
+    ck_assert_int_eq(chain_ledger_check_batch(b->ledger, b->batch, b->batch_len, now_ns), -EALREADY);
+    ck_assert_uint_eq(chain_ledger_height(b->ledger), 0);
+}
+END_TEST
+
+START_TEST(the_mempool_learns_why_a_transaction_is_not_wanted)
+{
+    uint8_t body[CHAIN_MAX_OP_BYTES];
+    struct chain_op op = op_register();
+    struct chain_msg tx = {.kind = CHAIN_MSG_TX, .author = 1, .seq = 1, .body = body};
+    tx.body_len = (size_t)chain_op_encode(&op, body, sizeof body);
+    ck_assert_int_eq(chain_ledger_check_tx(b->ledger, &tx), CHAIN_SUCCESS);
+    run_op(b, 1 * MS, 1, &op);
+    ck_assert_int_eq(chain_ledger_check_tx(b->ledger, &tx), -EALREADY);
+    tx.seq = 2;
+    op.reg.lat_e7 = INT32_MAX;
+    tx.body_len = (size_t)chain_op_encode(&op, body, sizeof body);
+    ck_assert_int_eq(chain_ledger_check_tx(b->ledger, &tx), CHAIN_INVALID_VALUE);
+    tx.body_len--;
+    ck_assert_int_eq(chain_ledger_check_tx(b->ledger, &tx), CHAIN_MISSING_PARAM);
+    tx.author = 4;
+    ck_assert_int_eq(chain_ledger_check_tx(b->ledger, &tx), CHAIN_MISSING_PARAM);
+}
+END_TEST
+
+START_TEST(an_unfinished_genesis_is_refused_by_name)
+{
+    struct chain_genesis g = b->genesis;
+    struct chain_signer signer = bench_signer(b);
+    struct chain_ledger *l;
+    const char *bad = NULL;
+    size_t len = chain_ledger_bytes(&g);
+    void *mem = malloc(len);
+    g.members.chain_id[0] ^= 1;
+    ck_assert_int_eq(chain_ledger_init(mem, len, &g, &signer, &l, &bad), -EINVAL);
+    ck_assert_str_eq(bad, "members.chain_id");
+    g.white_after = 0;
+    ck_assert_int_eq(chain_ledger_init(mem, len, &g, &signer, &l, &bad), -EINVAL);
+    ck_assert_str_eq(bad, "white_after");
+    ck_assert_int_eq(chain_ledger_init(mem, len - 1, &b->genesis, &signer, &l, &bad), -EINVAL);
+    ck_assert_str_eq(bad, "mem");
+    free(mem);
+}
+END_TEST
+
+struct listing {
+    size_t n;
+    uint8_t last_key[32];
+    size_t last_len;
+    struct chain_hash leaves[512];
+    uint8_t octets[512][360];
+    const uint8_t *data[512];
+    size_t len[512];
+};
+
+static void list_entry(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    struct listing *list = ctx;
+    size_t shorter = key_len < list->last_len ? key_len : list->last_len;
+    int order = memcmp(list->last_key, key, shorter);
+    ck_assert(order < 0 || (order == 0 && list->last_len < key_len));
+    memcpy(list->last_key, key, key_len);
+    list->last_len = key_len;
+    ck_assert_uint_lt(list->n, 512);
+    memcpy(list->octets[list->n], key, key_len);
+    memcpy(list->octets[list->n] + key_len, value, value_len);
+    list->data[list->n] = list->octets[list->n];
+    list->len[list->n++] = key_len + value_len;
+}
+
+START_TEST(the_state_root_is_the_merkle_root_of_the_sorted_entries)
+{
+    static struct listing list;
+    register_all(b, 1 * MS);
+    sense_windows(b, 0, 4, 2);
+    struct chain_op op = op_grant(b, 2);
+    ck_assert_int_eq(run_op(b, 1000 * MS, 0, &op), CHAIN_SUCCESS);
+    size_t n = chain_ledger_entries(b->ledger, list_entry, &list);
+    ck_assert_uint_eq(n, list.n);
+    ck_assert_uint_eq(n, 1 + 4 + 4 + 4 + 1);
+    struct chain_hash root;
+    chain_merkle_root(list.data, list.len, list.n, &root);
+    ck_assert_mem_eq(root.octets, b->header.state_root.octets, CHAIN_HASH_BYTES);
+}
+END_TEST
+
+START_TEST(names_are_given_to_codes_and_events)
+{
+    ck_assert_str_eq(chain_response_name(CHAIN_SUSPENDED_GRANT), "SUSPENDED_GRANT");
+    ck_assert_str_eq(chain_response_name((enum chain_response)999), "UNKNOWN");
+    ck_assert_str_eq(chain_ledger_event_name(CHAIN_LE_TX), "tx");
+    ck_assert_str_eq(chain_ledger_event_name((enum chain_ledger_event_kind)99), "unknown");
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = tcase_create("ledger");
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, the_genesis_block_has_height_zero_and_names_the_genesis);
+    tcase_add_test(tc, headers_form_a_chain);
+    tcase_add_test(tc, an_empty_batch_moves_block_time_by_one_nanosecond);
+    tcase_add_test(tc, a_station_registers_once_and_before_anything_else);
+    tcase_add_test(tc, impossible_places_and_call_signs_are_refused);
+    tcase_add_test(tc, a_nonce_counts_once_within_64_below_the_highest);
+    tcase_add_test(tc, a_transaction_that_is_none_is_refused_and_the_others_go_on);
+    tcase_add_test(tc, octets_that_are_no_batch_change_nothing);
+    tcase_add_test(tc, a_forged_signature_is_refused_where_signatures_are_verified);
+    tcase_add_test(tc, a_batch_is_voted_for_only_with_good_time_signatures_and_nonces);
+    tcase_add_test(tc, the_mempool_learns_why_a_transaction_is_not_wanted);
+    tcase_add_test(tc, an_unfinished_genesis_is_refused_by_name);
+    tcase_add_test(tc, the_state_root_is_the_merkle_root_of_the_sorted_entries);
+    tcase_add_test(tc, names_are_given_to_codes_and_events);
+    suite_add_tcase(suite, tc);
+}
