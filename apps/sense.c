@@ -1,0 +1,153 @@
+/* airdeed sense: what a recording says about the use of the spectrum. */
+#include "apps/sense.h"
+#include "apps/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done)
+{
+    enum { LARGE_SAMPLES = 20000000, STEP_BLOCKS = 64 };
+    if (s->meta.n_samples < LARGE_SAMPLES || !isatty(STDERR_FILENO))
+        return;
+    if (done)
+        fprintf(stderr, "\r%*s\r", 40, "");
+    else if (n_done / APP_SENSE_BLOCK % STEP_BLOCKS == 0)
+        fprintf(stderr, "\r%s: %3.0f %%", what, 100 * (double)n_done / (double)s->meta.n_samples);
+}
+
+static int parse_format(struct app_sense_options *o, const char *format, bool json)
+{
+    static const char *const names[] = {"text", "json", "rtl-power"};
+    if (json && format && strcmp(format, "json") != 0) {
+        fprintf(stderr, "airdeed sense: --json and --format %s exclude each other\n", format);
+        return APP_BAD_USAGE;
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(format ? format : json ? "json" : "text", names[i]) == 0) {
+            o->format = (enum app_sense_format)i;
+            return 0;
+        }
+    fprintf(stderr, "airdeed sense: option '--format': '%s' is none of text, json, rtl-power\n", format);
+    return APP_BAD_USAGE;
+}
+
+static int check_options(const struct app_sense_options *o)
+{
+    if (o->n_fft & (o->n_fft - 1)) {
+        fprintf(stderr, "airdeed sense: option '--fft': '%llu' is no power of two\n", (unsigned long long)o->n_fft);
+        return APP_BAD_USAGE;
+    }
+    if (o->annotate && o->format == APP_SENSE_RTL_POWER) {
+        fprintf(stderr, "airdeed sense: --annotate marks bursts, --format rtl-power finds none\n");
+        return APP_BAD_USAGE;
+    }
+    return 0;
+}
+
+/* 0 to go on, 1 to leave with *exit_out */
+static int parse_options(int argc, char **argv, struct app_sense_options *o, int *exit_out)
+{
+    const char *format = NULL;
+    bool json = false;
+    *o = (struct app_sense_options){.p_fa = 1e-6, .n_fft = 256, .floor_dbfs = NAN, .min_ns = 4000, .interval_ns = 10000000000};
+    const struct app_option options[] = {
+        {"format", APP_TEXT, &format, "FORMAT", "text, json or rtl-power (default text)", 0, 0, NULL},
+        {"json", APP_FLAG, &json, NULL, "the same as --format json", 0, 0, NULL},
+        {"annotate", APP_FLAG, &o->annotate, NULL, "add the bursts to the recording's metadata", 0, 0, NULL},
+        {"out", APP_TEXT, &o->out, "FILE", "report to FILE; with --annotate: the metadata to FILE", 0, 0, NULL},
+        {"pfa", APP_REAL, &o->p_fa, "P", "false alarms a window of .8 us (default 1e-6)", 1e-12, .1, NULL},
+        {"fft", APP_U64, &o->n_fft, "N", "bins of a spectrum, a power of two (default 256)", 16, 65536, NULL},
+        {"floor", APP_REAL, &o->floor_dbfs, "DBFS", "noise floor, where it is known better (default: estimated)", -300, 100, NULL},
+        {"join", APP_DURATION_NS, &o->join_ns, "TIME", "bursts closer than this are one (default: pulses of a message only)",
+         0, 1e12, NULL},
+        {"min", APP_DURATION_NS, &o->min_ns, "TIME", "shorter bursts are dropped (default 4us)", 0, 1e12, NULL},
+        {"interval", APP_DURATION_NS, &o->interval_ns, "TIME", "rtl-power: time that a row covers (default 10s)", 1e3, 1e14, NULL},
+        {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
+    int n_positional;
+    if (app_options_parse(argc, argv, options, "sense FILE.sigmf-meta [options]",
+                          "Tells the noise floor of a SigMF recording, the share of time in which it is occupied, and each burst.",
+                          &n_positional, exit_out))
+        return 1;
+    *exit_out = APP_BAD_USAGE;
+    if (n_positional != 1) {
+        fprintf(stderr, "airdeed sense: %s; 'airdeed sense --help' tells how\n",
+                n_positional ? "takes one recording" : "which recording?");
+        return 1;
+    }
+    o->path = argv[1];
+    return parse_format(o, format, json) || check_options(o);
+}
+
+/* The report's file under a temporary name, so that nothing half-written stays behind. */
+static int open_report(struct app_sense *s, char *partial, size_t cap)
+{
+    s->report = stdout;
+    partial[0] = '\0';
+    if (!s->options.out || s->options.annotate)
+        return 0;
+    snprintf(partial, cap, "%s.partial", s->options.out);
+    s->report = fopen(partial, "wb");
+    if (s->report)
+        return 0;
+    fprintf(stderr, "airdeed sense: %s: cannot create: %s\n", partial, strerror(errno));
+    return APP_SYSTEM_FAILED;
+}
+
+static int close_report(struct app_sense *s, const char *partial, int code)
+{
+    const char *name = *partial ? s->options.out : "standard output";
+    errno = 0;
+    bool bad = fflush(s->report) != 0 || ferror(s->report);
+    if (*partial)
+        bad |= fclose(s->report) != 0;
+    if (!bad && !code && *partial)
+        bad = rename(partial, s->options.out) != 0;
+    int err = errno;
+    if (*partial && (bad || code))
+        unlink(partial);
+    if (!bad || code)
+        return code;
+    fprintf(stderr, "airdeed sense: %s: cannot write: %s\n", name, strerror(err ? err : EIO));
+    return APP_SYSTEM_FAILED;
+}
+
+static int report(struct app_sense *s)
+{
+    if (s->options.format == APP_SENSE_RTL_POWER)
+        return app_sense_report_rtl_power(s);
+    int code = app_sense_make_scan(s);
+    if (code)
+        return code;
+    phy_sigmf_rewind(s->radio);
+    return app_sense_report_bursts(s);
+}
+
+static int sense(int argc, char **argv)
+{
+    static struct app_sense s;
+    static char partial[4096];
+    int code;
+    if (parse_options(argc, argv, &s.options, &code))
+        return code;
+    char error[PHY_SIGMF_MAX_ERROR];
+    int err = phy_sigmf_open(s.options.path, &s.radio, &s.meta, error);
+    if (err) {
+        fprintf(stderr, "airdeed sense: %s\n", error);
+        return err == -ENOMEM || err == -EIO ? APP_SYSTEM_FAILED : APP_BAD_USAGE;
+    }
+    if (s.meta.warning[0])
+        fprintf(stderr, "airdeed sense: warning: %s\n", s.meta.warning);
+    s.block = malloc(APP_SENSE_BLOCK * sizeof *s.block);
+    code = s.block ? open_report(&s, partial, sizeof partial) : APP_SYSTEM_FAILED;
+    if (!code)
+        code = close_report(&s, partial, report(&s));
+    free(s.block);
+    s.radio->ops->close(s.radio);
+    return code;
+}
+
+const struct app_command app_command_sense = {"sense", "tells what a SigMF recording holds: noise floor, occupied share, bursts", sense};

@@ -1,0 +1,58 @@
+/* What the files of `airdeed sense` share. */
+#ifndef APPS_SENSE_H
+#define APPS_SENSE_H
+
+#include "phy/radio/sigmf.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum app_sense_format { APP_SENSE_TEXT, APP_SENSE_JSON, APP_SENSE_RTL_POWER };
+enum { APP_SENSE_BLOCK = 1 << 14, APP_SENSE_MAX_ANNOTATIONS = 100000 };
+
+struct app_sense_options {
+    const char *path;
+    const char *out; /* NULL: standard output */
+    enum app_sense_format format;
+    bool annotate;
+    double p_fa;
+    uint64_t n_fft;
+    double floor_dbfs; /* NAN: estimate it */
+    int64_t join_ns, min_ns, interval_ns;
+};
+
+/* What a first pass over the recording tells. */
+struct app_sense_scan {
+    double noise_power;       /* 0 where the recording is silent throughout */
+    const char *floor_method; /* "given", "declared", "quiet time", "quiet band" */
+    uint64_t n_clipped, n_nonfinite, n_lost;
+};
+
+struct app_sense_burst {
+    uint64_t start_sample, file_sample, n_samples;
+    double mean_dbfs, peak_dbfs, snr_db;
+    bool has_band;
+    double low_hz, high_hz; /* relative to the centre */
+};
+
+/* Everything one run works with. */
+struct app_sense {
+    struct app_sense_options options;
+    struct phy_radio *radio;
+    struct phy_sigmf_meta meta;
+    struct app_sense_scan scan;
+    FILE *report;
+    float complex *block; /* APP_SENSE_BLOCK samples */
+};
+
+/* A line on standard error while it is a terminal and the recording is large; done: wipes it. */
+void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done);
+/* Each returns 0 or an exit code, having printed one line on standard error. */
+int app_sense_make_scan(struct app_sense *s);
+int app_sense_report_bursts(struct app_sense *s);
+int app_sense_report_rtl_power(struct app_sense *s);
+/* report.c */
+void app_sense_print_head(const struct app_sense *s);
+void app_sense_print_burst(const struct app_sense *s, uint64_t index, const struct app_sense_burst *burst);
+void app_sense_print_tail(const struct app_sense *s, uint64_t n_bursts, double occupied_share);
+#endif
