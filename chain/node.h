@@ -8,6 +8,13 @@
 #include "chain/engine.h"
 #include "chain/ledger.h"
 
+struct chain_node_block { /* a row for the store; a later one for the same height replaces the certificate */
+    uint64_t height;
+    const uint8_t *batch, *header, *cert; /* batch and header NULL when only the certificate is new; cert NULL while it lacks */
+    size_t batch_len, header_len, cert_len;
+    uint32_t n_signers;
+};
+
 struct chain_node_config {
     uint64_t seed;
     uint32_t self;                       /* member id */
@@ -18,7 +25,11 @@ struct chain_node_config {
     int64_t gossip_ns;      /* own unexecuted transactions are sent again after this, doubling up to 4x */
     int64_t status_ns;      /* tip header vote is repeated at this interval (jittered by key) */
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
-    size_t mempool_txs;     /* bound; per author a quarter of it */
+    size_t mempool_txs;     /* bound; per author a quarter of it, at most CHAIN_NODE_MAX_OWN */
+    /* Blocks that left memory, for members that were away for long. 0, -ENOENT or another negative errno; the pointers are
+     * valid until the next call. NULL: only what memory holds is served. */
+    int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out);
+    void *read_block_ctx;
 };
 
 enum chain_node_event_kind {
@@ -65,14 +76,13 @@ struct chain_node_send {
     size_t len;
 };
 
-struct chain_node_block { /* a row for the store; a later one for the same height replaces the certificate */
-    uint64_t height;
-    const uint8_t *batch, *header, *cert;
-    size_t batch_len, header_len, cert_len; /* batch and header NULL when only the certificate is new */
-    uint32_t n_signers;
+enum {
+    CHAIN_NODE_MAX_SENDS = 32,
+    CHAIN_NODE_MAX_BLOCKS = 16,
+    CHAIN_NODE_MAX_OWN = 48,  /* unexecuted transactions of one author: stays inside the ledger's replay window */
+    CHAIN_NODE_RING = 128,    /* blocks kept in memory */
+    CHAIN_NODE_MAX_OPEN = 32  /* blocks executed and not yet certified; no more are executed */
 };
-
-enum { CHAIN_NODE_MAX_SENDS = 32, CHAIN_NODE_MAX_BLOCKS = 16 };
 
 struct chain_node_update {
     size_t n_records;
@@ -83,7 +93,8 @@ struct chain_node_update {
     size_t n_sends;
     struct chain_node_send sends[CHAIN_NODE_MAX_SENDS];
     size_t n_events;
-    struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS]; /* of the blocks executed in this step */
+    struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS]; /* of the block executed in this step: at most one */
+    const struct chain_ledger *ledger; /* state after that block; NULL when none was executed */
     uint64_t submitted_nonce; /* SUBMIT: the transaction's nonce */
     int submit_result;        /* SUBMIT, SUBMIT_TX: chain_response, or negative errno */
     /* work done in this step, for charging processing time */
@@ -97,6 +108,14 @@ struct chain_node_stats {
     uint64_t height, certified_height;
     uint64_t mempool, received, refused_malformed, refused_signature, refused_stranger, refused_epoch, duplicates, mempool_full;
     uint64_t blocks_fetched, fetches_served;
+    uint64_t refused_engine;    /* by the engine, its reasons are in engine */
+    uint64_t refused_stale;     /* below what is certified, or of an older view; not verified */
+    uint64_t refused_conflict;  /* one author and nonce, or one voter and height, with two contents */
+    uint64_t refused_block;     /* offered blocks without enough signatures or not next */
+    uint64_t deviating_votes;   /* votes of members for another header than ours */
+    uint64_t inbox_full, outbox_full, mempool_expired, mempool_evicted;
+    uint64_t verified, signed_; /* signatures, since the start */
+    uint64_t proposed;
 };
 
 struct chain_node;
@@ -104,7 +123,9 @@ struct chain_node;
 size_t chain_node_bytes(const struct chain_node_config *cfg);
 __attribute__((warn_unused_result)) int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg,
                                                         struct chain_node **out, const char **bad_field_out);
-/* 0; -EBADMSG with a counted reason (nothing changed); -EILSEQ fatal. */
+/* 0; -EBADMSG with a counted reason (nothing changed); -EILSEQ fatal, for good.
+ * One step executes at most one block and hands out at most one engine update; while more is at hand, chain_node_deadline is not
+ * after the step's now_ns and a TICK goes on. Only counts and pointers of the update are cleared, never its arrays. */
 __attribute__((warn_unused_result)) int chain_node_step(struct chain_node *m, const struct chain_node_event *in,
                                                         struct chain_node_update *out);
 int64_t chain_node_deadline(const struct chain_node *m);

@@ -1,0 +1,383 @@
+/* The node's machine: set-up, one step, deadline. What a step does is spread over node_*.c by concept. */
+#include "chain/node_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+static const int64_t MAX_TX_AGE_NS = 10000000000, MAX_OWN_TX_AGE_NS = 60000000000;
+
+static size_t round_up(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static struct chain_mempool_config pool_config(const struct chain_node_config *cfg)
+{
+    size_t per_author = cfg->mempool_txs / 4;
+    return (struct chain_mempool_config){
+        .max_txs = cfg->mempool_txs,
+        .max_per_author = per_author < CHAIN_NODE_MAX_OWN ? per_author : CHAIN_NODE_MAX_OWN,
+        .max_age_ns = MAX_TX_AGE_NS,
+        .max_own_age_ns = MAX_OWN_TX_AGE_NS,
+    };
+}
+
+static struct chain_engine_config engine_config(const struct chain_node_config *cfg)
+{
+    return (struct chain_engine_config){
+        .seed = cfg->seed,
+        .self = cfg->self,
+        .members = &cfg->genesis->members,
+        .check_batch = node_check_batch,
+        .heartbeat_ns = cfg->engine_heartbeat_ns,
+        .timeout_ns = cfg->engine_timeout_ns,
+        .timeout_max_ns = cfg->engine_timeout_max_ns,
+    };
+}
+
+/* Where each part lies behind the struct. */
+struct layout {
+    size_t pool, ledger, engine, batches, inbox, outbox, bundle, scratch, proposal, end;
+};
+
+static struct layout lay_out(const struct chain_node_config *cfg)
+{
+    struct chain_mempool_config pool = pool_config(cfg);
+    struct chain_engine_config engine = engine_config(cfg);
+    struct layout l;
+    l.pool = round_up(sizeof(struct chain_node));
+    l.ledger = l.pool + round_up(chain_mempool_bytes(&pool));
+    l.engine = l.ledger + round_up(chain_ledger_bytes(cfg->genesis));
+    l.batches = l.engine + round_up(cfg->engine->bytes(&engine));
+    l.inbox = l.batches + CHAIN_NODE_RING * round_up(cfg->genesis->max_batch_bytes);
+    l.outbox = l.inbox + NODE_INBOX_BYTES;
+    l.bundle = l.outbox + NODE_OUTBOX_BYTES;
+    l.scratch = l.bundle + NODE_BUNDLE_BYTES;
+    l.proposal = l.scratch + CHAIN_MAX_MSG_BYTES;
+    l.end = l.proposal + round_up(cfg->genesis->max_batch_bytes);
+    return l;
+}
+
+size_t chain_node_bytes(const struct chain_node_config *cfg)
+{
+    return lay_out(cfg).end + ALIGNMENT;
+}
+
+static const char *find_bad_field(const struct chain_node_config *cfg)
+{
+    const struct chain_genesis *g = cfg->genesis;
+    if (!g || g->members.n == 0 || g->members.n > CHAIN_MAX_MEMBERS || g->members.n_keys > CHAIN_MAX_KEYS ||
+        g->max_batch_bytes < CHAIN_MEMPOOL_TX_BYTES || g->max_batch_bytes > CHAIN_MAX_BATCH_BYTES)
+        return "genesis";
+    if (cfg->self >= g->members.n)
+        return "self";
+    if (!cfg->engine)
+        return "engine";
+    if (!cfg->signer.sign || !cfg->signer.verify)
+        return "signer";
+    if (cfg->engine_heartbeat_ns <= 0)
+        return "engine_heartbeat_ns";
+    if (cfg->engine_timeout_ns <= 0)
+        return "engine_timeout_ns";
+    if (cfg->engine_timeout_max_ns < cfg->engine_timeout_ns)
+        return "engine_timeout_max_ns";
+    if (cfg->gossip_ns <= 0)
+        return "gossip_ns";
+    if (cfg->status_ns <= 0)
+        return "status_ns";
+    if (cfg->propose_delay_ns < 0)
+        return "propose_delay_ns";
+    return cfg->mempool_txs < 4 || cfg->mempool_txs > 65536 ? "mempool_txs" : NULL;
+}
+
+/* An honest member executes only what is committed, and a commit is final. So a header signed by one member more than may lie is
+ * as good as committed; under Raft nobody lies. */
+static uint32_t witnesses_needed(const struct chain_node_config *cfg)
+{
+    return cfg->engine->byzantine ? chain_pbft_f(cfg->genesis->members.n) + 1 : 1;
+}
+
+static void place_buffers(struct chain_node *m, uint8_t *base, const struct layout *l)
+{
+    size_t batch_stride = round_up(m->cfg.genesis->max_batch_bytes);
+    for (size_t i = 0; i < CHAIN_NODE_RING; i++)
+        m->blocks[i].batch = base + l->batches + i * batch_stride;
+    m->inbox_octets = base + l->inbox;
+    m->outbox_octets = base + l->outbox;
+    m->bundle_octets = base + l->bundle;
+    m->scratch = base + l->scratch;
+    m->proposal = base + l->proposal;
+}
+
+int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, struct chain_node **out,
+                    const char **bad_field_out)
+{
+    *bad_field_out = find_bad_field(cfg);
+    if (*bad_field_out)
+        return -EINVAL;
+    assert(len >= chain_node_bytes(cfg));
+    uint8_t *base = (uint8_t *)mem + (ALIGNMENT - (uintptr_t)mem % ALIGNMENT) % ALIGNMENT;
+    struct layout l = lay_out(cfg);
+    struct chain_node *m = (struct chain_node *)(void *)base;
+    memset(m, 0, sizeof(*m));
+    m->cfg = *cfg;
+    m->members = &cfg->genesis->members;
+    m->quorum = cfg->engine->quorum(m->members->n);
+    m->witness = witnesses_needed(cfg);
+    m->vote_next = 1;
+    m->vote_due_ns = m->status_due_ns = m->gossip_due_ns = m->fetch_due_ns = m->told_pending_ns = INT64_MAX;
+    for (size_t i = 0; i < CHAIN_MAX_MEMBERS; i++)
+        m->served_ns[i] = INT64_MIN;
+    place_buffers(m, base, &l);
+    node_signer_init(m);
+
+    struct chain_mempool_config pool = pool_config(cfg);
+    int rc = chain_mempool_init(base + l.pool, l.ledger - l.pool, &pool, &m->pool, bad_field_out);
+    if (rc == 0)
+        rc = chain_ledger_init(base + l.ledger, l.engine - l.ledger, cfg->genesis, &m->signer, &m->ledger, bad_field_out);
+    m->engine_cfg = engine_config(cfg);
+    m->engine_cfg.signer = &m->signer;
+    m->engine_cfg.check_ctx = m;
+    m->engine_mem = base + l.engine;
+    m->engine_bytes = l.batches - l.engine;
+    if (rc == 0)
+        *out = m;
+    return rc;
+}
+
+void node_fail(struct chain_node *m, uint64_t height)
+{
+    if (m->fatal == 0) {
+        m->fatal = -EILSEQ;
+        m->fatal_height = height;
+    }
+}
+
+/* Mixes a word (the finaliser of SplitMix64). */
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15U;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+    return x ^ (x >> 31);
+}
+
+int64_t node_jitter(struct chain_node *m, enum node_purpose purpose, int64_t base_ns)
+{
+    uint64_t draw = mix(mix(mix(m->cfg.seed) ^ m->cfg.self) ^ ((uint64_t)purpose << 48) ^ m->n_draws[purpose]++);
+    int64_t span_ns = base_ns / 2;
+    return base_ns - base_ns / 4 + (span_ns > 0 ? (int64_t)(draw % (uint64_t)span_ns) : 0);
+}
+
+static void clear(struct chain_node_update *out)
+{
+    out->n_records = out->n_blocks = out->n_sends = out->n_events = 0;
+    out->persist_seq = out->submitted_nonce = out->fatal_height = 0;
+    out->ledger = NULL;
+    out->submit_result = out->fatal = 0;
+    out->n_verified = out->n_signed = out->n_executed = 0;
+}
+
+static int start(struct chain_node *m)
+{
+    int rc = node_engine_start(m);
+    if (rc != 0)
+        return rc;
+    m->started = true;
+    m->vote_next = m->certified + 1;
+    m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns) / 4;
+    for (uint64_t height = m->certified + 1; height <= node_tip(m); height++) {
+        struct node_block *block = node_find_block(m, height);
+        if (block)
+            node_vote_for(m, block);
+    }
+    return 0;
+}
+
+static void take_persisted(struct chain_node *m, uint64_t seq)
+{
+    if (seq > m->persisted_seq && seq <= m->persist_seq)
+        m->persisted_seq = seq;
+    size_t n_done = 0;
+    while (n_done < m->n_unpersisted && m->unpersisted[n_done].seq <= m->persisted_seq) {
+        if (m->unpersisted[n_done].engine_seq > 0)
+            m->tell_persisted = m->unpersisted[n_done].engine_seq;
+        n_done++;
+    }
+    m->n_unpersisted -= n_done;
+    memmove(m->unpersisted, m->unpersisted + n_done, m->n_unpersisted * sizeof(m->unpersisted[0]));
+}
+
+/* Takes the event in; what follows from it is done by work(). */
+static int take_event(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out)
+{
+    bool restoring = in->kind == CHAIN_NODE_RESTORE_BLOCK || in->kind == CHAIN_NODE_RESTORE_RECORD || in->kind == CHAIN_NODE_START;
+    if (restoring == m->started)
+        return -EINVAL;
+    switch (in->kind) {
+    case CHAIN_NODE_TICK:
+        return 0;
+    case CHAIN_NODE_RESTORE_BLOCK:
+        return node_restore_block(m, in, out);
+    case CHAIN_NODE_RESTORE_RECORD: {
+        int rc = node_engine_start(m);
+        struct chain_event event = {.kind = CHAIN_EV_RESTORE, .now_ns = in->now_ns};
+        event.restore.key = in->record.key;
+        event.restore.data = in->record.data;
+        event.restore.len = in->record.len;
+        if (rc == 0)
+            node_engine_step(m, &event, out);
+        return rc;
+    }
+    case CHAIN_NODE_START:
+        return start(m);
+    case CHAIN_NODE_RECEIVE:
+        return node_receive(m, in->bytes.data, in->bytes.len);
+    case CHAIN_NODE_SUBMIT:
+        node_submit(m, in->op, out);
+        return 0;
+    case CHAIN_NODE_SUBMIT_TX:
+        out->submit_result = node_submit_tx(m, in->bytes.data, in->bytes.len);
+        return 0;
+    case CHAIN_NODE_PERSISTED:
+        take_persisted(m, in->persisted_seq);
+        return 0;
+    }
+    return -EINVAL;
+}
+
+/* May another record or block row come into being? Otherwise the disk has to answer first. */
+static bool may_work(const struct chain_node *m)
+{
+    return m->n_unpersisted < NODE_MAX_UNPERSISTED && node_outbox_has_room(m);
+}
+
+/* Executes the oldest commit at hand. False when there is none. */
+static bool take_commit(struct chain_node *m, struct chain_node_update *out)
+{
+    while (m->next_commit < m->engine_out.n_commits) {
+        const struct chain_commit *commit = &m->engine_out.commits[m->next_commit++];
+        if (commit->height != node_tip(m) + 1)
+            continue; /* came from another member already */
+        m->syncing = false;
+        struct node_block *block = node_execute(m, commit->batch, commit->len, NULL, out);
+        if (block)
+            node_vote_for(m, block);
+        return true;
+    }
+    return false;
+}
+
+/* One block at most, one engine update with records or commits at most: their pointers last until the next step. */
+static void work(struct chain_node *m, struct chain_node_update *out)
+{
+    while (m->fatal == 0 && may_work(m)) {
+        if (take_commit(m, out) || out->n_records > 0)
+            return;
+        if (node_tell_engine(m, out))
+            continue;
+        if (m->inbox_first < m->n_inbox) {
+            if (node_take_next(m, out))
+                return;
+            continue;
+        }
+        if (!node_propose(m, out))
+            return;
+    }
+}
+
+static void number_update(struct chain_node *m, struct chain_node_update *out)
+{
+    if (out->n_records == 0 && out->n_blocks == 0)
+        return;
+    assert(m->n_unpersisted < NODE_MAX_UNPERSISTED);
+    out->persist_seq = ++m->persist_seq;
+    m->unpersisted[m->n_unpersisted++] =
+        (struct node_unpersisted){.seq = m->persist_seq, .engine_seq = out->n_records > 0 ? m->engine_out.persist_seq : 0};
+}
+
+int chain_node_step(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out)
+{
+    clear(out);
+    if (m->fatal != 0) {
+        out->fatal = m->fatal;
+        out->fatal_height = m->fatal_height;
+        return m->fatal;
+    }
+    if (in->now_ns > m->now_ns)
+        m->now_ns = in->now_ns;
+    if (m->inbox_first == m->n_inbox)
+        m->inbox_first = m->n_inbox = m->inbox_len = 0;
+    uint64_t verified = m->stats.verified, n_signed = m->stats.signed_;
+    int rc = take_event(m, in, out);
+    if (m->started) {
+        m->stats.mempool_expired += chain_mempool_expire(m->pool, m->now_ns);
+        work(m, out);
+        if (m->fatal == 0 && m->n_unpersisted < NODE_MAX_UNPERSISTED)
+            node_certify(m, out);
+        node_vote_timers(m);
+        node_gossip_timer(m);
+        node_fetch_timer(m);
+        number_update(m, out);
+        if (m->fatal == 0)
+            node_assemble(m, out);
+    }
+    out->n_verified = (uint32_t)(m->stats.verified - verified);
+    out->n_signed = (uint32_t)(m->stats.signed_ - n_signed);
+    out->fatal = m->fatal;
+    out->fatal_height = m->fatal_height;
+    return m->fatal != 0 ? m->fatal : rc;
+}
+
+static bool work_at_hand(const struct chain_node *m)
+{
+    if (m->n_unpersisted < NODE_MAX_UNPERSISTED && node_certify_waits(m))
+        return true;
+    if (!may_work(m))
+        return false;
+    return m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->kick || m->inbox_first < m->n_inbox ||
+           m->told_pending_ns != chain_mempool_pending_since(m->pool);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t chain_node_deadline(const struct chain_node *m)
+{
+    if (!m->started || m->fatal != 0)
+        return INT64_MAX;
+    if (work_at_hand(m) || node_outbox_ready(m))
+        return m->now_ns;
+    int64_t at_ns = earlier(node_vote_deadline(m), earlier(m->gossip_due_ns, m->fetch_due_ns));
+    at_ns = earlier(at_ns, chain_mempool_expires_at(m->pool));
+    if (may_work(m))
+        at_ns = earlier(at_ns, earlier(node_engine_deadline(m), node_propose_at(m)));
+    return at_ns;
+}
+
+void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out)
+{
+    *out = m->stats;
+    if (m->engine)
+        m->cfg.engine->stats(m->engine, &out->engine);
+    out->height = node_tip(m);
+    out->certified_height = m->certified;
+    out->mempool = chain_mempool_size(m->pool);
+    out->mempool_evicted = chain_mempool_evicted(m->pool);
+}
+
+const struct chain_ledger *chain_node_ledger(const struct chain_node *m)
+{
+    return m->ledger;
+}
+
+void chain_node_close(struct chain_node *m)
+{
+    if (m->engine)
+        m->cfg.engine->close(m->engine);
+    m->engine = NULL;
+}

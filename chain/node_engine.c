@@ -1,0 +1,112 @@
+/* Between the node and its engine: what the engine hears, and what becomes of its updates. */
+#include "chain/node_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+int node_engine_start(struct chain_node *m)
+{
+    if (m->engine)
+        return 0;
+    m->engine_cfg.stable_height = node_tip(m);
+    const char *bad_field;
+    int rc = m->cfg.engine->init(m->engine_mem, m->engine_bytes, &m->engine_cfg, &m->engine, &bad_field);
+    m->kick = true;
+    return rc;
+}
+
+static enum chain_node_urgency urgency_of(const struct chain_msg *msg)
+{
+    switch (msg->kind) {
+    case CHAIN_MSG_RAFT_APPEND:
+    case CHAIN_MSG_PBFT_PRE_PREPARE:
+    case CHAIN_MSG_PBFT_VIEW_CHANGE:
+    case CHAIN_MSG_PBFT_NEW_VIEW:
+        return CHAIN_URGENT_PROPOSAL;
+    default:
+        return CHAIN_URGENT_VOTE;
+    }
+}
+
+/* What must follow the disk waits for this update's number, or for the latest one if this update writes nothing. */
+static uint64_t seq_to_wait_for(const struct chain_node *m)
+{
+    return m->engine_out.n_records > 0 ? m->persist_seq + 1 : m->persist_seq;
+}
+
+void node_engine_step(struct chain_node *m, const struct chain_event *event, struct chain_node_update *out)
+{
+    struct chain_update *u = &m->engine_out;
+    u->n_msgs = u->n_records = u->n_commits = 0;
+    u->persist_seq = 0;
+    m->next_commit = 0;
+    if (m->cfg.engine->step(m->engine, event, u) != 0) {
+        m->stats.refused_engine++;
+        u->n_msgs = u->n_records = u->n_commits = 0;
+        return;
+    }
+    for (size_t i = 0; i < u->n_records; i++)
+        out->records[out->n_records++] = u->records[i];
+    for (size_t i = 0; i < u->n_msgs; i++) {
+        const struct chain_out_msg *msg = &u->msgs[i];
+        node_put(m, &msg->msg, msg->to, urgency_of(&msg->msg), msg->after_persist ? seq_to_wait_for(m) : 0);
+    }
+}
+
+int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns)
+{
+    struct chain_node *m = ctx;
+    uint64_t tip = node_tip(m);
+    if (height > tip + 1)
+        return -EAGAIN;
+    if (len > m->cfg.genesis->max_batch_bytes)
+        return -EMSGSIZE;
+    if (height == tip + 1)
+        return chain_ledger_check_batch(m->ledger, batch, len, now_ns);
+    /* proposed again in a later view: the very batch that was executed, or none */
+    const struct node_block *block = node_find_block(m, height);
+    struct chain_hash digest;
+    if (!block)
+        return -ESTALE;
+    int rc = chain_batch_digest(m->members, batch, len, &digest);
+    if (rc != 0)
+        return rc;
+    return memcmp(digest.octets, block->header.batch_digest.octets, CHAIN_HASH_BYTES) == 0 ? 0 : -EBADMSG;
+}
+
+static void tell_height(struct chain_node *m, enum chain_event_kind kind, uint64_t *height, struct chain_node_update *out)
+{
+    struct chain_event event = {.kind = kind, .now_ns = m->now_ns, .height = *height};
+    *height = 0;
+    node_engine_step(m, &event, out);
+}
+
+bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
+{
+    int64_t pending_ns = chain_mempool_pending_since(m->pool);
+    if (m->tell_synced > 0) {
+        tell_height(m, CHAIN_EV_SYNCED, &m->tell_synced, out);
+    } else if (m->tell_persisted > 0) {
+        struct chain_event event = {.kind = CHAIN_EV_PERSISTED, .now_ns = m->now_ns, .persisted_seq = m->tell_persisted};
+        m->tell_persisted = 0;
+        node_engine_step(m, &event, out);
+    } else if (m->tell_stable > 0) {
+        tell_height(m, CHAIN_EV_STABLE, &m->tell_stable, out);
+    } else if (m->told_pending_ns != pending_ns) {
+        struct chain_event event = {.kind = CHAIN_EV_PENDING, .now_ns = m->now_ns, .pending_since_ns = pending_ns};
+        m->told_pending_ns = pending_ns;
+        node_engine_step(m, &event, out);
+    } else if (m->kick || node_engine_deadline(m) <= m->now_ns) {
+        struct chain_event event = {.kind = CHAIN_EV_TICK, .now_ns = m->now_ns};
+        m->kick = false;
+        node_engine_step(m, &event, out);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+int64_t node_engine_deadline(const struct chain_node *m)
+{
+    return m->engine ? m->cfg.engine->deadline(m->engine) : INT64_MAX;
+}

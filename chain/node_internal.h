@@ -1,0 +1,202 @@
+/* What the files of the node share. Not for others. */
+#ifndef CHAIN_NODE_INTERNAL_H
+#define CHAIN_NODE_INTERNAL_H
+
+#include "chain/cbor.h"
+#include "chain/mempool.h"
+#include "chain/node.h"
+
+enum {
+    NODE_INBOX_MSGS = 256,
+    NODE_INBOX_BYTES = 4 * CHAIN_MAX_MSG_BYTES,
+    NODE_OUTBOX_MSGS = 256,
+    NODE_OUTBOX_BYTES = 8 * CHAIN_MAX_MSG_BYTES,
+    NODE_BUNDLE_BYTES = 4 * CHAIN_MAX_MSG_BYTES,
+    NODE_BUNDLE_MSGS = 64,
+    NODE_SEEN = 512,          /* signatures verified lately */
+    NODE_MAX_UNPERSISTED = 64,
+    NODE_FETCH_BLOCKS = 16,
+    NODE_STATUS_VOTES = 8
+};
+
+enum node_purpose { NODE_JITTER_VOTE = 1, NODE_JITTER_STATUS, NODE_JITTER_GOSSIP, NODE_JITTER_FETCH, NODE_PURPOSES };
+
+struct node_block { /* one executed block; slot height % CHAIN_NODE_RING */
+    uint64_t height; /* 0: none yet */
+    struct chain_header header;
+    struct chain_hash hash;
+    size_t header_len, batch_len, cert_len;
+    uint32_t n_signers;
+    uint64_t persist_seq; /* its row is on disk once this is */
+    bool signed_by_us;
+    uint8_t own_sig[CHAIN_SIG_BYTES];
+    uint8_t header_octets[CHAIN_MAX_HEADER_BYTES];
+    uint8_t cert[CHAIN_MAX_CERT_BYTES];
+    uint8_t *batch; /* max_batch_bytes */
+};
+
+struct node_votes { /* verified header votes for one height above the certified one; slot height % CHAIN_NODE_MAX_OPEN */
+    uint64_t height;
+    uint32_t have; /* bitmap of members */
+    struct chain_hash hash[CHAIN_MAX_MEMBERS];
+    uint8_t sig[CHAIN_MAX_MEMBERS][CHAIN_SIG_BYTES];
+};
+
+struct node_seen { /* a message whose signature was found good */
+    bool used;
+    uint8_t kind;
+    uint32_t author;
+    uint64_t view, seq;
+    struct chain_hash digest;
+    uint8_t sig[CHAIN_SIG_BYTES];
+};
+
+struct node_outbox_entry {
+    uint32_t to;
+    enum chain_node_urgency urgency;
+    uint64_t after_seq; /* leaves once this is on disk; 0: at once */
+    size_t at, len;
+};
+
+struct node_unpersisted {
+    uint64_t seq, engine_seq;
+};
+
+struct chain_node {
+    struct chain_node_config cfg;
+    const struct chain_members *members;
+    struct chain_signer signer; /* counts, and remembers what it verified */
+    uint32_t quorum;            /* signatures of a certificate */
+    uint32_t witness;           /* signatures that prove that an honest member executed a block */
+    int64_t now_ns;
+    bool started;
+    int fatal;
+    uint64_t fatal_height;
+    struct chain_node_stats stats;
+    uint64_t n_draws[NODE_PURPOSES];
+
+    struct chain_ledger *ledger;
+    struct chain_mempool *pool;
+    struct chain_engine *engine; /* NULL until the height to start from is known */
+    struct chain_engine_config engine_cfg;
+    void *engine_mem;
+    size_t engine_bytes;
+    struct chain_update engine_out;
+    size_t next_commit;     /* of engine_out.commits: the rest waits for the next steps */
+    int64_t told_pending_ns; /* what the engine last heard by PENDING */
+    uint64_t tell_stable, tell_synced, tell_persisted; /* 0: nothing to tell */
+    bool kick;              /* the state a check_batch depends on has changed: step the engine */
+
+    uint64_t persist_seq, persisted_seq;
+    size_t n_unpersisted;
+    struct node_unpersisted unpersisted[NODE_MAX_UNPERSISTED];
+
+    struct node_block blocks[CHAIN_NODE_RING];
+    struct node_votes votes[CHAIN_NODE_MAX_OPEN];
+    uint64_t certified; /* every block up to it has its certificate */
+    uint64_t reported[CHAIN_MAX_MEMBERS]; /* highest height that the member signed a header of */
+    uint64_t vote_next; /* first height whose own vote has not left */
+    int64_t vote_due_ns, status_due_ns;
+
+    uint64_t last_nonce;
+    bool nonce_used; /* in this run */
+    int64_t gossip_due_ns;
+    uint64_t proposed_height, proposed_view;
+    int64_t propose_not_before_ns; /* the engine had no use for the last proposal */
+
+    int64_t fetch_due_ns;
+    uint32_t fetch_attempts, fetch_target;
+    uint64_t fetch_tip, fetch_certified; /* where we stood when fetch_due_ns was set */
+    bool syncing;                        /* the last block came from another member */
+    int64_t served_ns[CHAIN_MAX_MEMBERS];
+    uint64_t served_height[CHAIN_MAX_MEMBERS];
+
+    size_t inbox_first, n_inbox, inbox_len;
+    struct node_inbox_entry {
+        struct chain_msg msg;
+        const uint8_t *octets;
+        size_t len;
+    } inbox[NODE_INBOX_MSGS];
+    size_t n_outbox, outbox_len;
+    struct node_outbox_entry outbox[NODE_OUTBOX_MSGS];
+    struct node_seen seen[NODE_SEEN];
+    uint8_t *inbox_octets, *outbox_octets, *bundle_octets, *scratch, *proposal;
+};
+
+/* node_verify.c */
+void node_signer_init(struct chain_node *m);
+bool node_verify(struct chain_node *m, const struct chain_msg *msg);
+bool node_seen_before(const struct chain_node *m, const struct chain_msg *msg);
+
+/* node_out.c: messages that leave. after_seq: not before that is on disk. */
+void node_put_octets(struct chain_node *m, const uint8_t *octets, size_t len, uint32_t to, enum chain_node_urgency urgency,
+                     uint64_t after_seq);
+void node_put(struct chain_node *m, const struct chain_msg *msg, uint32_t to, enum chain_node_urgency urgency,
+              uint64_t after_seq);
+bool node_outbox_has_room(const struct chain_node *m);
+bool node_outbox_ready(const struct chain_node *m);
+void node_assemble(struct chain_node *m, struct chain_node_update *out);
+
+/* node_engine.c */
+int node_engine_start(struct chain_node *m);
+void node_engine_step(struct chain_node *m, const struct chain_event *event, struct chain_node_update *out);
+int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);
+/* Lets the engine know one thing that happened. False when it is up to date. */
+bool node_tell_engine(struct chain_node *m, struct chain_node_update *out);
+int64_t node_engine_deadline(const struct chain_node *m);
+
+/* node_block.c: executing */
+struct node_block *node_find_block(struct chain_node *m, uint64_t height);
+uint64_t node_tip(const struct chain_node *m);
+/* Executes the next block: its row, its events. NULL after a failure that stops the node, which it also is when expected is given
+ * and differs from what came out. */
+struct node_block *node_execute(struct chain_node *m, const uint8_t *batch, size_t len, const struct chain_header *expected,
+                                struct chain_node_update *out);
+int node_restore_block(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out);
+
+/* node_vote.c: header votes and certificates */
+void node_take_vote(struct chain_node *m, const struct chain_msg *msg);
+/* A verified vote. Heights that no certificate is open for are only noted as reported. */
+void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
+                   const uint8_t sig[CHAIN_SIG_BYTES]);
+bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash);
+uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const struct chain_hash *hash);
+/* This node's own vote for a block that it executed. */
+void node_vote_for(struct chain_node *m, struct node_block *block);
+/* Completes certificates in height order; rows into out while it has room. */
+void node_certify(struct chain_node *m, struct chain_node_update *out);
+bool node_certify_waits(const struct chain_node *m);
+/* What is known of a block's certificate, complete or not. */
+void node_gather_cert(const struct chain_node *m, const struct node_block *block, struct chain_certificate *out);
+void node_set_cert(struct node_block *block, const struct chain_certificate *cert);
+/* Own votes that have not left, and the status when it is due. */
+void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency);
+void node_vote_timers(struct chain_node *m);
+int64_t node_vote_deadline(const struct chain_node *m);
+
+/* node_fetch.c: asking for and serving blocks; node_take.c: taking them */
+void node_serve(struct chain_node *m, const struct chain_msg *msg);
+void node_fetch_timer(struct chain_node *m);
+/* True if a block was executed. */
+bool node_take_block(struct chain_node *m, const struct chain_msg *msg, struct chain_node_update *out);
+
+/* node_submit.c: transactions */
+void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out);
+int node_submit_tx(struct chain_node *m, const uint8_t *data, size_t len);
+void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry);
+void node_gossip_timer(struct chain_node *m);
+
+/* node_propose.c */
+int64_t node_propose_at(const struct chain_node *m);
+bool node_propose(struct chain_node *m, struct chain_node_update *out);
+
+/* node_in.c */
+int node_receive(struct chain_node *m, const uint8_t *data, size_t len);
+/* Handles the oldest message of the inbox. True if a block was executed. */
+bool node_take_next(struct chain_node *m, struct chain_node_update *out);
+
+/* node.c */
+void node_fail(struct chain_node *m, uint64_t height);
+/* Uniform in [3/4, 5/4) of base, a keyed function of seed, member, purpose and count. */
+int64_t node_jitter(struct chain_node *m, enum node_purpose purpose, int64_t base_ns);
+#endif

@@ -1,0 +1,57 @@
+/* The signer that the engine and the ledger get: it counts, and what was verified once is not verified again. */
+#include "chain/node_internal.h"
+
+#include <string.h>
+
+/* Every field under the signature takes part, and the signature itself: a hit is the very message. The slot is keyed, so that
+ * nobody can aim at another's. */
+static size_t slot_of(const struct chain_node *m, const struct chain_msg *msg)
+{
+    uint64_t word;
+    memcpy(&word, msg->sig, sizeof(word));
+    word = (word ^ m->cfg.seed) * 0x9e3779b97f4a7c15U;
+    return (size_t)(word >> 40) % NODE_SEEN;
+}
+
+bool node_seen_before(const struct chain_node *m, const struct chain_msg *msg)
+{
+    const struct node_seen *s = &m->seen[slot_of(m, msg)];
+    return s->used && s->kind == msg->kind && s->author == msg->author && s->view == msg->view && s->seq == msg->seq &&
+           memcmp(s->digest.octets, msg->digest.octets, CHAIN_HASH_BYTES) == 0 && memcmp(s->sig, msg->sig, CHAIN_SIG_BYTES) == 0;
+}
+
+static int verify_once(void *ctx, const struct chain_members *members, const struct chain_msg *msg)
+{
+    struct chain_node *m = ctx;
+    if (node_seen_before(m, msg))
+        return 0;
+    m->stats.verified++;
+    int rc = m->cfg.signer.verify(m->cfg.signer.ctx, members, msg);
+    if (rc != 0)
+        return rc;
+    struct node_seen *s = &m->seen[slot_of(m, msg)];
+    *s = (struct node_seen){
+        .used = true, .kind = msg->kind, .author = msg->author, .view = msg->view, .seq = msg->seq, .digest = msg->digest};
+    memcpy(s->sig, msg->sig, CHAIN_SIG_BYTES);
+    return 0;
+}
+
+static int sign_counted(void *ctx, const struct chain_members *members, struct chain_msg *msg)
+{
+    struct chain_node *m = ctx;
+    m->stats.signed_++;
+    return m->cfg.signer.sign(m->cfg.signer.ctx, members, msg);
+}
+
+void node_signer_init(struct chain_node *m)
+{
+    m->signer = (struct chain_signer){.ctx = m, .sign = sign_counted, .verify = verify_once};
+}
+
+bool node_verify(struct chain_node *m, const struct chain_msg *msg)
+{
+    if (m->signer.verify(m->signer.ctx, m->members, msg) == 0)
+        return true;
+    m->stats.refused_signature++;
+    return false;
+}

@@ -1,0 +1,238 @@
+/* Header votes: each member signs the header that execution gave it; enough of them are a block's certificate. */
+#include "chain/node_internal.h"
+
+#include <string.h>
+
+static const int64_t VOTE_WAIT_NS = 12000000; /* for something to ride with; 15 ms at most with the jitter */
+
+static bool same_hash(const struct chain_hash *a, const struct chain_hash *b)
+{
+    return memcmp(a->octets, b->octets, CHAIN_HASH_BYTES) == 0;
+}
+
+static bool is_open(const struct chain_node *m, uint64_t height)
+{
+    return height > m->certified && height - m->certified <= CHAIN_NODE_MAX_OPEN;
+}
+
+static const struct node_votes *row_of(const struct chain_node *m, uint64_t height)
+{
+    const struct node_votes *row = &m->votes[height % CHAIN_NODE_MAX_OPEN];
+    return row->height == height ? row : NULL;
+}
+
+bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash)
+{
+    const struct node_votes *row = row_of(m, height);
+    return row && (row->have >> member & 1) && same_hash(&row->hash[member], hash);
+}
+
+uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const struct chain_hash *hash)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->members->n; i++)
+        n += node_has_vote(m, i, height, hash);
+    return n;
+}
+
+void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
+                   const uint8_t sig[CHAIN_SIG_BYTES])
+{
+    if (height > m->reported[member])
+        m->reported[member] = height;
+    if (!is_open(m, height))
+        return;
+    struct node_votes *row = &m->votes[height % CHAIN_NODE_MAX_OPEN];
+    if (row->height != height) {
+        row->height = height;
+        row->have = 0;
+    }
+    if (row->have >> member & 1)
+        return;
+    row->have |= UINT32_C(1) << member;
+    row->hash[member] = *hash;
+    memcpy(row->sig[member], sig, CHAIN_SIG_BYTES);
+    const struct node_block *block = node_find_block(m, height);
+    if (block && !same_hash(hash, &block->hash))
+        m->stats.deviating_votes++;
+}
+
+/* For heights below the open ones only the header we know to be certified counts. */
+static void take_old_vote(struct chain_node *m, const struct chain_msg *msg)
+{
+    const struct node_block *block = node_find_block(m, msg->seq);
+    if (!block)
+        m->stats.refused_stale++;
+    else if (same_hash(&block->hash, &msg->digest))
+        m->stats.duplicates++;
+    else if (node_verify(m, msg))
+        m->stats.deviating_votes++;
+}
+
+void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
+{
+    if (msg->body_len > 0 || msg->view != 0 || msg->seq == 0) {
+        m->stats.refused_malformed++;
+        return;
+    }
+    if (msg->seq <= m->certified) {
+        take_old_vote(m, msg);
+        return;
+    }
+    const struct node_votes *row = row_of(m, msg->seq);
+    bool known = row && (row->have >> msg->author & 1);
+    if (known ? same_hash(&row->hash[msg->author], &msg->digest)
+              : !is_open(m, msg->seq) && msg->seq <= m->reported[msg->author]) {
+        m->stats.duplicates++;
+        return;
+    }
+    if (!node_verify(m, msg))
+        return;
+    if (known)
+        m->stats.refused_conflict++;
+    else
+        node_add_vote(m, msg->author, msg->seq, &msg->digest, msg->sig);
+}
+
+static const uint8_t *own_vote(struct chain_node *m, struct node_block *block)
+{
+    if (!block->signed_by_us) {
+        struct chain_msg msg = {
+            .kind = CHAIN_MSG_HEADER_VOTE, .author = m->cfg.self, .seq = block->height, .digest = block->hash};
+        if (m->signer.sign(m->signer.ctx, m->members, &msg) != 0)
+            return NULL;
+        memcpy(block->own_sig, msg.sig, CHAIN_SIG_BYTES);
+        block->signed_by_us = true;
+    }
+    return block->own_sig;
+}
+
+void node_vote_for(struct chain_node *m, struct node_block *block)
+{
+    const uint8_t *sig = own_vote(m, block);
+    if (sig)
+        node_add_vote(m, m->cfg.self, block->height, &block->hash, sig);
+}
+
+void node_gather_cert(const struct chain_node *m, const struct node_block *block, struct chain_certificate *out)
+{
+    memset(out, 0, sizeof(*out));
+    const struct node_votes *row = row_of(m, block->height);
+    for (uint32_t i = 0; i < m->members->n; i++) {
+        if (!node_has_vote(m, i, block->height, &block->hash))
+            continue;
+        out->signers |= UINT64_C(1) << i;
+        memcpy(out->sigs[i], row->sig[i], CHAIN_SIG_BYTES);
+    }
+}
+
+void node_set_cert(struct node_block *block, const struct chain_certificate *cert)
+{
+    block->n_signers = 0;
+    for (uint64_t bits = cert->signers; bits != 0; bits &= bits - 1)
+        block->n_signers++;
+    block->cert_len = (size_t)chain_certificate_encode(cert, block->cert, sizeof(block->cert));
+}
+
+/* Enough members for another header than ours: one of us is broken, and it may be us. */
+static bool is_outvoted(const struct chain_node *m, const struct node_block *block)
+{
+    const struct node_votes *row = row_of(m, block->height);
+    for (uint32_t i = 0; row && i < m->members->n; i++)
+        if ((row->have >> i & 1) && !same_hash(&row->hash[i], &block->hash) &&
+            node_count_votes(m, block->height, &row->hash[i]) >= m->quorum)
+            return true;
+    return false;
+}
+
+/* The certificate joins the block's row if that is in this update too. */
+static void put_row(const struct node_block *block, struct chain_node_update *out)
+{
+    struct chain_node_block *row = out->n_blocks > 0 ? &out->blocks[out->n_blocks - 1] : NULL;
+    if (!row || row->height != block->height) {
+        row = &out->blocks[out->n_blocks++];
+        *row = (struct chain_node_block){.height = block->height};
+    }
+    row->cert = block->cert;
+    row->cert_len = block->cert_len;
+    row->n_signers = block->n_signers;
+}
+
+static bool is_complete(const struct chain_node *m, const struct node_block *block)
+{
+    return block->height == m->certified + 1 && node_count_votes(m, block->height, &block->hash) >= m->quorum;
+}
+
+void node_certify(struct chain_node *m, struct chain_node_update *out)
+{
+    struct node_block *block;
+    while (out->n_blocks < CHAIN_NODE_MAX_BLOCKS && (block = node_find_block(m, m->certified + 1)) != NULL) {
+        if (is_outvoted(m, block)) {
+            node_fail(m, block->height);
+            return;
+        }
+        if (!is_complete(m, block))
+            return;
+        struct chain_certificate cert;
+        node_gather_cert(m, block, &cert);
+        node_set_cert(block, &cert);
+        m->certified = block->height;
+        m->tell_stable = block->height;
+        put_row(block, out);
+    }
+}
+
+bool node_certify_waits(const struct chain_node *m)
+{
+    const struct node_block *block = &m->blocks[(m->certified + 1) % CHAIN_NODE_RING];
+    return block->height == m->certified + 1 && is_complete(m, block);
+}
+
+/* A vote for a block that may be lost with the next crash is not cast. */
+static bool is_on_disk(const struct chain_node *m, const struct node_block *block)
+{
+    return block->persist_seq <= m->persisted_seq;
+}
+
+void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency)
+{
+    uint64_t tip = node_tip(m), height = m->vote_next;
+    if (m->status_due_ns <= m->now_ns) {
+        uint64_t again = m->certified < tip ? m->certified + 1 : tip;
+        height = again < height ? again : height;
+        m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns);
+    }
+    for (uint32_t n = 0; n < NODE_STATUS_VOTES && height <= tip; n++, height++) {
+        struct node_block *block = node_find_block(m, height);
+        if (!block)
+            continue;
+        if (!is_on_disk(m, block))
+            break;
+        struct chain_msg msg = {.kind = CHAIN_MSG_HEADER_VOTE, .author = m->cfg.self, .seq = height, .digest = block->hash};
+        const uint8_t *sig = own_vote(m, block);
+        if (!sig)
+            break;
+        memcpy(msg.sig, sig, CHAIN_SIG_BYTES);
+        node_put(m, &msg, CHAIN_TO_ALL, urgency, 0);
+        if (height == tip)
+            m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns);
+    }
+    if (height > m->vote_next)
+        m->vote_next = height;
+    m->vote_due_ns = INT64_MAX;
+    node_vote_timers(m);
+}
+
+void node_vote_timers(struct chain_node *m)
+{
+    if (m->vote_due_ns != INT64_MAX || m->members->n == 1)
+        return;
+    const struct node_block *block = node_find_block(m, m->vote_next);
+    if (m->vote_next <= node_tip(m) && block && is_on_disk(m, block))
+        m->vote_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_VOTE, VOTE_WAIT_NS);
+}
+
+int64_t node_vote_deadline(const struct chain_node *m)
+{
+    return m->vote_due_ns < m->status_due_ns ? m->vote_due_ns : m->status_due_ns;
+}
