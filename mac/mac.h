@@ -41,7 +41,11 @@ struct mac_profile {
     int64_t lifetime_ns;       /* a message not sent by then is dropped and reported */
     unsigned data_rate, basic_rate; /* indices of the waveform's rates; ACKs and broadcasts use basic_rate */
     size_t fragment_bytes;     /* an MPDU's body is at most this */
+    int64_t txop_ns;           /* fragments of one message follow each other SIFS apart for at most this long; 0: each contends */
 };
+
+/* The profile for 10 MHz channels, "dot11-10-flex": slot 13 us, SIFS 32 us, DIFS 58 us (IEEE 802.11 table 17-21, 10 MHz column). */
+struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns);
 
 struct mac_config {
     uint64_t seed;
@@ -115,16 +119,19 @@ struct mac_delivery {
     double snr_db;
 };
 
+/* SENT: a broadcast that has left. NO_ACK: the retry limit was reached. EXPIRED: not sent within its lifetime, or a broadcast
+ * that the caller's gate refused. */
 enum mac_report_result { MAC_SENT, MAC_ACKED, MAC_NO_ACK, MAC_EXPIRED };
 
 struct mac_report {
     uint64_t id;
     enum mac_report_result result;
-    unsigned attempts;
+    unsigned attempts; /* frames that were handed out for it, over all its fragments */
 };
 
 struct mac_update {
-    /* at most one frame: at start_ns (>= now_ns) */
+    /* At most one frame, to start at start_ns: now_ns for a frame that won its contention, later (SIFS after a frame's end) for a
+     * response or the next fragment of a burst. The caller answers TX_DONE: at the frame's end, or at once if it does not send it. */
     bool transmit;
     int64_t start_ns;
     const uint8_t *mpdu; /* valid until the next mac_step */
@@ -143,6 +150,8 @@ struct mac_stats {
     uint64_t queued, sent_frames, sent_broadcast, retries, acked, no_ack, expired, queue_full;
     uint64_t rx_ok, rx_fcs_bad, rx_header_bad, rx_malformed, rx_other, rx_duplicate, rx_own;
     uint64_t reassembled, reassembly_dropped, nav_set, late_response;
+    uint64_t refused;     /* frames that the caller did not let out */
+    uint64_t bad_event;   /* mac_step said -EBADMSG */
     int64_t busy_ns;      /* medium seen busy */
     int64_t access_delay_ns; /* smoothed: head of queue to start of transmission */
 };
@@ -152,7 +161,9 @@ struct mac;
 size_t mac_bytes(const struct mac_config *cfg);
 __attribute__((warn_unused_result)) int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **out,
                                                  const char **bad_field_out);
-/* Returns 0; -ENOBUFS for a SEND that finds its queue full (counted, nothing else changes); -EBADMSG for a malformed event. */
+/* Returns 0; -ENOBUFS for a SEND that finds its queue full (counted, nothing else changes); -EBADMSG for a malformed event (counted).
+ * HOLD and DEAF never fill *out; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
+ * A TX_DONE for a refused frame never asks for another frame in the same update. */
 __attribute__((warn_unused_result)) int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out);
 /* INT64_MAX when only events can wake it. */
 int64_t mac_deadline(const struct mac *m);

@@ -1,0 +1,161 @@
+#include "mac/frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Frame Control, 9.2.4.1: octet 0 = version (2 bits), type (2), subtype (4); octet 1 = flags. */
+enum {
+    TYPE_CONTROL = 1, TYPE_DATA = 2,
+    SUBTYPE_DATA = 0, SUBTYPE_RTS = 11, SUBTYPE_CTS = 12, SUBTYPE_ACK = 13,
+    FLAG_TO_DS = 0x01, FLAG_FROM_DS = 0x02, FLAG_MORE_FRAGMENTS = 0x04, FLAG_RETRY = 0x08, FLAG_PROTECTED = 0x40, FLAG_ORDER = 0x80
+};
+
+const struct mac_address mac_bssid = {{0x06, 0xad, 0x1a, 0x1d, 0xee, 0xd0}};
+static const uint8_t llc_snap[MAC_LLC_BYTES] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00, 0x88, 0xb5};
+
+static void put_u16(uint8_t *out, uint16_t value)
+{
+    out[0] = (uint8_t)value;
+    out[1] = (uint8_t)(value >> 8);
+}
+
+static uint16_t get_u16(const uint8_t *in)
+{
+    return (uint16_t)(in[0] | in[1] << 8);
+}
+
+static void put_address(uint8_t *out, const struct mac_address *address)
+{
+    memcpy(out, address->octets, sizeof address->octets);
+}
+
+static struct mac_address get_address(const uint8_t *in)
+{
+    struct mac_address address;
+    memcpy(address.octets, in, sizeof address.octets);
+    return address;
+}
+
+bool mac_address_equal(const struct mac_address *a, const struct mac_address *b)
+{
+    return memcmp(a->octets, b->octets, sizeof a->octets) == 0;
+}
+
+bool mac_address_is_group(const struct mac_address *a)
+{
+    return (a->octets[0] & 0x01) != 0;
+}
+
+static int write_control(const struct mac_frame *frame, uint8_t *out, size_t cap, size_t *len_out)
+{
+    bool rts = frame->kind == MAC_FRAME_RTS;
+    size_t len = rts ? MAC_RTS_BYTES : MAC_ACK_BYTES;
+    unsigned subtype = rts ? SUBTYPE_RTS : frame->kind == MAC_FRAME_CTS ? SUBTYPE_CTS : SUBTYPE_ACK;
+    if (cap < len)
+        return -ENOBUFS;
+    out[0] = (uint8_t)(TYPE_CONTROL << 2 | subtype << 4);
+    out[1] = 0;
+    put_u16(out + 2, frame->duration_us);
+    put_address(out + 4, &frame->receiver);
+    if (rts)
+        put_address(out + 10, &frame->transmitter);
+    *len_out = len;
+    return 0;
+}
+
+static int write_data(const struct mac_frame *frame, uint8_t *out, size_t cap, size_t *len_out)
+{
+    if (frame->sequence > 4095 || frame->fragment_number > 15 || frame->fragment > frame->last_fragment)
+        return -EINVAL;
+    if (frame->payload_len > cap || cap - frame->payload_len < MAC_DATA_OVERHEAD_BYTES)
+        return -ENOBUFS;
+    out[0] = TYPE_DATA << 2 | SUBTYPE_DATA << 4;
+    out[1] = (uint8_t)((frame->more_fragments ? FLAG_MORE_FRAGMENTS : 0) | (frame->retry ? FLAG_RETRY : 0));
+    put_u16(out + 2, frame->duration_us);
+    put_address(out + 4, &frame->receiver);
+    put_address(out + 10, &frame->transmitter);
+    put_address(out + 16, &frame->bssid);
+    put_u16(out + 22, (uint16_t)(frame->sequence << 4 | frame->fragment_number));
+    uint8_t *body = out + MAC_DATA_HEADER_BYTES;
+    memcpy(body, llc_snap, sizeof llc_snap);
+    put_u16(body + MAC_LLC_BYTES, frame->message_id);
+    body[MAC_LLC_BYTES + 2] = frame->fragment;
+    body[MAC_LLC_BYTES + 3] = frame->last_fragment;
+    if (frame->payload_len > 0)
+        memcpy(out + MAC_DATA_OVERHEAD_BYTES, frame->payload, frame->payload_len);
+    *len_out = MAC_DATA_OVERHEAD_BYTES + frame->payload_len;
+    return 0;
+}
+
+int mac_frame_write(const struct mac_frame *frame, uint8_t *out, size_t cap, size_t *len_out)
+{
+    if (frame->kind == MAC_FRAME_OTHER || frame->duration_us > MAC_MAX_DURATION_US)
+        return -EINVAL;
+    if (frame->kind == MAC_FRAME_DATA)
+        return write_data(frame, out, cap, len_out);
+    return write_control(frame, out, cap, len_out);
+}
+
+/* The body of a data frame under our BSSID; anything else leaves `ours` false. */
+static void read_body(const uint8_t *body, size_t len, struct mac_frame *out)
+{
+    if (len < MAC_LLC_BYTES + MAC_FRAGMENT_HEADER_BYTES || memcmp(body, llc_snap, sizeof llc_snap) != 0)
+        return;
+    const uint8_t *header = body + MAC_LLC_BYTES;
+    if (header[2] > header[3])
+        return;
+    out->ours = true;
+    out->message_id = get_u16(header);
+    out->fragment = header[2];
+    out->last_fragment = header[3];
+    out->payload = header + MAC_FRAGMENT_HEADER_BYTES;
+    out->payload_len = len - MAC_LLC_BYTES - MAC_FRAGMENT_HEADER_BYTES;
+}
+
+static int read_data(const uint8_t *mpdu, size_t len, struct mac_frame *out)
+{
+    if (len < MAC_DATA_HEADER_BYTES)
+        return -EBADMSG;
+    out->kind = MAC_FRAME_DATA;
+    out->transmitter = get_address(mpdu + 10);
+    out->bssid = get_address(mpdu + 16);
+    uint16_t control = get_u16(mpdu + 22);
+    out->sequence = (uint16_t)(control >> 4);
+    out->fragment_number = (uint8_t)(control & 0x0f);
+    /* 802.11's own fragments are nobody's here: sixteen of them do not hold a message (docs/mac.md) */
+    bool foreign = (mpdu[1] & (FLAG_TO_DS | FLAG_FROM_DS | FLAG_PROTECTED | FLAG_ORDER)) != 0 || out->more_fragments ||
+                   out->fragment_number != 0 || !mac_address_equal(&out->bssid, &mac_bssid) ||
+                   mac_address_is_group(&out->transmitter);
+    if (!foreign)
+        read_body(mpdu + MAC_DATA_HEADER_BYTES, len - MAC_DATA_HEADER_BYTES, out);
+    return 0;
+}
+
+int mac_frame_read(const uint8_t *mpdu, size_t len, struct mac_frame *out)
+{
+    memset(out, 0, sizeof *out);
+    if (len < MAC_ACK_BYTES || len > MAC_MAX_MPDU_BYTES || (mpdu[0] & 0x03) != 0)
+        return -EBADMSG;
+    unsigned type = mpdu[0] >> 2 & 0x03, subtype = mpdu[0] >> 4;
+    uint16_t duration = get_u16(mpdu + 2);
+    out->kind = MAC_FRAME_OTHER;
+    out->retry = (mpdu[1] & FLAG_RETRY) != 0;
+    out->more_fragments = (mpdu[1] & FLAG_MORE_FRAGMENTS) != 0;
+    out->duration_us = duration <= MAC_MAX_DURATION_US ? duration : 0;
+    out->receiver = get_address(mpdu + 4);
+    if (type == TYPE_DATA && subtype == SUBTYPE_DATA)
+        return read_data(mpdu, len, out);
+    if (type != TYPE_CONTROL)
+        return 0;
+    if (subtype == SUBTYPE_ACK && len == MAC_ACK_BYTES)
+        out->kind = MAC_FRAME_ACK;
+    else if (subtype == SUBTYPE_CTS && len == MAC_CTS_BYTES)
+        out->kind = MAC_FRAME_CTS;
+    else if (subtype == SUBTYPE_RTS && len == MAC_RTS_BYTES)
+        out->kind = MAC_FRAME_RTS;
+    else if (subtype == SUBTYPE_ACK || subtype == SUBTYPE_CTS || subtype == SUBTYPE_RTS)
+        return -EBADMSG;
+    if (out->kind == MAC_FRAME_RTS)
+        out->transmitter = get_address(mpdu + 10);
+    return 0;
+}

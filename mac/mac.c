@@ -1,0 +1,268 @@
+#include "mac/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+enum { ALIGN = 64, MAX_CW = 1 << 20, MAX_QUEUE_MESSAGES = 1 << 16, MAX_PEERS = 1 << 12 };
+static const size_t max_queue_bytes = (size_t)1 << 30;
+
+/* Where each part lies in the caller's memory. */
+struct layout {
+    size_t items, links, chunks, peers, slots, buffers, total;
+};
+
+static size_t take(size_t *at, size_t len)
+{
+    size_t here = *at;
+    *at += (len + ALIGN - 1) / ALIGN * ALIGN;
+    return here;
+}
+
+static struct layout plan(const struct mac_config *cfg)
+{
+    struct layout l;
+    size_t at = 0;
+    (void)take(&at, sizeof(struct mac));
+    l.items = take(&at, mac_queue_items_bytes(cfg));
+    l.links = take(&at, mac_queue_links_bytes(cfg));
+    l.chunks = take(&at, mac_queue_chunks_bytes(cfg));
+    l.peers = take(&at, cfg->max_peers * sizeof(struct mac_dup_peer));
+    l.slots = take(&at, cfg->max_peers * sizeof(struct mac_reassembly_slot));
+    l.buffers = take(&at, cfg->max_peers * MAC_REASSEMBLY_BYTES);
+    l.total = at;
+    return l;
+}
+
+size_t mac_bytes(const struct mac_config *cfg)
+{
+    return plan(cfg).total;
+}
+
+static bool is_window(uint32_t cw)
+{
+    return cw > 0 && cw < MAX_CW && (cw & (cw + 1)) == 0;
+}
+
+static const char *find_bad_profile_field(const struct mac_profile *p)
+{
+    if (p->slot_ns <= 0)
+        return "profile.slot_ns";
+    if (p->sifs_ns <= 0)
+        return "profile.sifs_ns";
+    if (p->rx_start_delay_ns < 0)
+        return "profile.rx_start_delay_ns";
+    for (size_t i = 0; i < MAC_N_CATEGORIES; i++)
+        if (!is_window(p->cw_min[i]) || p->cw_min[i] > p->cw_max)
+            return "profile.cw_min";
+    if (!is_window(p->cw_max))
+        return "profile.cw_max";
+    if (p->retry_limit == 0)
+        return "profile.retry_limit";
+    if (p->lifetime_ns <= 0)
+        return "profile.lifetime_ns";
+    if (p->fragment_bytes < MAC_MIN_FRAGMENT_BYTES || p->fragment_bytes > MAC_MAX_MPDU_BYTES - MAC_DATA_HEADER_BYTES)
+        return "profile.fragment_bytes";
+    return p->txop_ns < 0 ? "profile.txop_ns" : NULL;
+}
+
+static const char *find_bad_field(const struct mac_config *cfg)
+{
+    if (cfg->station_id == UINT32_MAX)
+        return "station_id";
+    if (!cfg->airtime_ns)
+        return "airtime_ns";
+    if (cfg->queue_messages == 0 || cfg->queue_messages > MAX_QUEUE_MESSAGES)
+        return "queue_messages";
+    if (cfg->queue_bytes == 0 || cfg->queue_bytes > max_queue_bytes)
+        return "queue_bytes";
+    if (cfg->max_peers == 0 || cfg->max_peers > MAX_PEERS)
+        return "max_peers";
+    if (cfg->reassembly_ns <= 0)
+        return "reassembly_ns";
+    if (cfg->jam.window_ns <= 0)
+        return "jam.window_ns";
+    if (cfg->jam.min_frames == 0 || cfg->jam.min_frames > MAC_JAM_FRAMES)
+        return "jam.min_frames";
+    if (!isfinite(cfg->jam.noise_dbfs))
+        return "jam.noise_dbfs";
+    if (cfg->jam.collision_ns < 0)
+        return "jam.collision_ns";
+    return find_bad_profile_field(&cfg->profile);
+}
+
+int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **out, const char **bad_field_out)
+{
+    *bad_field_out = find_bad_field(cfg);
+    if (*bad_field_out)
+        return -EINVAL;
+    struct layout l = plan(cfg);
+    if (!mem || len < l.total) {
+        *bad_field_out = "len";
+        return -EINVAL;
+    }
+    uint8_t *base = mem;
+    struct mac *m = mem;
+    memset(m, 0, sizeof *m);
+    m->cfg = *cfg;
+    if (m->cfg.jam.collision_ns == 0)
+        m->cfg.jam.collision_ns = cfg->profile.slot_ns * 5 / 2;
+    m->self = mac_address_of(cfg->station_id);
+    m->commit_ns = INT64_MAX;
+    m->ack_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_ACK_BYTES, cfg->profile.basic_rate);
+    int64_t longest_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_MAX_MPDU_BYTES, cfg->profile.basic_rate);
+    mac_medium_init(&m->medium, &cfg->profile, m->ack_ns, longest_ns);
+    mac_backoff_init(&m->backoff, cfg);
+    m->next_sequence = (uint16_t)(mac_draw(&m->backoff.key, MAC_DRAW_SEQUENCE, 0) & 0x0fff);
+    m->next_message_id = (uint16_t)mac_draw(&m->backoff.key, MAC_DRAW_MESSAGE_ID, 0);
+    mac_queue_init(&m->queue, cfg, base + l.items, base + l.links, base + l.chunks);
+    mac_dup_init(&m->dup, (struct mac_dup_peer *)(void *)(base + l.peers), cfg->max_peers);
+    mac_reassembly_init(&m->reassembly, (struct mac_reassembly_slot *)(void *)(base + l.slots), cfg->max_peers, base + l.buffers,
+                        cfg->reassembly_ns);
+    mac_jam_init(&m->jam, &m->cfg.jam, cfg->channel);
+    *out = m;
+    return 0;
+}
+
+static bool is_malformed(const struct mac_event *in)
+{
+    switch (in->kind) {
+    case MAC_EV_SEND:
+        return !in->send.message || in->send.len_bytes == 0 || in->send.len_bytes > MAC_MAX_MESSAGE_BYTES ||
+               (unsigned)in->send.category >= MAC_N_CATEGORIES;
+    case MAC_EV_FRAME:
+        return !in->frame.mpdu && in->frame.len_bytes > 0;
+    case MAC_EV_HOLD:
+        return in->hold.to_ns <= in->hold.from_ns;
+    case MAC_EV_TICK:
+    case MAC_EV_CCA_BUSY:
+    case MAC_EV_CCA_IDLE:
+    case MAC_EV_LOCK:
+    case MAC_EV_TX_DONE:
+    case MAC_EV_DEAF:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out)
+{
+    seen->blocked_ns = mac_access_blocked_ns(m, seen->now_ns);
+    if (mac_jam_observe(&m->jam, seen, &out->verdict))
+        out->has_verdict = true;
+}
+
+static void on_sense(struct mac *m, const struct mac_event *in, struct mac_update *out)
+{
+    struct mac_jam_observation seen = {.now_ns = in->now_ns};
+    mac_access_interrupt(m, in->now_ns);
+    if (in->kind == MAC_EV_LOCK) {
+        /* a frame that began before the own one ended was lost with it */
+        if (m->phase != MAC_PHASE_SENDING && m->phase != MAC_PHASE_RESPONDING)
+            mac_medium_lock(&m->medium, in->now_ns);
+        seen.kind = MAC_JAM_SEEN_LOCK;
+    } else {
+        bool busy = in->kind == MAC_EV_CCA_BUSY;
+        mac_medium_cca(&m->medium, busy, in->now_ns);
+        seen.kind = busy ? MAC_JAM_SEEN_BUSY : MAC_JAM_SEEN_IDLE;
+        seen.power_dbfs = in->cca.power_dbfs;
+    }
+    mac_watch(m, &seen, out);
+}
+
+static void on_tick(struct mac *m, int64_t now_ns, struct mac_update *out)
+{
+    struct mac_jam_observation tick = {.kind = MAC_JAM_SEEN_TICK, .now_ns = now_ns};
+    mac_watch(m, &tick, out); /* before the messages that could not go are dropped */
+    enum mac_phase before = m->phase;
+    mac_medium_expire(&m->medium, now_ns);
+    mac_reassembly_expire(&m->reassembly, now_ns);
+    mac_access_expire(m, now_ns, out);
+    if (before == MAC_PHASE_AWAIT_ACK && m->phase != before) {
+        struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_ANSWER, .now_ns = now_ns, .acked = false};
+        mac_watch(m, &seen, out);
+    }
+}
+
+static int on_tx_done(struct mac *m, int64_t now_ns, struct mac_update *out)
+{
+    uint64_t refused = m->stats.refused;
+    int rc = mac_access_tx_done(m, now_ns, out);
+    if (rc == 0 && m->stats.refused == refused) {
+        struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_SENT, .now_ns = now_ns};
+        mac_watch(m, &seen, out);
+    }
+    return rc;
+}
+
+static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update *out)
+{
+    switch (in->kind) {
+    case MAC_EV_SEND:
+        return mac_access_send(m, in);
+    case MAC_EV_CCA_BUSY:
+    case MAC_EV_CCA_IDLE:
+    case MAC_EV_LOCK:
+        on_sense(m, in, out);
+        return 0;
+    case MAC_EV_FRAME:
+        mac_receive_frame(m, in, out);
+        return 0;
+    case MAC_EV_TX_DONE:
+        return on_tx_done(m, in->now_ns, out);
+    case MAC_EV_HOLD:
+        mac_medium_hold(&m->medium, in->hold.from_ns, in->hold.to_ns, in->now_ns);
+        return 0;
+    case MAC_EV_DEAF:
+        mac_medium_deaf(&m->medium, in->deaf.until_ns, in->now_ns);
+        return 0;
+    case MAC_EV_TICK:
+    default:
+        on_tick(m, in->now_ns, out);
+        return 0;
+    }
+}
+
+int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
+{
+    out->transmit = out->is_response = out->has_verdict = false;
+    out->n_deliveries = out->n_reports = 0;
+    if (is_malformed(in)) {
+        m->stats.bad_event++;
+        return -EBADMSG;
+    }
+    mac_backoff_settle(&m->backoff, in->now_ns);
+    int rc = dispatch(m, in, out);
+    if (rc == -EBADMSG)
+        m->stats.bad_event++;
+    mac_access_arm(m, in->now_ns);
+    if (in->kind == MAC_EV_TICK && !out->transmit)
+        mac_access_try(m, in->now_ns, out);
+    return rc;
+}
+
+int64_t mac_deadline(const struct mac *m)
+{
+    int64_t deadline_ns = mac_access_deadline(m), at_ns = mac_reassembly_deadline(&m->reassembly);
+    if (at_ns < deadline_ns)
+        deadline_ns = at_ns;
+    if (m->medium.receiving && m->medium.receive_limit_ns < deadline_ns)
+        deadline_ns = m->medium.receive_limit_ns;
+    at_ns = mac_jam_deadline(&m->jam);
+    return at_ns < deadline_ns ? at_ns : deadline_ns;
+}
+
+void mac_stats(const struct mac *m, struct mac_stats *out)
+{
+    *out = m->stats;
+    out->reassembled = m->reassembly.n_done;
+    out->reassembly_dropped = m->reassembly.n_dropped;
+    out->busy_ns = m->medium.busy_ns;
+}
+
+void mac_close(struct mac *m)
+{
+    (void)m;
+}

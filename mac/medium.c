@@ -1,0 +1,137 @@
+#include "mac/medium.h"
+
+#include <string.h>
+
+static int64_t max_ns(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, int64_t ack_ns, int64_t longest_frame_ns)
+{
+    memset(d, 0, sizeof *d);
+    d->slot_ns = profile->slot_ns;
+    d->difs_ns = profile->sifs_ns + 2 * profile->slot_ns;
+    d->eifs_ns = profile->sifs_ns + ack_ns + d->difs_ns;
+    d->longest_frame_ns = longest_frame_ns;
+    /* nothing is known of the time before the first event */
+    d->cca_idle_ns = d->frame_end_ns = d->nav_ns = d->deaf_ns = d->own_ns = d->hold_ns = d->eifs_until_ns = INT64_MIN / 4;
+}
+
+bool mac_medium_sensed(const struct mac_medium *d)
+{
+    return d->cca_busy || d->receiving;
+}
+
+static void account(struct mac_medium *d, bool was_busy, int64_t now_ns)
+{
+    bool busy = mac_medium_sensed(d);
+    if (busy && !was_busy)
+        d->busy_since_ns = now_ns;
+    if (!busy && was_busy)
+        d->busy_ns += max_ns(now_ns - d->busy_since_ns, 0);
+}
+
+void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns)
+{
+    bool was_busy = mac_medium_sensed(d);
+    if (d->cca_busy && !busy)
+        d->cca_idle_ns = now_ns;
+    d->cca_busy = busy;
+    account(d, was_busy, now_ns);
+}
+
+void mac_medium_lock(struct mac_medium *d, int64_t now_ns)
+{
+    bool was_busy = mac_medium_sensed(d);
+    d->receiving = true;
+    d->receive_limit_ns = now_ns + d->longest_frame_ns;
+    account(d, was_busy, now_ns);
+}
+
+void mac_medium_frame(struct mac_medium *d, int64_t end_ns, bool good, int64_t now_ns)
+{
+    bool was_busy = mac_medium_sensed(d);
+    d->receiving = false;
+    d->frame_end_ns = max_ns(d->frame_end_ns, end_ns);
+    /* 10.3.2.3.7: after a frame that was not understood its ACK may follow unheard; one that is understood ends that doubt */
+    d->eifs_until_ns = good ? INT64_MIN / 4 : end_ns + d->eifs_ns;
+    account(d, was_busy, now_ns);
+}
+
+void mac_medium_nav(struct mac_medium *d, int64_t until_ns)
+{
+    d->nav_ns = max_ns(d->nav_ns, until_ns);
+}
+
+static void lose_reception(struct mac_medium *d, int64_t now_ns)
+{
+    bool was_busy = mac_medium_sensed(d);
+    d->receiving = false;
+    account(d, was_busy, now_ns);
+}
+
+void mac_medium_deaf(struct mac_medium *d, int64_t until_ns, int64_t now_ns)
+{
+    lose_reception(d, now_ns);
+    d->deaf_ns = max_ns(d->deaf_ns, until_ns);
+    d->eifs_until_ns = max_ns(d->eifs_until_ns, until_ns + d->eifs_ns);
+}
+
+void mac_medium_own(struct mac_medium *d, int64_t until_ns, int64_t now_ns)
+{
+    lose_reception(d, now_ns);
+    d->own_ns = max_ns(d->own_ns, until_ns);
+}
+
+void mac_medium_expire(struct mac_medium *d, int64_t now_ns)
+{
+    if (d->receiving && now_ns >= d->receive_limit_ns)
+        mac_medium_frame(d, now_ns, false, now_ns);
+}
+
+void mac_medium_hold(struct mac_medium *d, int64_t from_ns, int64_t to_ns, int64_t now_ns)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < d->n_holds; i++) {
+        struct mac_hold hold = d->holds[i];
+        if (hold.to_ns <= now_ns)
+            continue;
+        if (hold.from_ns <= to_ns && from_ns <= hold.to_ns) { /* they touch: one period */
+            from_ns = hold.from_ns < from_ns ? hold.from_ns : from_ns;
+            to_ns = max_ns(hold.to_ns, to_ns);
+            continue;
+        }
+        d->holds[kept++] = hold;
+    }
+    d->n_holds = kept;
+    if (kept == MAC_MAX_HOLDS) { /* a period too many: keep to more silence than was asked, never to less */
+        struct mac_hold *last = &d->holds[--d->n_holds];
+        from_ns = last->from_ns < from_ns ? last->from_ns : from_ns;
+        to_ns = max_ns(last->to_ns, to_ns);
+    }
+    d->holds[d->n_holds++] = (struct mac_hold){.from_ns = from_ns, .to_ns = to_ns};
+}
+
+int64_t mac_medium_held_until(const struct mac_medium *d, int64_t start_ns, int64_t len_ns)
+{
+    int64_t until_ns = INT64_MIN;
+    for (size_t i = 0; i < d->n_holds; i++)
+        if (start_ns < d->holds[i].to_ns && start_ns + len_ns > d->holds[i].from_ns)
+            until_ns = max_ns(until_ns, d->holds[i].to_ns);
+    return until_ns;
+}
+
+int64_t mac_medium_ready_ns(const struct mac_medium *d)
+{
+    if (mac_medium_sensed(d))
+        return INT64_MAX;
+    /* Energy detection tells the end of a frame a block late; the frame's own end is exact and common to all who heard it, so
+     * their slots fall together. */
+    int64_t idle_ns = max_ns(d->cca_idle_ns, d->frame_end_ns);
+    if (d->cca_idle_ns >= d->frame_end_ns && d->cca_idle_ns - d->frame_end_ns <= 2 * d->slot_ns)
+        idle_ns = d->frame_end_ns;
+    idle_ns = max_ns(max_ns(idle_ns, d->nav_ns), max_ns(d->own_ns, d->hold_ns));
+    idle_ns = max_ns(idle_ns, d->deaf_ns);
+    return max_ns(idle_ns + d->difs_ns, d->eifs_until_ns);
+}

@@ -1,0 +1,42 @@
+/* What the station knows of its medium: carrier sense by the PHY, NAV, EIFS, quiet periods, and from when on it may count slots. */
+#ifndef MAC_MEDIUM_H
+#define MAC_MEDIUM_H
+
+#include "mac/mac.h"
+
+enum { MAC_MAX_HOLDS = 4 };
+
+struct mac_hold {
+    int64_t from_ns, to_ns;
+};
+
+struct mac_medium {
+    int64_t slot_ns, difs_ns, eifs_ns, longest_frame_ns;
+    bool cca_busy, receiving;
+    int64_t receive_limit_ns; /* a lock whose end is never reported ends here */
+    int64_t cca_idle_ns, frame_end_ns;
+    int64_t nav_ns, deaf_ns, own_ns, hold_ns, eifs_until_ns; /* each: unusable until then */
+    int64_t busy_since_ns, busy_ns;
+    size_t n_holds;
+    struct mac_hold holds[MAC_MAX_HOLDS];
+};
+
+/* eifs_ns: SIFS + ACK + DIFS (10.3.7). */
+void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, int64_t ack_ns, int64_t longest_frame_ns);
+bool mac_medium_sensed(const struct mac_medium *d); /* busy by the PHY */
+void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns);
+void mac_medium_lock(struct mac_medium *d, int64_t now_ns);
+/* A lock ended. good: FCS holds. */
+void mac_medium_frame(struct mac_medium *d, int64_t end_ns, bool good, int64_t now_ns);
+void mac_medium_nav(struct mac_medium *d, int64_t until_ns);
+void mac_medium_deaf(struct mac_medium *d, int64_t until_ns, int64_t now_ns);
+/* The station itself occupies the medium until then (its frame, its wait for an ACK); what it was receiving is lost. */
+void mac_medium_own(struct mac_medium *d, int64_t until_ns, int64_t now_ns);
+/* Ends a reception that was never reported to have ended. */
+void mac_medium_expire(struct mac_medium *d, int64_t now_ns);
+void mac_medium_hold(struct mac_medium *d, int64_t from_ns, int64_t to_ns, int64_t now_ns);
+/* End of the quiet periods that [start, start + len) would overlap, or INT64_MIN if it overlaps none. */
+int64_t mac_medium_held_until(const struct mac_medium *d, int64_t start_ns, int64_t len_ns);
+/* First instant at which the medium will have been idle for its inter-frame space; INT64_MAX while it is sensed busy. */
+int64_t mac_medium_ready_ns(const struct mac_medium *d);
+#endif
