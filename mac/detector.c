@@ -133,6 +133,8 @@ bool mac_jam_observe(struct mac_jam *j, const struct mac_jam_observation *seen, 
     default:
         break;
     }
+    if (!bad_frame && j->opinion == MAC_JAM_NONE && !is_constant(j, seen->now_ns))
+        return false; /* only trouble makes an opinion */
     struct mac_jam_statistics s;
     mac_jam_measure(j, seen->now_ns, &s);
     enum mac_jam_kind opinion = form_opinion(j, &s, bad_frame, seen->now_ns);

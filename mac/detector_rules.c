@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum { RUN = 8 };
+static const unsigned least_pulses = 16;
 static const int64_t same_offset_ns = 50000; /* a jammer's reaction time and the receiver's estimate of it vary less */
 
 static int64_t median_of(int64_t *values, unsigned n)
@@ -93,7 +94,7 @@ static void measure_bursts(const struct mac_jam *j, int64_t now_ns, struct mac_j
     if (j->busy)
         busy_ns += now_ns - (j->busy_from_ns > since_ns ? j->busy_from_ns : since_ns);
     s->busy_permille = busy_ns >= j->cfg.window_ns ? 1000 : (unsigned)(busy_ns * 1000 / j->cfg.window_ns);
-    if (s->n_pulses < 2)
+    if (s->n_pulses < least_pulses)
         return;
     for (unsigned i = 0; i + 1 < s->n_pulses; i++)
         sorted[i] = gaps[i] = starts[i] - starts[i + 1];
@@ -138,7 +139,7 @@ static bool looks_reactive(const struct mac_jam *j, const struct mac_jam_statist
 static bool looks_pulsed(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     unsigned bad = s->n - s->n_good;
-    return s->n_pulses >= 16 && s->n_regular * 4 >= (s->n_pulses - 1) * 3 && bad * 2 >= j->cfg.min_frames && bad * 10 >= s->n * 3 &&
+    return s->n_pulses >= least_pulses && s->n_regular * 4 >= (s->n_pulses - 1) * 3 && bad * 2 >= j->cfg.min_frames && bad * 10 >= s->n * 3 &&
            s->n_weak * 2 <= bad;
 }
 

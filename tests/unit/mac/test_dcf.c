@@ -12,7 +12,7 @@ static void send_again(struct sim *s, size_t i, const struct mac_report *report)
     static const uint8_t message[MESSAGE_BYTES];
     struct mac_address to = mac_address_of((uint32_t)((i + 1) % s->n));
     (void)report;
-    ck_assert_int_eq(sim_send(s, i, to, MAC_CAT_DATA, message, sizeof message), 0);
+    SIM_REQUIRE(sim_send(s, i, to, MAC_CAT_DATA, message, sizeof message) == 0);
 }
 
 struct saturation {
