@@ -1,0 +1,78 @@
+/* Sentences from a table: %s-like marks stand for an event's fields. */
+#include "apps/run/report_story.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* In a sentence @c is the channel, @b who wrote the transaction, @n a name, @k a kind, @i the id, @e the code, @p the confidence,
+ * @r the reason. who: NULL stands for the event's station. */
+static const struct {
+    const char *event, *who, *tone, *text;
+} sentences[] = {
+    {"primary_on", "air", "truth", "primary user @n appears on channel @c"},
+    {"primary_off", "air", "truth", "primary user @n leaves channel @c"},
+    {"jam_on", "air", "bad", "jammer @n (@k) attacks channel @c"},
+    {"jam_off", "air", "bad", "jammer @n leaves channel @c"},
+    {"jam_verdict", NULL, "verdict", "channel @c is jammed: @k, confidence @p"},
+    {"violation", NULL, "bad", "an emission on channel @c that no deed covers: @r"},
+    {"registered", "ledger", "", "@b is registered"},
+    {"white-space", "ledger", "good", "channel @c is recorded as white space"},
+    {"incumbent", "ledger", "truth", "a primary user is recorded on channel @c"},
+    {"granted", "ledger", "good", "channel @c is granted to @b (grant @i)"},
+    {"authorized", "ledger", "good", "grant @i is authorized: @b may send on channel @c"},
+    {"suspended", "ledger", "bad", "grant @i on channel @c is suspended (code @e)"},
+    {"expired", "ledger", "", "grant @i on channel @c expires"},
+    {"relinquished", "ledger", "", "@b gives grant @i on channel @c back"},
+    {"evidence", "ledger", "verdict", "@b's evidence of jamming on channel @c is recorded"},
+    {"evidence-confirmed", "ledger", "verdict", "jamming on channel @c is confirmed by enough witnesses"},
+    {"refused", "ledger", "", "a transaction of @b is refused (code @e)"},
+};
+
+struct sentence {
+    char *out;
+    size_t len;
+};
+
+static void add(struct sentence *s, const char *text)
+{
+    int n = snprintf(s->out + s->len, APP_REPORT_TEXT - s->len, "%s", *text ? text : "?");
+    s->len += (size_t)n < APP_REPORT_TEXT - s->len ? (size_t)n : APP_REPORT_TEXT - 1 - s->len;
+}
+
+static void add_field(struct sentence *s, char mark, const struct app_report_model *m, const struct app_report_facts *f)
+{
+    char number[32] = "";
+    switch (mark) {
+    case 'c': add(s, app_report_channel_name(m, f->channel)); return;
+    case 'b': add(s, f->by); return;
+    case 'n': add(s, f->name); return;
+    case 'k': add(s, f->kind); return;
+    case 'r': add(s, f->reason); return;
+    case 'i': snprintf(number, sizeof number, "%" PRId64, f->id); break;
+    case 'e': snprintf(number, sizeof number, "%" PRId64, f->code); break;
+    case 'p': snprintf(number, sizeof number, "%.1f %%", (double)f->confidence_permille / 10); break;
+    default: break;
+    }
+    add(s, number);
+}
+
+bool app_report_tell(const struct app_report_model *m, const struct app_report_facts *facts, struct app_report_line *out)
+{
+    size_t i = 0, n = sizeof sentences / sizeof sentences[0];
+    while (i < n && strcmp(sentences[i].event, facts->event) != 0)
+        i++;
+    if (i == n)
+        return false;
+    out->tone = sentences[i].tone;
+    snprintf(out->who, sizeof out->who, "%s", sentences[i].who ? sentences[i].who : facts->station);
+    struct sentence s = {.out = out->text};
+    for (const char *c = sentences[i].text; *c; c++) {
+        char one[2] = {*c, '\0'};
+        if (*c == '@' && c[1])
+            add_field(&s, *++c, m, facts);
+        else
+            add(&s, one);
+    }
+    return true;
+}
