@@ -7,6 +7,7 @@
 static const struct app_command *const commands[] = {
     &app_command_keygen,
     &app_command_sense,
+    &app_command_replay,
     NULL,
 };
 

@@ -53,7 +53,7 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
 {
     const char *format = NULL;
     bool json = false;
-    *o = (struct app_sense_options){.p_fa = 1e-6, .n_fft = 256, .floor_dbfs = NAN, .min_ns = 4000, .interval_ns = 10000000000};
+    *o = (struct app_sense_options){.command = "sense", .p_fa = 1e-6, .n_fft = 256, .floor_dbfs = NAN, .min_ns = 4000, .interval_ns = 10000000000};
     const struct app_option options[] = {
         {"format", APP_TEXT, &format, "FORMAT", "text, json or rtl-power (default text)", 0, 0, NULL},
         {"json", APP_FLAG, &json, NULL, "the same as --format json", 0, 0, NULL},

@@ -11,6 +11,7 @@ enum app_sense_format { APP_SENSE_TEXT, APP_SENSE_JSON, APP_SENSE_RTL_POWER };
 enum { APP_SENSE_BLOCK = 1 << 14, APP_SENSE_MAX_ANNOTATIONS = 100000 };
 
 struct app_sense_options {
+    const char *command; /* in messages */
     const char *path;
     const char *out; /* NULL: standard output */
     enum app_sense_format format;
@@ -47,7 +48,9 @@ struct app_sense {
 
 /* A line on standard error while it is a terminal and the recording is large; done: wipes it. */
 void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done);
-/* Each returns 0 or an exit code, having printed one line on standard error. */
+/* Each returns 0 or an exit code, having printed one line on standard error. The scan is what `airdeed replay` uses, too: it
+ * takes command, path, n_fft and floor_dbfs of the options, and leaves the stream at its end. */
+int app_sense_fail_to_read(const struct app_sense *s, int err);
 int app_sense_make_scan(struct app_sense *s);
 int app_sense_report_bursts(struct app_sense *s);
 int app_sense_report_rtl_power(struct app_sense *s);

@@ -134,10 +134,8 @@ static int run_finder(struct pass *p, struct phy_burst_finder *finder)
     while (!p->code) {
         struct phy_radio_block block;
         int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, &block);
-        if (err) {
-            fprintf(stderr, "airdeed sense: %s: cannot read: %s\n", s->options.path, strerror(-err));
-            return APP_SYSTEM_FAILED;
-        }
+        if (err)
+            return app_sense_fail_to_read(s, err);
         /* another frequency is another piece of spectrum */
         bool retuned = n_done > 0 && s->radio->center_hz != center_hz && !(isnan(center_hz) && isnan(s->radio->center_hz));
         if (block.n == 0 || block.n_lost || retuned)

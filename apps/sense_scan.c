@@ -9,17 +9,18 @@
 #include <string.h>
 #include <time.h>
 
-static int fail_to_read(const struct app_sense *s, int err)
+int app_sense_fail_to_read(const struct app_sense *s, int err)
 {
-    fprintf(stderr, "airdeed sense: %s: cannot read: %s\n", s->options.path, strerror(-err));
+    fprintf(stderr, "airdeed %s: %s: cannot read: %s\n", s->options.command, s->options.path, strerror(-err));
     return APP_SYSTEM_FAILED;
 }
 
-static int open_welch(struct phy_welch **out, size_t n_fft)
+static int open_welch(const struct app_sense *s, struct phy_welch **out)
 {
-    if (phy_welch_open(out, n_fft) == 0)
+    if (phy_welch_open(out, s->options.n_fft) == 0)
         return 0;
-    fprintf(stderr, "airdeed sense: no memory for a spectrum of %zu bins\n", n_fft);
+    fprintf(stderr, "airdeed %s: no memory for a spectrum of %llu bins\n", s->options.command,
+            (unsigned long long)s->options.n_fft);
     return APP_SYSTEM_FAILED;
 }
 
@@ -31,7 +32,7 @@ static int read_through(struct app_sense *s, struct phy_floor *floor, struct phy
         struct phy_radio_block block;
         int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, &block);
         if (err)
-            return fail_to_read(s, err);
+            return app_sense_fail_to_read(s, err);
         if (block.n == 0)
             break;
         if (block.n_lost)
@@ -72,14 +73,14 @@ static void choose_floor(struct app_sense *s, const struct phy_floor *floor, con
 int app_sense_make_scan(struct app_sense *s)
 {
     if (s->meta.n_samples < PHY_FLOOR_WINDOW) {
-        fprintf(stderr, "airdeed sense: %s: %llu samples are too few to sense; at least %d are needed\n", s->options.path,
-                (unsigned long long)s->meta.n_samples, PHY_FLOOR_WINDOW);
+        fprintf(stderr, "airdeed %s: %s: %llu samples are too few to sense; at least %d are needed\n", s->options.command,
+                s->options.path, (unsigned long long)s->meta.n_samples, PHY_FLOOR_WINDOW);
         return APP_BAD_USAGE;
     }
     struct phy_welch *welch = NULL;
     struct phy_floor *floor = malloc(sizeof *floor);
     float *psd = malloc(s->options.n_fft * sizeof *psd);
-    int code = floor && psd ? open_welch(&welch, s->options.n_fft) : APP_SYSTEM_FAILED;
+    int code = floor && psd ? open_welch(s, &welch) : APP_SYSTEM_FAILED;
     if (!code) {
         phy_floor_init(floor);
         code = read_through(s, floor, welch);
@@ -147,7 +148,7 @@ static int print_rows(struct app_sense *s, struct phy_welch *welch, float *psd)
         uint64_t left = per_row - row.n_samples;
         int err = s->radio->ops->receive(s->radio, s->block, left < APP_SENSE_BLOCK ? (size_t)left : APP_SENSE_BLOCK, &block);
         if (err)
-            return fail_to_read(s, err);
+            return app_sense_fail_to_read(s, err);
         double center_hz = isfinite(s->radio->center_hz) ? s->radio->center_hz : 0;
         bool cut = block.n == 0 || block.start_sample != expected || center_hz != row.center_hz;
         if (row.n_samples > 0 && cut)
@@ -178,7 +179,7 @@ int app_sense_report_rtl_power(struct app_sense *s)
     }
     struct phy_welch *welch = NULL;
     float *psd = malloc(s->options.n_fft * sizeof *psd);
-    int code = psd ? open_welch(&welch, s->options.n_fft) : APP_SYSTEM_FAILED;
+    int code = psd ? open_welch(s, &welch) : APP_SYSTEM_FAILED;
     if (!code)
         code = print_rows(s, welch, psd);
     phy_welch_close(welch);

@@ -1,0 +1,272 @@
+/* airdeed replay: the receiver on a recording, one JSON object a frame. */
+#include "apps/options.h"
+#include "apps/replay.h"
+#include "apps/sense.h"
+#include "phy/waveform.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct replay_options {
+    const char *path, *expect, *waveform;
+    uint64_t tolerance_samples;
+    bool psdu, json;
+    double floor_dbfs;
+};
+
+struct replay {
+    struct replay_options options;
+    struct app_sense source; /* the recording, and its noise floor */
+    const struct phy_waveform *waveform;
+    void *mem;
+    size_t mem_len;
+    struct phy *phy; /* NULL before the first sample and after a change of frequency */
+    struct app_replay_expectation expectation;
+    uint64_t n_locks, n_frames, n_fcs_ok, n_header_bad;
+};
+
+static int parse_options(int argc, char **argv, struct replay_options *o, int *exit_out)
+{
+    *o = (struct replay_options){.tolerance_samples = 8, .floor_dbfs = NAN};
+    const struct app_option options[] = {
+        {"expect", APP_TEXT, &o->expect, "FILE", "JSON Lines that replay printed: exit 1 if the frames differ", 0, 0, NULL},
+        {"tolerance", APP_U64, &o->tolerance_samples, "SAMPLES", "by how much start_sample may differ (default 8)", 0, 1e9, NULL},
+        {"waveform", APP_TEXT, &o->waveform, "NAME", "where the recording names none (default flex)", 0, 0, NULL},
+        {"psdu", APP_FLAG, &o->psdu, NULL, "print each frame's octets, too", 0, 0, NULL},
+        {"floor", APP_REAL, &o->floor_dbfs, "DBFS", "noise floor (default: the recording's, else estimated)", -200, 99, NULL},
+        {"json", APP_FLAG, &o->json, NULL, "print JSON Lines, as it does anyway", 0, 0, NULL},
+        {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
+    int n_positional;
+    if (app_options_parse(argc, argv, options, "replay FILE.sigmf-meta [options]",
+                          "Runs the receiver on a SigMF recording and prints the frames as JSON Lines, a summary last.",
+                          &n_positional, exit_out))
+        return 1;
+    if (n_positional == 1) {
+        o->path = argv[1];
+        return 0;
+    }
+    fprintf(stderr, "airdeed replay: %s; 'airdeed replay --help' tells how\n",
+            n_positional ? "takes one recording" : "which recording?");
+    *exit_out = APP_BAD_USAGE;
+    return 1;
+}
+
+/* What the recording says of itself comes first. */
+static int choose_waveform(struct replay *r)
+{
+    const char *declared = r->source.meta.waveform, *asked = r->options.waveform;
+    const char *name = *declared ? declared : asked ? asked : "flex";
+    if (*declared && asked && strcmp(declared, asked) != 0)
+        fprintf(stderr, "airdeed replay: warning: the recording names waveform '%s', --waveform %s is not used\n", declared, asked);
+    r->waveform = phy_waveform_find(name);
+    if (r->waveform)
+        return 0;
+    fprintf(stderr, "airdeed replay: %s: waveform '%.40s' is not known; known: flex\n",
+            *declared ? r->options.path : "option '--waveform'", name);
+    return APP_BAD_USAGE;
+}
+
+static int open_phy(struct replay *r, uint64_t first_sample)
+{
+    const struct app_sense_scan *scan = &r->source.scan;
+    bool floor_known = strcmp(scan->floor_method, "declared") == 0 || strcmp(scan->floor_method, "given") == 0;
+    struct phy_config cfg = {
+        .waveform = r->waveform,
+        .sample_rate_hz = r->source.radio->sample_rate_hz,
+        .noise_dbfs = scan->noise_power > 0 ? fmax(10 * log10(scan->noise_power), -249) : -200,
+        .cca_energy_db = 10,
+        .cca_samples = 64,
+        /* an estimate may be too high where the recording has no quiet stretch: then look everywhere */
+        .squelch_db = floor_known ? 0 : -1,
+        .first_sample = first_sample,
+    };
+    size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
+    if (!r->mem) {
+        r->mem = aligned_alloc(64, len);
+        r->mem_len = len;
+    }
+    const char *bad_field = "memory";
+    if (r->mem && phy_init(r->mem, r->mem_len, &cfg, &r->phy, &bad_field) == 0)
+        return 0;
+    r->phy = NULL;
+    fprintf(stderr, "airdeed replay: %s: the receiver cannot start: %s\n", r->options.path, bad_field);
+    return APP_SYSTEM_FAILED;
+}
+
+/* A number, or null for what the waveform cannot tell; 12.3 as 12.3, never 12.300000000000001. */
+static void print_number(const char *key, int digits, double value)
+{
+    if (isfinite(value))
+        printf(", \"%s\": %.*f", key, digits, value);
+    else
+        printf(", \"%s\": null", key);
+}
+
+static void print_hex(const char *key, const uint8_t *octets, size_t n)
+{
+    printf(", \"%s\": \"", key);
+    for (size_t i = 0; i < n; i++)
+        printf("%02x", octets[i]);
+    printf("\"");
+}
+
+static void print_frame(struct replay *r, const struct phy_frame *f)
+{
+    struct app_replay_key key = {.start_sample = f->start_sample};
+    crypto_hash_sha256(key.psdu_sha256, f->psdu, f->psdu_len);
+    printf("{\"start_sample\": %llu", (unsigned long long)f->start_sample);
+    print_number("rate_mbps", 3, f->rate_kbps / 1e3);
+    printf(", \"length_octets\": %zu, \"fcs_ok\": %s", f->psdu_len, f->fcs_ok ? "true" : "false");
+    print_number("snr_db", 2, f->snr_db);
+    print_number("evm_db", 2, f->evm_db);
+    print_number("cfo_hz", 1, f->cfo_hz);
+    print_number("rssi_dbfs", 2, f->rssi_dbfs);
+    print_hex("psdu_sha256", key.psdu_sha256, sizeof key.psdu_sha256);
+    if (r->options.psdu)
+        print_hex("psdu_hex", f->psdu, f->psdu_len);
+    printf("}\n");
+    r->n_frames++;
+    r->n_fcs_ok += f->fcs_ok;
+    if (r->options.expect)
+        app_replay_expect_frame(&r->expectation, &key);
+}
+
+static void take_signals(struct replay *r, const struct phy_update *update)
+{
+    for (size_t i = 0; i < update->n_signals; i++) {
+        const struct phy_signal *signal = &update->signals[i];
+        r->n_locks += signal->kind == PHY_LOCK;
+        if (signal->kind != PHY_FRAME)
+            continue;
+        if (signal->frame.header_ok)
+            print_frame(r, &signal->frame);
+        else
+            r->n_header_bad++;
+    }
+}
+
+static int step(struct replay *r, const struct phy_event *event)
+{
+    static struct phy_update update;
+    int err = phy_step(r->phy, event, &update);
+    if (err) {
+        fprintf(stderr, "airdeed replay: %s: the receiver refused samples: %s\n", r->options.path, strerror(-err));
+        return APP_SYSTEM_FAILED;
+    }
+    take_signals(r, &update);
+    return 0;
+}
+
+/* Before a block: the receiver starts, or learns of what was lost, or starts anew on another frequency. */
+static int prepare(struct replay *r, const struct phy_radio_block *block, bool retuned)
+{
+    if (r->phy && (block->n_lost || retuned)) {
+        struct phy_event skip = {.kind = PHY_EV_SKIP, .skip.n = block->n_lost ? block->n_lost : 1};
+        int code = step(r, &skip);
+        if (code)
+            return code;
+    }
+    if (r->phy && retuned) {
+        phy_close(r->phy);
+        r->phy = NULL;
+    }
+    return r->phy ? 0 : open_phy(r, block->start_sample);
+}
+
+static int run(struct replay *r)
+{
+    struct app_sense *source = &r->source;
+    struct phy_radio *radio = source->radio;
+    uint64_t n_done = 0;
+    for (;;) {
+        struct phy_radio_block block;
+        double center_hz = radio->center_hz;
+        int err = radio->ops->receive(radio, source->block, PHY_MAX_STEP_SAMPLES, &block);
+        if (err)
+            return app_sense_fail_to_read(source, err);
+        if (block.n == 0)
+            break;
+        bool retuned = center_hz != radio->center_hz && !(isnan(center_hz) && isnan(radio->center_hz));
+        int code = prepare(r, &block, retuned);
+        struct phy_event samples = {.kind = PHY_EV_SAMPLES, .samples = {source->block, block.n}};
+        if (!code)
+            code = step(r, &samples);
+        if (code)
+            return code;
+        app_sense_progress(source, "replay", n_done += block.n, false);
+    }
+    app_sense_progress(source, "", n_done, true);
+    return 0;
+}
+
+static int finish(struct replay *r)
+{
+    const struct app_sense *source = &r->source;
+    printf("{\"summary\": {\"waveform\": \"%s\", \"n_samples\": %llu, \"lost_samples\": %llu, \"nonfinite_samples\": %llu", r->waveform->name,
+           (unsigned long long)source->meta.n_samples, (unsigned long long)source->scan.n_lost,
+           (unsigned long long)source->scan.n_nonfinite);
+    print_number("noise_dbfs", 2, source->scan.noise_power > 0 ? 10 * log10(source->scan.noise_power) : NAN);
+    printf(", \"locks\": %llu, \"header_bad\": %llu, \"frames\": %llu, \"fcs_ok\": %llu}}\n", (unsigned long long)r->n_locks,
+           (unsigned long long)r->n_header_bad, (unsigned long long)r->n_frames, (unsigned long long)r->n_fcs_ok);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "airdeed replay: standard output: cannot write: %s\n", strerror(errno));
+        return APP_SYSTEM_FAILED;
+    }
+    if (!r->options.expect)
+        return APP_OK;
+    app_replay_expect_end(&r->expectation);
+    if (r->expectation.n_differences == 0)
+        return APP_OK;
+    fprintf(stderr, "airdeed replay: %llu differences from %s\n", (unsigned long long)r->expectation.n_differences,
+            r->options.expect);
+    return APP_EXPECTATION_FAILED;
+}
+
+static int replay_recording(struct replay *r)
+{
+    int code = choose_waveform(r);
+    if (!code && r->options.expect)
+        code = app_replay_expect_read(r->options.expect, &r->expectation);
+    r->expectation.tolerance_samples = r->options.tolerance_samples;
+    r->source.block = malloc(APP_SENSE_BLOCK * sizeof *r->source.block);
+    if (!code && !r->source.block)
+        code = APP_SYSTEM_FAILED;
+    if (!code)
+        code = app_sense_make_scan(&r->source);
+    if (code)
+        return code;
+    phy_sigmf_rewind(r->source.radio);
+    code = run(r);
+    return code ? code : finish(r);
+}
+
+static int replay(int argc, char **argv)
+{
+    static struct replay r;
+    int code;
+    if (parse_options(argc, argv, &r.options, &code))
+        return code;
+    struct app_sense *source = &r.source;
+    source->options = (struct app_sense_options){
+        .command = "replay", .path = r.options.path, .n_fft = 256, .floor_dbfs = r.options.floor_dbfs};
+    char error[PHY_SIGMF_MAX_ERROR];
+    int err = phy_sigmf_open(r.options.path, &source->radio, &source->meta, error);
+    if (err) {
+        fprintf(stderr, "airdeed replay: %s\n", error);
+        return err == -ENOMEM || err == -EIO ? APP_SYSTEM_FAILED : APP_BAD_USAGE;
+    }
+    if (source->meta.warning[0])
+        fprintf(stderr, "airdeed replay: warning: %s\n", source->meta.warning);
+    code = replay_recording(&r);
+    phy_close(r.phy);
+    free(r.mem);
+    free(source->block);
+    app_replay_expect_free(&r.expectation);
+    source->radio->ops->close(source->radio);
+    return code;
+}
+
+const struct app_command app_command_replay = {"replay", "runs the receiver on a SigMF recording, prints the frames", replay};
