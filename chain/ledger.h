@@ -99,6 +99,8 @@ __attribute__((warn_unused_result)) int chain_ledger_apply(struct chain_ledger *
 uint64_t chain_ledger_height(const struct chain_ledger *l);
 const struct chain_header *chain_ledger_tip(const struct chain_ledger *l); /* height 0: genesis header */
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel);
+/* Would a well-formed request for the channel be granted in a block of that time: white space, and nobody's? */
+bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns);
 size_t chain_ledger_n_grants(const struct chain_ledger *l);
 const struct chain_grant *chain_ledger_grant(const struct chain_ledger *l, size_t i); /* oldest first, live ones kept */
 size_t chain_ledger_n_evidence(const struct chain_ledger *l);

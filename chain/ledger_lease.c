@@ -18,10 +18,24 @@ static int64_t silent_from_ns(const struct chain_ledger *l, const struct chain_g
     return g->transmit_expire_ns + l->genesis.stop_ns + 2 * l->genesis.max_skew_ns + l->genesis.drift_guard_ns;
 }
 
-/* A suspended grant never sends again. */
-static bool blocks_band(const struct chain_ledger *l, const struct chain_grant *g)
+/* A suspended grant is never authorised again. */
+static bool blocks_band(const struct chain_ledger *l, const struct chain_grant *g, int64_t time_ns)
 {
-    return (is_live(g) && !g->suspended) || l->time_ns < silent_from_ns(l, g);
+    return (is_live(g) && !g->suspended) || time_ns < silent_from_ns(l, g);
+}
+
+static bool is_anybodys(const struct chain_ledger *l, uint32_t channel, int64_t time_ns)
+{
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].channel == channel && blocks_band(l, &l->grants[i], time_ns))
+            return true;
+    return false;
+}
+
+bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns)
+{
+    return channel < l->genesis.n_channels && !l->genesis.channels[channel].control &&
+           l->channels[channel].status == CHAIN_CHANNEL_WHITE && !is_anybodys(l, channel, time_ns);
 }
 
 static struct chain_grant *find_grant(struct chain_ledger *l, uint64_t id)
@@ -47,7 +61,7 @@ static struct chain_grant *take_slot(struct chain_ledger *l)
     if (l->n_grants < CHAIN_MAX_GRANTS)
         return &l->grants[l->n_grants++];
     for (size_t i = 0; i < l->n_grants; i++) {
-        if (is_live(&l->grants[i]) || blocks_band(l, &l->grants[i]))
+        if (is_live(&l->grants[i]) || blocks_band(l, &l->grants[i], l->time_ns))
             continue;
         memmove(&l->grants[i], &l->grants[i + 1], (l->n_grants - i - 1) * sizeof l->grants[0]);
         return &l->grants[l->n_grants - 1];
@@ -87,9 +101,8 @@ enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t 
         return code;
     if (l->channels[channel].status != CHAIN_CHANNEL_WHITE)
         return CHAIN_INTERFERENCE;
-    for (size_t i = 0; i < l->n_grants; i++)
-        if (l->grants[i].channel == channel && blocks_band(l, &l->grants[i]))
-            return CHAIN_GRANT_CONFLICT;
+    if (is_anybodys(l, channel, l->time_ns))
+        return CHAIN_GRANT_CONFLICT;
     struct chain_grant *g = take_slot(l);
     if (!g)
         return CHAIN_GRANT_CONFLICT;
