@@ -24,6 +24,7 @@ struct chain_engine_config {
     int64_t timeout_ns;         /* Raft: election timeout T0 (uniform in [T0, 2 T0]); PBFT: view timer, doubles per view */
     int64_t timeout_max_ns;
     uint64_t stable_height;     /* at start: height of the last block in the store */
+    bool strict_votes;          /* PBFT: a COMMIT does not stand for a PREPARE, and nobody commits what it has not prepared */
 };
 
 enum chain_event_kind {

@@ -1,0 +1,156 @@
+#include "chain/engine_base.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+static const char *find_bad_field(const struct chain_engine_config *cfg)
+{
+    if (!cfg->members || cfg->members->n == 0 || cfg->members->n > CHAIN_MAX_MEMBERS)
+        return "members";
+    if (cfg->self >= cfg->members->n)
+        return "self";
+    if (!cfg->signer || !cfg->signer->sign || !cfg->signer->verify)
+        return "signer";
+    if (!cfg->check_batch)
+        return "check_batch";
+    if (cfg->heartbeat_ns <= 0)
+        return "heartbeat_ns";
+    if (cfg->timeout_ns < 2 * cfg->heartbeat_ns || cfg->timeout_ns > INT64_MAX / 8)
+        return "timeout_ns";
+    if (cfg->timeout_max_ns < cfg->timeout_ns || cfg->timeout_max_ns > INT64_MAX / 8)
+        return "timeout_max_ns";
+    return NULL;
+}
+
+int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *ops, const struct chain_engine_config *cfg,
+                    const char **bad_field_out)
+{
+    const char *bad = find_bad_field(cfg);
+    if (bad_field_out)
+        *bad_field_out = bad;
+    if (bad)
+        return -EINVAL;
+    b->head.ops = ops;
+    b->cfg = *cfg;
+    b->stats = (struct chain_engine_stats){.leader = CHAIN_TO_ALL};
+    b->out = NULL;
+    b->now_ns = 0;
+    b->n_draws = 0;
+    b->written_seq = b->persisted_seq = 0;
+    b->scratch_len = 0;
+    return 0;
+}
+
+void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in, struct chain_update *out)
+{
+    out->n_msgs = out->n_records = out->n_commits = 0;
+    out->persist_seq = 0;
+    b->out = out;
+    b->now_ns = in->now_ns;
+    b->scratch_len = 0;
+    if (in->kind == CHAIN_EV_PERSISTED && in->persisted_seq > b->persisted_seq && in->persisted_seq <= b->written_seq)
+        b->persisted_seq = in->persisted_seq;
+}
+
+bool chain_base_settled(const struct chain_engine_base *b)
+{
+    return b->persisted_seq == b->written_seq;
+}
+
+uint8_t *chain_base_room(struct chain_engine_base *b, size_t *cap_out)
+{
+    *cap_out = sizeof b->scratch - b->scratch_len;
+    return b->scratch + b->scratch_len;
+}
+
+void chain_base_take(struct chain_engine_base *b, size_t len)
+{
+    assert(len <= sizeof b->scratch - b->scratch_len);
+    b->scratch_len += len;
+}
+
+void chain_base_sign(struct chain_engine_base *b, struct chain_msg *msg)
+{
+    msg->author = b->cfg.self;
+    if (msg->body_len > 0) {
+        int rc = chain_msg_digest(b->cfg.members, msg->kind, msg->body, msg->body_len, &msg->digest);
+        assert(rc == 0);
+        (void)rc;
+    }
+    int rc = b->cfg.signer->sign(b->cfg.signer->ctx, b->cfg.members, msg);
+    assert(rc == 0);
+    (void)rc;
+}
+
+bool chain_base_relay(struct chain_engine_base *b, const struct chain_msg *msg, uint32_t to, bool after_persist)
+{
+    if (b->out->n_msgs == CHAIN_MAX_OUT_MSGS)
+        return false;
+    if (to == b->cfg.self || (to == CHAIN_TO_ALL && b->cfg.members->n == 1))
+        return true;
+    b->out->msgs[b->out->n_msgs++] = (struct chain_out_msg){.msg = *msg, .to = to, .after_persist = after_persist};
+    b->stats.sent++;
+    return true;
+}
+
+bool chain_base_send(struct chain_engine_base *b, struct chain_msg *msg, uint32_t to, bool after_persist)
+{
+    chain_base_sign(b, msg);
+    return chain_base_relay(b, msg, to, after_persist);
+}
+
+static struct chain_record *add_record(struct chain_engine_base *b)
+{
+    assert(b->out->n_records < CHAIN_MAX_RECORDS);
+    if (b->out->persist_seq == 0)
+        b->out->persist_seq = ++b->written_seq;
+    return &b->out->records[b->out->n_records++];
+}
+
+void chain_base_record(struct chain_engine_base *b, uint64_t key, const uint8_t *data, size_t len)
+{
+    *add_record(b) = (struct chain_record){.key = key, .data = data, .len = len, .key_end = key};
+}
+
+void chain_base_delete(struct chain_engine_base *b, uint64_t key, uint64_t key_end)
+{
+    *add_record(b) = (struct chain_record){.key = key, .key_end = key_end};
+}
+
+void chain_base_commit(struct chain_engine_base *b, uint64_t height, const uint8_t *batch, size_t len)
+{
+    assert(b->out->n_commits < CHAIN_MAX_COMMITS);
+    b->out->commits[b->out->n_commits++] = (struct chain_commit){.height = height, .batch = batch, .len = len};
+    b->stats.committed = height;
+}
+
+static void put_le64(uint8_t *out, uint64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
+}
+
+uint64_t chain_base_draw(struct chain_engine_base *b, const char *purpose)
+{
+    uint8_t counters[24], hash[16];
+    put_le64(counters, b->cfg.seed);
+    put_le64(counters + 8, b->cfg.self);
+    put_le64(counters + 16, b->n_draws++);
+    crypto_generichash(hash, sizeof hash, counters, sizeof counters, (const uint8_t *)purpose, strlen(purpose));
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value |= (uint64_t)hash[i] << (8 * i);
+    return value;
+}
+
+int64_t chain_base_jitter(struct chain_engine_base *b, int64_t ns)
+{
+    return ns - ns / 4 + (int64_t)(chain_base_draw(b, "airdeed-engine-jitter") % (uint64_t)(ns / 2 + 1));
+}
+
+int64_t chain_base_later(int64_t at_ns, int64_t delay_ns)
+{
+    return at_ns > INT64_MAX - delay_ns ? INT64_MAX : at_ns + delay_ns;
+}

@@ -1,0 +1,53 @@
+/* What Raft and PBFT share inside: the update being filled, memory for what it points to, keyed draws. Not for users of engines. */
+#ifndef CHAIN_ENGINE_BASE_H
+#define CHAIN_ENGINE_BASE_H
+
+#include "chain/engine.h"
+
+enum { CHAIN_SCRATCH_BYTES = 320 * 1024 };
+
+struct chain_engine {
+    const struct chain_engine_ops *ops;
+};
+
+struct chain_engine_base {
+    struct chain_engine head;
+    struct chain_engine_config cfg;
+    struct chain_engine_stats stats;
+    struct chain_update *out; /* during a step */
+    int64_t now_ns;
+    uint64_t n_draws;
+    uint64_t written_seq, persisted_seq; /* of updates that hold records */
+    size_t scratch_len;
+    uint8_t scratch[CHAIN_SCRATCH_BYTES]; /* bodies and records of the last update */
+};
+
+int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *ops, const struct chain_engine_config *cfg,
+                    const char **bad_field_out);
+void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in, struct chain_update *out);
+
+/* Nothing that was written still waits for the disk. */
+bool chain_base_settled(const struct chain_engine_base *b);
+
+/* The free rest of the scratch memory; take() keeps its first len octets. */
+uint8_t *chain_base_room(struct chain_engine_base *b, size_t *cap_out);
+void chain_base_take(struct chain_engine_base *b, size_t len);
+
+/* A message of our own. body is in the scratch memory or outlives the update; sig_out may be NULL. false: no room. */
+bool chain_base_send(struct chain_engine_base *b, struct chain_msg *msg, uint32_t to, bool after_persist);
+/* Somebody's signed message, ours or not. */
+bool chain_base_relay(struct chain_engine_base *b, const struct chain_msg *msg, uint32_t to, bool after_persist);
+/* Fills author, digest (if there is a body) and signature. */
+void chain_base_sign(struct chain_engine_base *b, struct chain_msg *msg);
+
+void chain_base_record(struct chain_engine_base *b, uint64_t key, const uint8_t *data, size_t len);
+void chain_base_delete(struct chain_engine_base *b, uint64_t key, uint64_t key_end);
+void chain_base_commit(struct chain_engine_base *b, uint64_t height, const uint8_t *batch, size_t len);
+
+/* Uniform in [0, 2^64) by (seed, purpose, self, counter). */
+uint64_t chain_base_draw(struct chain_engine_base *b, const char *purpose);
+/* Uniform in [3/4, 5/4] of ns: members that heard the same frame shall not answer in the same slot. */
+int64_t chain_base_jitter(struct chain_engine_base *b, int64_t ns);
+/* a + b without overflow, a >= 0 */
+int64_t chain_base_later(int64_t at_ns, int64_t delay_ns);
+#endif

@@ -1,0 +1,222 @@
+#include "chain/pbft.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static size_t pbft_bytes(const struct chain_engine_config *cfg)
+{
+    (void)cfg;
+    return sizeof(struct pbft);
+}
+
+static int pbft_init(void *mem, size_t len, const struct chain_engine_config *cfg, struct chain_engine **out,
+                     const char **bad_field_out)
+{
+    struct pbft *m = mem;
+    if (len < sizeof *m)
+        return -ENOSPC;
+    int rc = chain_base_init(&m->base, &chain_pbft_ops, cfg, bad_field_out);
+    if (rc != 0)
+        return rc;
+    memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct pbft, slots) - sizeof m->base);
+    for (size_t i = 0; i < PBFT_SLOTS; i++)
+        m->slots[i].height = 0;
+    memset(m->peers, 0, sizeof m->peers);
+    for (uint32_t i = 0; i < CHAIN_MAX_MEMBERS; i++)
+        m->peers[i].answered_ns = m->peers[i].new_view_ns = INT64_MIN;
+    m->new_view.have = false;
+    m->n = cfg->members->n;
+    m->self = cfg->self;
+    m->f = chain_pbft_f(m->n);
+    m->quorum = chain_pbft_quorum(m->n);
+    m->committed = m->stable = m->base.stats.committed = cfg->stable_height;
+    m->forgotten = cfg->stable_height > 0 ? cfg->stable_height - 1 : 0;
+    m->active = true;
+    m->pending_since_ns = m->resend_ns = INT64_MAX;
+    m->progress_ns = m->view_since_ns = INT64_MIN;
+    m->timeout_ns = cfg->timeout_ns;
+    *out = &m->base.head;
+    return 0;
+}
+
+static uint32_t count_voters(const struct pbft *m, const struct pbft_slot *slot)
+{
+    uint32_t n_voters = 0;
+    for (uint32_t i = 0; i < m->n; i++)
+        n_voters += slot->prepares[i].have || slot->commits[i].have;
+    return n_voters;
+}
+
+/* Since when something is to be committed; INT64_MAX: nothing. Votes alone count once an honest one is among them. */
+static int64_t find_waiting_since(const struct pbft *m)
+{
+    const struct pbft_slot *slot = &m->slots[(m->committed + 1) % PBFT_SLOTS];
+    int64_t since_ns = m->pending_since_ns;
+    bool open = slot->height == m->committed + 1 && (slot->have_prop || count_voters(m, slot) > m->f);
+    if (open && slot->opened_ns < since_ns)
+        since_ns = slot->opened_ns;
+    if (chain_pbft_required(m, m->committed + 1) && m->view_since_ns < since_ns)
+        since_ns = m->view_since_ns;
+    return since_ns;
+}
+
+static int64_t find_view_deadline(const struct pbft *m)
+{
+    if (m->suspecting || !chain_pbft_may_leave(m))
+        return INT64_MAX;
+    int64_t since_ns = m->active ? find_waiting_since(m) : m->view_since_ns;
+    if (since_ns == INT64_MAX)
+        return INT64_MAX;
+    since_ns = since_ns > m->progress_ns ? since_ns : m->progress_ns;
+    since_ns = since_ns > m->view_since_ns ? since_ns : m->view_since_ns;
+    return chain_base_later(since_ns, m->timeout_ns);
+}
+
+static bool find_next_waiting(const struct pbft *m)
+{
+    const struct pbft_slot *slot = &m->slots[(m->committed + 1) % PBFT_SLOTS];
+    return m->committed_now && slot->height == m->committed + 1 && slot->have_prop;
+}
+
+static int64_t pbft_deadline(const struct chain_engine *engine)
+{
+    const struct pbft *m = (const struct pbft *)engine;
+    if (find_next_waiting(m))
+        return m->base.now_ns;
+    int64_t view_ns = find_view_deadline(m);
+    int64_t resend_ns = chain_base_settled(&m->base) ? m->resend_ns : INT64_MAX;
+    return view_ns < resend_ns ? view_ns : resend_ns;
+}
+
+static void schedule_resend(struct pbft *m)
+{
+    int64_t interval_ns = m->base.cfg.heartbeat_ns << m->resend_step;
+    m->resend_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, interval_ns));
+}
+
+static void run_timers(struct pbft *m)
+{
+    if (m->base.now_ns >= find_view_deadline(m))
+        chain_pbft_suspect(m);
+    if (m->base.now_ns < m->resend_ns || !chain_base_settled(&m->base))
+        return;
+    chain_pbft_resend(m);
+    m->resend_step += m->resend_step < 2;
+    schedule_resend(m);
+}
+
+static int dispatch_message(struct pbft *m, const struct chain_msg *msg)
+{
+    if (msg->author >= m->n || msg->seq > UINT64_MAX / 8 || msg->view > UINT64_MAX / 8) {
+        m->base.stats.refused_malformed++;
+        return -EBADMSG;
+    }
+    if (msg->author == m->self && msg->kind != CHAIN_MSG_PBFT_PRE_PREPARE)
+        return 0; /* our own words, relayed */
+    chain_pbft_note_peer(m, msg);
+    switch (msg->kind) {
+    case CHAIN_MSG_PBFT_PRE_PREPARE:
+        return chain_pbft_on_pre_prepare(m, msg);
+    case CHAIN_MSG_PBFT_PREPARE:
+    case CHAIN_MSG_PBFT_COMMIT:
+        return chain_pbft_on_vote(m, msg);
+    case CHAIN_MSG_PBFT_VIEW_CHANGE:
+        return chain_pbft_on_view_change(m, msg);
+    case CHAIN_MSG_PBFT_NEW_VIEW:
+        return chain_pbft_on_new_view(m, msg);
+    case CHAIN_MSG_PBFT_ASK:
+        return chain_pbft_on_ask(m, msg);
+    case CHAIN_MSG_PBFT_SUSPECT:
+        return chain_pbft_on_suspect(m, msg);
+    case CHAIN_MSG_PBFT_PROOF:
+        return chain_pbft_on_proof(m, msg);
+    default:
+        m->base.stats.refused_malformed++;
+        return -EBADMSG;
+    }
+}
+
+static void on_stable(struct pbft *m, uint64_t height)
+{
+    chain_pbft_synced(m, height);
+    m->stable = height > m->stable ? height : m->stable;
+    m->certified = height > m->certified ? height : m->certified;
+    if (m->stable > 0)
+        chain_pbft_forget(m, m->stable < m->committed ? m->stable : m->committed - 1);
+}
+
+static int dispatch(struct pbft *m, const struct chain_event *in)
+{
+    switch (in->kind) {
+    case CHAIN_EV_RESTORE:
+        return chain_pbft_restore(m, in->restore.key, in->restore.data, in->restore.len);
+    case CHAIN_EV_MESSAGE:
+        return dispatch_message(m, in->msg);
+    case CHAIN_EV_PROPOSE:
+        return chain_pbft_on_propose(m, in->propose.batch, in->propose.len);
+    case CHAIN_EV_PENDING:
+        m->pending_since_ns = in->pending_since_ns;
+        return 0;
+    case CHAIN_EV_STABLE:
+    case CHAIN_EV_SYNCED:
+        on_stable(m, in->height);
+        return 0;
+    case CHAIN_EV_TICK:
+    case CHAIN_EV_PERSISTED:
+        return 0;
+    }
+    return -EBADMSG;
+}
+
+static int pbft_step(struct chain_engine *engine, const struct chain_event *in, struct chain_update *out)
+{
+    struct pbft *m = (struct pbft *)engine;
+    chain_base_begin(&m->base, in, out);
+    m->changed = m->committed_now = false;
+    int rc = dispatch(m, in);
+    if (in->kind == CHAIN_EV_RESTORE)
+        return rc;
+    if (m->view_since_ns == INT64_MIN)
+        m->view_since_ns = in->now_ns; /* the first event after the restart: timers start here */
+    chain_pbft_commit_ready(m);
+    chain_pbft_advance(m);
+    chain_pbft_commit_ready(m);
+    run_timers(m);
+    if (!chain_pbft_something_open(m)) {
+        m->resend_ns = INT64_MAX;
+        m->resend_step = 0;
+    } else if (m->changed || m->resend_ns == INT64_MAX) {
+        m->resend_step = 0;
+        schedule_resend(m);
+    }
+    return rc;
+}
+
+static void pbft_stats(const struct chain_engine *engine, struct chain_engine_stats *out)
+{
+    const struct pbft *m = (const struct pbft *)engine;
+    *out = m->base.stats;
+    out->view = m->view;
+    out->leader = m->active ? chain_pbft_primary(m, m->view) : CHAIN_TO_ALL;
+    out->is_leader = out->leader == m->self;
+    out->may_propose = chain_pbft_may_propose(m);
+    out->committed = m->committed;
+}
+
+static void pbft_close(struct chain_engine *engine)
+{
+    (void)engine;
+}
+
+const struct chain_engine_ops chain_pbft_ops = {
+    .name = "pbft",
+    .byzantine = true,
+    .quorum = chain_pbft_quorum,
+    .bytes = pbft_bytes,
+    .init = pbft_init,
+    .step = pbft_step,
+    .deadline = pbft_deadline,
+    .stats = pbft_stats,
+    .close = pbft_close,
+};

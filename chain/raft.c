@@ -1,0 +1,160 @@
+#include "chain/raft.h"
+
+#include <errno.h>
+#include <string.h>
+
+static size_t raft_bytes(const struct chain_engine_config *cfg)
+{
+    (void)cfg;
+    return sizeof(struct raft);
+}
+
+static int raft_init(void *mem, size_t len, const struct chain_engine_config *cfg, struct chain_engine **out,
+                     const char **bad_field_out)
+{
+    struct raft *m = mem;
+    if (len < sizeof *m)
+        return -ENOSPC;
+    int rc = chain_base_init(&m->base, &chain_raft_ops, cfg, bad_field_out);
+    if (rc != 0)
+        return rc;
+    memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct raft, entries) - sizeof m->base);
+    m->n = cfg->members->n;
+    m->self = cfg->self;
+    m->majority = chain_majority(m->n);
+    m->voted_for = m->leader = CHAIN_TO_ALL;
+    m->committed = m->stable = m->commit_target = m->base.stats.committed = cfg->stable_height;
+    m->election_ns = INT64_MIN; /* the first tick starts the clock */
+    m->heard_leader_ns = INT64_MIN;
+    m->beat_ns = m->resend_ns = INT64_MAX;
+    *out = &m->base.head;
+    return 0;
+}
+
+/* After the records: blocks that the store holds beyond the log came from elsewhere. */
+static void start(struct raft *m)
+{
+    m->started = true;
+    m->heard_leader_ns = m->base.now_ns;
+    if (m->last_index < m->committed) {
+        uint64_t height = m->committed;
+        m->committed = 0;
+        chain_raft_on_synced(m, height);
+    }
+    chain_raft_reset_election(m);
+}
+
+static int64_t raft_deadline(const struct chain_engine *engine)
+{
+    const struct raft *m = (const struct raft *)engine;
+    uint64_t target = m->commit_target < m->last_index ? m->commit_target : m->last_index;
+    if (m->committed < target)
+        return m->base.now_ns;
+    int64_t at_ns = m->election_ns < m->beat_ns ? m->election_ns : m->beat_ns;
+    int64_t resend_ns = chain_base_settled(&m->base) ? m->resend_ns : INT64_MAX;
+    return resend_ns < at_ns ? resend_ns : at_ns;
+}
+
+static void run_timers(struct raft *m)
+{
+    if (m->role == RAFT_LEADER) {
+        if (m->base.now_ns >= m->beat_ns)
+            chain_raft_beat(m);
+        return;
+    }
+    if (m->base.now_ns >= m->election_ns)
+        chain_raft_start_pre_vote(m);
+    else if (m->base.now_ns >= m->resend_ns && chain_base_settled(&m->base))
+        chain_raft_resend_vote(m);
+}
+
+static int dispatch_message(struct raft *m, const struct chain_msg *msg)
+{
+    if (msg->author >= m->n || msg->seq > UINT64_MAX / 8 || msg->view > UINT64_MAX / 8) {
+        m->base.stats.refused_malformed++;
+        return -EBADMSG;
+    }
+    if (msg->author == m->self)
+        return 0; /* our own words, relayed */
+    switch (msg->kind) {
+    case CHAIN_MSG_RAFT_APPEND:
+        return chain_raft_on_append(m, msg);
+    case CHAIN_MSG_RAFT_APPEND_REPLY:
+        return chain_raft_on_reply(m, msg);
+    case CHAIN_MSG_RAFT_VOTE:
+        return chain_raft_on_vote(m, msg);
+    case CHAIN_MSG_RAFT_VOTE_REPLY:
+        return chain_raft_on_vote_reply(m, msg);
+    default:
+        m->base.stats.refused_malformed++;
+        return -EBADMSG;
+    }
+}
+
+static int dispatch(struct raft *m, const struct chain_event *in)
+{
+    switch (in->kind) {
+    case CHAIN_EV_RESTORE:
+        return chain_raft_restore(m, in->restore.key, in->restore.data, in->restore.len);
+    case CHAIN_EV_MESSAGE:
+        return dispatch_message(m, in->msg);
+    case CHAIN_EV_PROPOSE:
+        return chain_raft_on_propose(m, in->propose.batch, in->propose.len);
+    case CHAIN_EV_PERSISTED:
+        chain_raft_count_acks(m);
+        chain_raft_reply_when_settled(m);
+        return 0;
+    case CHAIN_EV_STABLE:
+        chain_raft_on_stable(m, in->height);
+        return 0;
+    case CHAIN_EV_SYNCED:
+        chain_raft_on_synced(m, in->height);
+        return 0;
+    case CHAIN_EV_TICK:
+    case CHAIN_EV_PENDING:
+        return 0;
+    }
+    return -EBADMSG;
+}
+
+static int raft_step(struct chain_engine *engine, const struct chain_event *in, struct chain_update *out)
+{
+    struct raft *m = (struct raft *)engine;
+    chain_base_begin(&m->base, in, out);
+    if (in->kind != CHAIN_EV_RESTORE && !m->started)
+        start(m);
+    int rc = dispatch(m, in);
+    if (in->kind == CHAIN_EV_RESTORE)
+        return rc;
+    chain_raft_emit_commits(m);
+    run_timers(m);
+    return rc;
+}
+
+static void raft_stats(const struct chain_engine *engine, struct chain_engine_stats *out)
+{
+    const struct raft *m = (const struct raft *)engine;
+    *out = m->base.stats;
+    out->view = m->term;
+    out->leader = m->leader;
+    out->is_leader = m->role == RAFT_LEADER;
+    out->may_propose = chain_raft_may_propose(m);
+    out->committed = m->committed;
+}
+
+static void raft_close(struct chain_engine *engine)
+{
+    (void)engine;
+}
+
+const struct chain_engine_ops chain_raft_ops = {
+    .name = "raft",
+    .byzantine = false,
+    .quorum = chain_majority,
+    .bytes = raft_bytes,
+    .init = raft_init,
+    .step = raft_step,
+    .deadline = raft_deadline,
+    .stats = raft_stats,
+    .close = raft_close,
+};

@@ -1,0 +1,121 @@
+#include <errno.h>
+#include <string.h>
+
+#include "chain/raft.h"
+
+int chain_raft_append_get(const uint8_t *body, size_t len, uint64_t prev_index, struct raft_append *out)
+{
+    struct chain_cbor_reader r = {.data = body, .len = len};
+    memset(out, 0, sizeof *out);
+    out->prev_index = prev_index;
+    chain_cbor_expect_array(&r, 5);
+    out->counter = chain_cbor_get_uint(&r);
+    out->committed = chain_cbor_get_uint(&r);
+    out->prev_term = chain_cbor_get_uint(&r);
+    out->want_reply = chain_cbor_get_bool(&r);
+    out->n_entries = chain_cbor_get_array(&r, RAFT_MAX_ENTRIES);
+    for (size_t i = 0; i < out->n_entries && !r.bad; i++) {
+        chain_cbor_expect_array(&r, 2);
+        out->entries[i].term = chain_cbor_get_uint(&r);
+        out->entries[i].batch = chain_cbor_get_bytes(&r, &out->entries[i].len);
+        if (out->entries[i].len > CHAIN_MAX_BATCH_BYTES)
+            r.bad = true;
+    }
+    return chain_cbor_end(&r);
+}
+
+static void send_reply(struct raft *m, uint32_t to, uint64_t match, uint64_t counter)
+{
+    size_t cap;
+    uint8_t *room = chain_base_room(&m->base, &cap);
+    struct chain_cbor_writer w = {.out = room, .cap = cap};
+    chain_cbor_put_array(&w, 1);
+    chain_cbor_put_uint(&w, counter);
+    if (w.full)
+        return;
+    chain_base_take(&m->base, w.len);
+    struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_APPEND_REPLY, .view = m->term, .seq = match, .body = room, .body_len = w.len};
+    chain_base_send(&m->base, &msg, to, true);
+}
+
+void chain_raft_reply_when_settled(struct raft *m)
+{
+    if (!m->reply_due || !chain_base_settled(&m->base))
+        return;
+    m->reply_due = false;
+    if (m->role == RAFT_FOLLOWER && m->leader != CHAIN_TO_ALL)
+        send_reply(m, m->leader, m->committed, m->counter); /* the least that surely matches; the next APPEND tells more */
+}
+
+/* Committed entries are the same everywhere, so what lies at or below our commit index needs no comparison. */
+static bool prev_matches(struct raft *m, const struct raft_append *append)
+{
+    uint64_t prev = append->prev_index;
+    if (prev == m->base_index && prev <= m->committed && append->prev_term > m->base_term)
+        m->base_term = append->prev_term;
+    if (prev <= m->committed)
+        return true;
+    return prev <= m->last_index && chain_raft_term_at(m, prev) == append->prev_term;
+}
+
+/* Returns the index up to which our log is the leader's. */
+static uint64_t take_entries(struct raft *m, const struct raft_append *append)
+{
+    uint64_t index = append->prev_index;
+    for (size_t i = 0; i < append->n_entries; i++) {
+        index = append->prev_index + i + 1;
+        if (index <= m->committed)
+            continue;
+        if (index <= m->last_index) {
+            if (chain_raft_term_at(m, index) == append->entries[i].term)
+                continue;
+            chain_raft_cut(m, index);
+        }
+        if (!chain_raft_has_room(m)) {
+            m->base.stats.refused_window++;
+            return index - 1;
+        }
+        chain_raft_push(m, append->entries[i].term, append->entries[i].batch, append->entries[i].len);
+    }
+    return index > m->committed ? index : m->committed;
+}
+
+/* A higher counter alone shows that the leader lives now; a replayed message does not. */
+static void heed_leader(struct raft *m, const struct chain_msg *msg, uint64_t counter)
+{
+    if (msg->view > m->term || m->role != RAFT_FOLLOWER || m->leader != msg->author)
+        chain_raft_follow(m, msg->view, msg->author);
+    if (counter <= m->counter)
+        return;
+    m->counter = counter;
+    m->heard_leader_ns = m->base.now_ns;
+    chain_raft_reset_election(m);
+}
+
+int chain_raft_on_append(struct raft *m, const struct chain_msg *msg)
+{
+    struct raft_append append;
+    if (chain_raft_append_get(msg->body, msg->body_len, msg->seq, &append) != 0) {
+        m->base.stats.refused_malformed++;
+        return -EBADMSG;
+    }
+    if (msg->view < m->term || (msg->view == m->term && m->role == RAFT_LEADER)) {
+        m->base.stats.refused_stale++;
+        if (m->role != RAFT_LEADER && m->leader == CHAIN_TO_ALL && chain_base_settled(&m->base))
+            send_reply(m, msg->author, 0, append.counter); /* it learns of our term, or we would never hear a leader again */
+        return -EBADMSG;
+    }
+    heed_leader(m, msg, append.counter);
+    bool matches = prev_matches(m, &append);
+    uint64_t records_before = m->base.out->n_records;
+    uint64_t match = matches ? take_entries(m, &append) : m->committed;
+    if (append.committed > m->commit_target && matches)
+        m->commit_target = append.committed < match ? append.committed : match;
+    if (!append.want_reply && matches)
+        return 0;
+    if (chain_base_settled(&m->base) || m->base.out->n_records > records_before)
+        send_reply(m, m->leader, match, append.counter);
+    else
+        m->reply_due = true;
+    return 0;
+}

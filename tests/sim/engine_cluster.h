@@ -1,0 +1,126 @@
+/* A cluster of consensus engines in one process on one virtual clock, with a medium that loses, repeats and reorders, disks that
+ * forget what was not synced, crashes, partitions, blackouts and members that lie. One seed gives one trace.
+ * Use: #include "tests/sim/engine_cluster.c" in a test program. */
+#ifndef TESTS_SIM_ENGINE_CLUSTER_H
+#define TESTS_SIM_ENGINE_CLUSTER_H
+
+#include <sodium.h>
+
+#include "chain/batch.h"
+#include "chain/engine.h"
+
+enum { CLUSTER_MAX_HEIGHT = 512, CLUSTER_MAX_REQUESTS = 512, CLUSTER_MAX_ROWS = 128 };
+
+struct cluster_config {
+    const struct chain_engine_ops *ops;
+    uint32_t n;
+    uint64_t seed;
+    uint32_t loss_permille, repeat_permille;
+    int64_t delay_min_ns, delay_max_ns; /* of a frame to each receiver */
+    int64_t persist_ns;
+    int64_t heartbeat_ns, timeout_ns, timeout_max_ns;
+    int64_t fetch_ns;    /* a node behind the certified height takes blocks this often; 0: never */
+    int64_t certify_ns;  /* from a quorum of disks to STABLE */
+    bool ed25519;
+    bool strict_votes;
+};
+
+struct cluster_row {
+    uint64_t key;
+    uint8_t *data;
+    size_t len;
+};
+
+struct cluster_block {
+    uint8_t *batch;
+    size_t len;
+};
+
+/* What one step wrote and what waits for it. */
+struct cluster_write {
+    struct cluster_write *next;
+    uint64_t persist_seq;
+    int64_t done_ns;
+    size_t n_rows, n_frames, n_blocks;
+    struct {
+        struct cluster_row row;
+        uint64_t key_end;
+    } rows[CHAIN_MAX_RECORDS];
+    struct {
+        uint32_t to;
+        uint8_t *data;
+        size_t len;
+    } frames[CHAIN_MAX_OUT_MSGS];
+    uint64_t first_height;
+    struct cluster_block blocks[CHAIN_MAX_COMMITS];
+};
+
+struct cluster_node {
+    struct cluster *cluster;
+    uint32_t id;
+    bool alive, liar;
+    struct chain_engine *engine;
+    void *mem;
+    struct chain_engine_config cfg;
+    struct chain_signer signer;
+    struct chain_ed25519 key;
+    struct chain_hash lie; /* the batch that a liar shows to the odd members */
+    /* memory */
+    uint64_t tip;
+    bool executed[CLUSTER_MAX_REQUESTS];
+    int64_t told_pending_ns;
+    uint64_t told_stable;
+    struct cluster_write *writes, **writes_tail;
+    /* disk */
+    size_t n_rows;
+    struct cluster_row rows[CLUSTER_MAX_ROWS];
+    uint64_t disk_height;
+    struct cluster_block blocks[CLUSTER_MAX_HEIGHT + 1];
+    int64_t committed_ns[CLUSTER_MAX_HEIGHT + 1];
+};
+
+struct cluster_frame {
+    int64_t at_ns;
+    uint64_t order;
+    uint32_t from, to;
+    uint8_t *data;
+    size_t len;
+};
+
+struct cluster {
+    struct cluster_config cfg;
+    int64_t now_ns;
+    struct chain_members members;
+    struct cluster_node nodes[CHAIN_MAX_MEMBERS];
+    bool cut[CHAIN_MAX_MEMBERS][CHAIN_MAX_MEMBERS]; /* [from][to] */
+    int64_t blackout_from_ns, blackout_to_ns;
+    uint32_t n_requests;
+    int64_t requested_ns[CLUSTER_MAX_REQUESTS];
+    struct chain_hash digests[CLUSTER_MAX_HEIGHT + 1];
+    uint64_t highest; /* any honest node */
+    size_t n_frames, cap_frames;
+    struct cluster_frame *frames; /* heap by (at_ns, order) */
+    uint64_t n_ordered, n_drawn, n_sent, n_lost;
+    int64_t fetch_at_ns, certified_at_ns;
+    uint64_t certified;
+    crypto_generichash_state trace;
+    struct chain_update update;
+    char failure[256]; /* empty: every invariant held so far */
+};
+
+struct cluster *cluster_new(const struct cluster_config *cfg);
+void cluster_free(struct cluster *c);
+/* A keyed draw in [0, below). */
+uint64_t cluster_draw(struct cluster *c, uint64_t below);
+void cluster_run(struct cluster *c, int64_t until_ns);
+/* All living honest nodes reach height by until_ns, or false. */
+bool cluster_run_to_height(struct cluster *c, uint64_t height, int64_t until_ns);
+/* All living honest nodes executed every request by until_ns, or false. */
+bool cluster_run_to_quiet(struct cluster *c, int64_t until_ns);
+void cluster_request(struct cluster *c);
+void cluster_crash(struct cluster *c, uint32_t id);
+void cluster_restart(struct cluster *c, uint32_t id);
+uint32_t cluster_leader(const struct cluster *c); /* of most; CHAIN_TO_ALL: none */
+struct chain_engine_stats cluster_stats(const struct cluster *c, uint32_t id);
+void cluster_trace(struct cluster *c, uint8_t out[32]);
+#endif
