@@ -124,7 +124,8 @@ static bool looks_reactive(const struct mac_jam *j, const struct mac_jam_statist
 {
     unsigned least = j->cfg.min_frames * 3 / 4 > 5 ? j->cfg.min_frames * 3 / 4 : 5;
     least = least > RUN ? RUN : least;
-    if (s->last_bad * 4 < s->last * 3 || s->n_good * 2 > s->n)
+    /* of eight frames six, or a run without a good one: the frames before the attack must not delay the verdict */
+    if (s->last_bad * 4 < s->last * 3 && s->bad_run < least)
         return false;
     /* steps at many offsets are hidden stations or a stranger's bursts, and make steps at one offset a coincidence */
     bool one_offset = s->last_consistent * 4 >= s->last_rises * 3 && s->memory_consistent * 10 >= s->memory_rises * 7;
@@ -143,6 +144,13 @@ static bool looks_pulsed(const struct mac_jam *j, const struct mac_jam_statistic
            s->n_weak * 2 <= bad;
 }
 
+/* On a channel that is mostly silent no strong frame survives, and none shows where another one met it. */
+static bool looks_hostile(const struct mac_jam_statistics *s)
+{
+    unsigned stray = s->memory_rises - s->memory_consistent;
+    return s->bad_run >= 2 * RUN && s->n_weak * 10 <= s->n - s->n_good && s->busy_permille < 500 && stray <= 3;
+}
+
 enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     unsigned bad = s->n - s->n_good;
@@ -155,7 +163,7 @@ enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_st
         return MAC_JAM_REACTIVE;
     if (!answered && looks_pulsed(j, s))
         return MAC_JAM_PULSE;
-    if (!answered && s->bad_run >= 2 * RUN && s->n_weak * 10 <= bad && s->busy_permille < 500)
+    if (!answered && looks_hostile(s))
         return MAC_JAM_UNKNOWN;
     bool troubled = j->opinion == MAC_JAM_CONGESTION || j->opinion == MAC_JAM_WEAK_LINK;
     if (bad * 100 >= s->n * (troubled ? 15 : 40) && s->n_weak * 4 >= bad * 3)

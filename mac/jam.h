@@ -20,7 +20,7 @@ struct mac_jam_config {
     unsigned min_frames;     /* no opinion on fewer locks in the window */
     double noise_dbfs;       /* calibrated floor */
     int64_t collision_ns;    /* a power step earlier in a frame than this is another member that began in the same or the next slot;
-                              * 0: the MAC takes two slots and a half */
+                              * 0: the MAC takes two slots */
 };
 
 struct mac_jam_verdict {

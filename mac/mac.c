@@ -107,7 +107,7 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     memset(m, 0, sizeof *m);
     m->cfg = *cfg;
     if (m->cfg.jam.collision_ns == 0)
-        m->cfg.jam.collision_ns = cfg->profile.slot_ns * 5 / 2;
+        m->cfg.jam.collision_ns = 2 * cfg->profile.slot_ns;
     m->self = mac_address_of(cfg->station_id);
     m->commit_ns = INT64_MAX;
     m->ack_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_ACK_BYTES, cfg->profile.basic_rate);

@@ -109,13 +109,21 @@ static void receive_good(struct mac *m, const struct mac_event *in, struct mac_u
         m->stats.rx_other++;
 }
 
+/* The receiver was taken away in the middle of a frame, by the station's own transmitter: nobody's fault. */
+static bool cut_off_by_own(const struct mac *m, const struct mac_rx_quality *q)
+{
+    bool sending = m->phase == MAC_PHASE_SENDING || m->phase == MAC_PHASE_RESPONDING;
+    return (sending && q->end_ns >= m->tx_start_ns) || q->end_ns <= m->medium.deaf_ns;
+}
+
 void mac_receive_frame(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
     const struct mac_rx_quality *q = &in->frame.quality;
     bool good = q->header_ok && q->fcs_ok && in->frame.mpdu;
     mac_medium_frame(&m->medium, q->end_ns, good, in->now_ns);
     struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_FRAME, .now_ns = in->now_ns, .quality = q};
-    mac_watch(m, &seen, out);
+    if (good || !cut_off_by_own(m, q))
+        mac_watch(m, &seen, out);
     if (good) {
         receive_good(m, in, out);
         return;

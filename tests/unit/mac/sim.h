@@ -35,6 +35,7 @@ struct sim_station {
     unsigned n_heard;       /* frames on the air that it hears */
     int locked_on;          /* station whose frame it receives, -1: none */
     bool spoilt;
+    int64_t rise_ns;        /* when the first frame that spoilt it began, after its own start */
     uint64_t n_delivered, n_delivered_bytes, n_acked, n_no_ack, n_sent, n_expired, n_verdicts, n_attacks;
 };
 
@@ -201,6 +202,10 @@ static inline void sim_end_frame(struct sim *s, size_t sender)
 {
     struct sim_station *st = &s->stations[sender];
     st->on_air = false;
+    uint8_t mpdu[MAC_MAX_MPDU_BYTES]; /* TX_DONE may bring the next fragment */
+    size_t mpdu_len = st->mpdu_len;
+    int64_t start_ns = st->start_ns;
+    memcpy(mpdu, st->mpdu, mpdu_len);
     struct mac_event done = {.kind = MAC_EV_TX_DONE};
     SIM_REQUIRE(sim_feed(s, sender, &done) == 0);
     for (size_t i = 0; i < s->n; i++) {
@@ -211,10 +216,10 @@ static inline void sim_end_frame(struct sim *s, size_t sender)
         if (l->locked_on == (int)sender) {
             struct mac_event frame = {.kind = MAC_EV_FRAME};
             bool good = !l->spoilt && !sim_lost(s);
-            frame.frame.mpdu = st->mpdu;
-            frame.frame.len_bytes = st->mpdu_len;
-            frame.frame.quality = (struct mac_rx_quality){.start_ns = st->start_ns, .end_ns = s->now_ns, .header_ok = true,
-                .fcs_ok = good, .rssi_dbfs = -60, .head_dbfs = -60, .snr_db = 30, .rise_ns = -1};
+            frame.frame.mpdu = mpdu;
+            frame.frame.len_bytes = mpdu_len;
+            frame.frame.quality = (struct mac_rx_quality){.start_ns = start_ns, .end_ns = s->now_ns, .header_ok = true,
+                .fcs_ok = good, .rssi_dbfs = -60, .head_dbfs = -60, .snr_db = 30, .rise_ns = l->spoilt ? l->rise_ns : -1, .rise_db = l->spoilt ? 3 : 0};
             l->locked_on = -1;
             SIM_REQUIRE(sim_feed(s, i, &frame) == 0);
         }
@@ -257,6 +262,8 @@ static inline void sim_start_frames(struct sim *s)
         bool was_quiet = l->n_heard == 0;
         l->n_heard += n_new;
         if (!was_quiet || n_new > 1) {
+            if (!l->spoilt && l->locked_on >= 0)
+                l->rise_ns = s->now_ns - s->stations[l->locked_on].start_ns;
             l->spoilt = true;
             s->n_collided++;
         }

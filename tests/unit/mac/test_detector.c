@@ -1,0 +1,386 @@
+/* The detector alone, on observation sequences as each situation makes them. */
+#define SUITE_NAME "mac detector"
+#include "tests/unit/check_main.h"
+
+#include "mac/detector.h"
+#include "mac/draw.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MS INT64_C(1000000)
+#define US INT64_C(1000)
+
+struct bench {
+    struct mac_jam jam;
+    int64_t now_ns;
+    uint64_t n_draws;
+    unsigned n_verdicts, n_attacks;
+    struct mac_jam_verdict last;
+    int64_t blocked_ns;
+    uint64_t seed;
+};
+
+static void open_bench(struct bench *b)
+{
+    struct mac_jam_config cfg = {.window_ns = 250 * MS, .min_frames = 6, .noise_dbfs = -60, .collision_ns = 26 * US};
+    memset(b, 0, sizeof *b);
+    b->seed = 3;
+    b->now_ns = 1000 * MS;
+    mac_jam_init(&b->jam, &cfg, 0);
+}
+
+static double draw(struct bench *b)
+{
+    struct mac_draw_key key = {.seed = b->seed};
+    return (double)(mac_draw(&key, MAC_DRAW_BACKOFF, b->n_draws++) >> 11) / 9007199254740992.0;
+}
+
+static void observe(struct bench *b, struct mac_jam_observation seen)
+{
+    struct mac_jam_verdict verdict;
+    seen.now_ns = b->now_ns;
+    seen.blocked_ns = b->blocked_ns;
+    if (!mac_jam_observe(&b->jam, &seen, &verdict))
+        return;
+    b->last = verdict;
+    b->n_verdicts++;
+    b->n_attacks += mac_jam_is_attack(verdict.kind);
+}
+
+static void wait(struct bench *b, int64_t ns)
+{
+    int64_t until_ns = b->now_ns + ns;
+    while (mac_jam_deadline(&b->jam) <= until_ns) {
+        if (mac_jam_deadline(&b->jam) > b->now_ns)
+            b->now_ns = mac_jam_deadline(&b->jam);
+        int64_t before_ns = mac_jam_deadline(&b->jam);
+        observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_TICK});
+        ck_assert_int_ne(mac_jam_deadline(&b->jam), before_ns);
+    }
+    b->now_ns = until_ns;
+}
+
+enum frame_fate { GOOD, ALIGNED, STEPPED, WEAK, CUT };
+
+/* One frame of 700 us with the energy around it. */
+static void hear_frame(struct bench *b, enum frame_fate fate, int64_t rise_ns)
+{
+    struct mac_rx_quality q = {.start_ns = b->now_ns, .header_ok = fate != CUT, .fcs_ok = fate == GOOD, .rise_ns = -1};
+    q.head_dbfs = fate == WEAK ? -55 : -40;
+    q.rssi_dbfs = q.head_dbfs;
+    if (fate == STEPPED || fate == CUT) {
+        q.rise_ns = rise_ns;
+        q.rise_db = 8;
+        q.rssi_dbfs += 7;
+    }
+    if (fate == ALIGNED)
+        q.head_dbfs = q.rssi_dbfs = -37;
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = q.rssi_dbfs});
+    b->now_ns += 40 * US;
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_LOCK});
+    b->now_ns += (fate == CUT ? 160 : 660) * US;
+    q.end_ns = b->now_ns;
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_FRAME, .quality = &q});
+    b->now_ns += 8 * US;
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_IDLE});
+}
+
+START_TEST(a_reactive_jammer_is_named_within_150_ms_at_40_frames_a_second)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 400; i++) {
+        hear_frame(&b, draw(&b) < .08 ? ALIGNED : GOOD, 0);
+        wait(&b, 24 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 0);
+    int64_t start_ns = b.now_ns;
+    for (int i = 0; i < 40 && b.n_attacks == 0; i++) {
+        hear_frame(&b, i % 2 ? CUT : STEPPED, (int64_t)(40 + 16 * draw(&b)) * US);
+        if (b.n_attacks == 0)
+            wait(&b, 24 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_REACTIVE);
+    ck_assert_int_le(b.last.at_ns - start_ns, 150 * MS);
+    ck_assert_int_ge(b.last.from_ns, start_ns - 130 * MS);
+    ck_assert_int_ge(b.last.mean_rise_us, 40);
+    ck_assert_int_le(b.last.mean_rise_us, 56);
+    ck_assert_uint_ge(b.last.confidence_permille, 600);
+    printf("reactive after %lld ms, confidence %u\n", (long long)((b.last.at_ns - start_ns) / MS), b.last.confidence_permille);
+}
+END_TEST
+
+START_TEST(an_attack_is_over_when_the_window_has_passed_without_it)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 20; i++) {
+        hear_frame(&b, STEPPED, 60 * US);
+        wait(&b, 10 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_REACTIVE);
+    ck_assert_uint_eq(b.n_attacks, 1); /* said once */
+    int64_t end_ns = b.now_ns;
+    wait(&b, 300 * MS); /* and nobody sends at all */
+    ck_assert_int_eq(b.last.kind, MAC_JAM_NONE);
+    ck_assert_int_le(b.last.at_ns, end_ns + 250 * MS);
+    for (int i = 0; i < 200; i++) {
+        hear_frame(&b, draw(&b) < .1 ? ALIGNED : GOOD, 0);
+        wait(&b, 10 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 1);
+    for (int i = 0; i < 20; i++) {
+        hear_frame(&b, STEPPED, 60 * US);
+        wait(&b, 10 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 2);
+}
+END_TEST
+
+START_TEST(no_attack_is_raised_from_what_lies_before_the_window_or_by_a_good_frame)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 4; i++)
+        hear_frame(&b, STEPPED, 60 * US);
+    wait(&b, 260 * MS);
+    hear_frame(&b, STEPPED, 60 * US);
+    ck_assert_uint_eq(b.n_attacks, 0);
+    wait(&b, 260 * MS);
+    for (int i = 0; i < 50; i++)
+        hear_frame(&b, GOOD, 0);
+    wait(&b, 500 * MS);
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+/* Contention in bursts: quiet traffic, then rounds of replies with up to 30 % collisions, aligned or one slot apart. */
+START_TEST(a_thousand_seconds_of_ordinary_contention_give_no_attack)
+{
+    struct bench b;
+    open_bench(&b);
+    unsigned n_frames = 0, n_bad = 0;
+    int64_t end_ns = b.now_ns + 1000000 * MS;
+    while (b.now_ns < end_ns) {
+        double share = draw(&b) < .5 ? .05 : .3;
+        int n = 3 + (int)(draw(&b) * 27);
+        for (int i = 0; i < n; i++) {
+            double fate = draw(&b);
+            bool bad = fate < share;
+            if (bad && fate < share * .4)
+                hear_frame(&b, STEPPED, (int64_t)(8 + 16 * draw(&b)) * US); /* the next slot, or a late carrier sense */
+            else
+                hear_frame(&b, bad ? ALIGNED : GOOD, 0);
+            n_frames++;
+            n_bad += bad;
+            wait(&b, (int64_t)(draw(&b) * 3000) * US);
+        }
+        wait(&b, (int64_t)(draw(&b) * 400) * MS);
+    }
+    printf("%u frames, %u bad, %u opinions\n", n_frames, n_bad, b.n_verdicts);
+    ck_assert_uint_gt(n_bad, 10000);
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+START_TEST(hidden_stations_whose_frames_meet_anywhere_are_no_attack)
+{
+    unsigned n_attacks = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct bench b;
+        open_bench(&b);
+        b.seed = seed;
+        for (int i = 0; i < 5000; i++) {
+            if (draw(&b) < .6)
+                hear_frame(&b, STEPPED, (int64_t)(draw(&b) * 660) * US);
+            else
+                hear_frame(&b, GOOD, 0);
+            wait(&b, (int64_t)(draw(&b) * 1000) * US);
+        }
+        n_attacks += b.n_attacks;
+    }
+    ck_assert_uint_eq(n_attacks, 0);
+}
+END_TEST
+
+START_TEST(saturated_collisions_are_congestion)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 200; i++) {
+        hear_frame(&b, draw(&b) < .4 ? ALIGNED : GOOD, 0);
+        wait(&b, 100 * US);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_CONGESTION);
+    ck_assert_uint_eq(b.n_attacks, 0);
+    for (int i = 0; i < 400; i++) {
+        hear_frame(&b, GOOD, 0);
+        wait(&b, 10 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_NONE);
+}
+END_TEST
+
+START_TEST(bad_frames_near_the_sensitivity_are_a_weak_link)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 100; i++) {
+        hear_frame(&b, draw(&b) < .7 ? WEAK : GOOD, 0);
+        wait(&b, 10 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_WEAK_LINK);
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+static void make_burst(struct bench *b, int64_t len_ns)
+{
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -35});
+    b->now_ns += len_ns;
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_IDLE});
+}
+
+START_TEST(regular_bursts_without_a_frame_that_kill_frames_are_pulses)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 400; i++) {
+        make_burst(&b, 200 * US);
+        wait(&b, 300 * US);
+        if (i % 8 == 3)
+            hear_frame(&b, draw(&b) < .7 ? STEPPED : GOOD, (int64_t)(draw(&b) * 660) * US);
+        else
+            wait(&b, 708 * US);
+        wait(&b, 2 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_PULSE);
+}
+END_TEST
+
+START_TEST(energy_for_a_second_with_a_stuck_queue_is_constant_jamming)
+{
+    struct bench b;
+    open_bench(&b);
+    observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -35});
+    for (int i = 0; i < 30; i++) { /* nobody here wants to send: no verdict */
+        b.now_ns += 100 * MS;
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_TICK});
+    }
+    ck_assert_uint_eq(b.n_attacks, 0);
+    b.blocked_ns = 200 * MS;
+    observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_TICK});
+    ck_assert_int_eq(b.last.kind, MAC_JAM_CONSTANT);
+    ck_assert_uint_eq(b.last.busy_permille, 1000);
+    observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_IDLE});
+    b.blocked_ns = 0;
+    wait(&b, 600 * MS);
+    ck_assert_int_eq(b.last.kind, MAC_JAM_NONE);
+}
+END_TEST
+
+START_TEST(a_silent_channel_where_every_strong_frame_dies_without_a_trace_is_an_unknown_attack)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 30; i++) {
+        hear_frame(&b, ALIGNED, 0);
+        wait(&b, 12 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_UNKNOWN);
+}
+END_TEST
+
+START_TEST(locks_on_noise_that_become_frames_accuse_nobody)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 60; i++) {
+        struct mac_rx_quality q = {.start_ns = b.now_ns, .end_ns = b.now_ns + 300 * US, .head_dbfs = -59, .rssi_dbfs = -42,
+                                   .rise_ns = 60 * US, .rise_db = 18};
+        b.now_ns += 300 * US;
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_FRAME, .quality = &q});
+        wait(&b, 10 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+START_TEST(numbers_that_are_none_accuse_nobody)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 60; i++) {
+        struct mac_rx_quality q = {.start_ns = b.now_ns, .end_ns = b.now_ns + 300 * US, .head_dbfs = NAN, .rssi_dbfs = NAN,
+                                   .rise_ns = 60 * US, .rise_db = NAN};
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_FRAME, .quality = &q});
+        wait(&b, 10 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+START_TEST(a_station_whose_own_frames_are_answered_accuses_nobody)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 40; i++) {
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_ANSWER, .acked = true});
+        hear_frame(&b, STEPPED, 60 * US);
+        wait(&b, 10 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+START_TEST(confidence_grows_with_the_evidence)
+{
+    unsigned before = 0;
+    for (unsigned r = 0; r <= 8; r++) {
+        struct mac_jam_statistics s = {.last = 8, .last_bad = 8, .last_rises = r, .last_consistent = r};
+        ck_assert_uint_ge(mac_jam_confidence(MAC_JAM_REACTIVE, &s), before);
+        before = mac_jam_confidence(MAC_JAM_REACTIVE, &s);
+    }
+    before = 0;
+    for (unsigned bad = 5; bad <= 8; bad++) {
+        struct mac_jam_statistics s = {.last = 8, .last_bad = bad, .last_rises = 5, .last_consistent = 5};
+        ck_assert_uint_gt(mac_jam_confidence(MAC_JAM_REACTIVE, &s), before);
+        before = mac_jam_confidence(MAC_JAM_REACTIVE, &s);
+        ck_assert_uint_lt(before, 1000);
+    }
+}
+END_TEST
+
+START_TEST(every_kind_has_its_name_and_four_accuse)
+{
+    unsigned n = 0;
+    for (enum mac_jam_kind kind = 0; kind < MAC_JAM_N_KINDS; kind++)
+        n += mac_jam_is_attack(kind);
+    ck_assert_uint_eq(n, 4);
+    ck_assert_str_eq(mac_jam_kind_name(MAC_JAM_REACTIVE), "reactive");
+    ck_assert_str_eq(mac_jam_kind_name(MAC_JAM_WEAK_LINK), "weak-link");
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = tcase_create("verdicts");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_reactive_jammer_is_named_within_150_ms_at_40_frames_a_second);
+    tcase_add_test(tc, an_attack_is_over_when_the_window_has_passed_without_it);
+    tcase_add_test(tc, no_attack_is_raised_from_what_lies_before_the_window_or_by_a_good_frame);
+    tcase_add_test(tc, a_thousand_seconds_of_ordinary_contention_give_no_attack);
+    tcase_add_test(tc, hidden_stations_whose_frames_meet_anywhere_are_no_attack);
+    tcase_add_test(tc, saturated_collisions_are_congestion);
+    tcase_add_test(tc, bad_frames_near_the_sensitivity_are_a_weak_link);
+    tcase_add_test(tc, regular_bursts_without_a_frame_that_kill_frames_are_pulses);
+    tcase_add_test(tc, energy_for_a_second_with_a_stuck_queue_is_constant_jamming);
+    tcase_add_test(tc, a_silent_channel_where_every_strong_frame_dies_without_a_trace_is_an_unknown_attack);
+    tcase_add_test(tc, locks_on_noise_that_become_frames_accuse_nobody);
+    tcase_add_test(tc, numbers_that_are_none_accuse_nobody);
+    tcase_add_test(tc, a_station_whose_own_frames_are_answered_accuses_nobody);
+    tcase_add_test(tc, confidence_grows_with_the_evidence);
+    tcase_add_test(tc, every_kind_has_its_name_and_four_accuse);
+    suite_add_tcase(suite, tc);
+}
