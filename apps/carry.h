@@ -5,20 +5,29 @@
 
 #include "chain/store/store.h"
 
+enum { APP_CARRY_MAX_HELD = 2 * CHAIN_MAX_LEDGER_EVENTS };
+
 struct app_carry {
     struct chain_node *node;
     struct chain_store *store;
     void *ctx;
     void (*send)(void *ctx, const struct chain_node_send *send);
-    void (*deliver)(void *ctx, const struct chain_ledger_event *event);
+    /* A block's events, once the block is on disk. Must not step the node: what it leads to waits for the caller's next step. */
+    void (*deliver)(void *ctx, const struct chain_ledger_event *event); /* or NULL */
     struct chain_node_update *update; /* caller's scratch */
     uint64_t persist_seq;             /* highest written in the open turn, 0 if none */
+    int submit_result;                /* of the last SUBMIT or SUBMIT_TX */
+    uint64_t submitted_nonce;
+    size_t n_held;                    /* events of the open turn */
+    struct chain_ledger_event held[APP_CARRY_MAX_HELD];
     char error[CHAIN_STORE_MAX_ERROR];
 };
 
-/* Steps one event and carries out what came of it but the sync. Opens the turn's transaction when there is something to write.
- * Returns chain_node_step's result, or -EIO with c->error set: fatal. */
+/* Steps one event, then whatever the node still has at hand, and carries out what came of it but the sync. Opens the turn's
+ * transaction when there is something to write; ends the turn by itself only when held events would overflow.
+ * Returns chain_node_step's result for the event (-EBADMSG: refused and counted, go on), -EILSEQ when the ledger has forked, or -EIO
+ * when the store failed; both are fatal and set c->error. */
 __attribute__((warn_unused_result)) int app_carry_step(struct app_carry *c, const struct chain_node_event *event);
-/* Ends the turn: commits, feeds PERSISTED, carries that out too, until nothing is open. -EIO: fatal. */
+/* Ends the turn: commits, feeds PERSISTED, carries that out too, until nothing is open. -EIO, -EILSEQ: fatal. */
 __attribute__((warn_unused_result)) int app_carry_sync(struct app_carry *c, int64_t now_ns);
 #endif

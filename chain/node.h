@@ -36,7 +36,7 @@ enum chain_node_event_kind {
     CHAIN_NODE_TICK,
     CHAIN_NODE_RESTORE_BLOCK,  /* from the store, in height order, before anything else */
     CHAIN_NODE_RESTORE_RECORD, /* then the engine's rows, in key order */
-    CHAIN_NODE_START,          /* then this, once */
+    CHAIN_NODE_START,          /* then this, once; nothing comes of it before the next step */
     CHAIN_NODE_RECEIVE,        /* octets from a transport: one bundle */
     CHAIN_NODE_SUBMIT,         /* an operation of our own: signed with the next nonce */
     CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */

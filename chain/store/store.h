@@ -9,7 +9,7 @@ enum chain_store_sync { CHAIN_STORE_SYNC_FULL, CHAIN_STORE_SYNC_OFF };
 
 struct chain_store;
 
-/* Opens or creates. genesis: written on creation, compared otherwise (-EINVAL when it differs). Returns 0; -EBUSY when another process
+/* Opens or creates. A file PATH.lock stands beside it while a process holds it; others may still read. genesis: written on creation, compared otherwise (-EINVAL when it differs). Returns 0; -EBUSY when another process
  * holds it; -EINVAL for a file that is no airdeed database; other errno. error_out: one line. */
 __attribute__((warn_unused_result)) int chain_store_open(const char *path, const struct chain_genesis *genesis,
                                                          enum chain_store_sync sync, struct chain_store **out, char *error_out);
@@ -19,10 +19,14 @@ __attribute__((warn_unused_result)) int chain_store_begin(struct chain_store *s,
 __attribute__((warn_unused_result)) int chain_store_write(struct chain_store *s, const struct chain_node_update *update,
                                                           char *error_out);
 __attribute__((warn_unused_result)) int chain_store_commit(struct chain_store *s, char *error_out);
-/* Feeds RESTORE_BLOCK, RESTORE_RECORD and START to a node. */
+/* Feeds RESTORE_BLOCK, RESTORE_RECORD and START to a node, which then wants a TICK at once. -EILSEQ: a row is not what it was. */
 __attribute__((warn_unused_result)) int chain_store_restore(struct chain_store *s, struct chain_node *node, int64_t now_ns,
                                                             char *error_out);
+/* chain_node_config.read_block, with the store as read_block_ctx. */
+int chain_store_read_block(void *store, uint64_t height, struct chain_node_block *out);
+/* File syncs since it was opened, as SQLite asked the system for them. */
 uint64_t chain_store_syncs(const struct chain_store *s);
+/* Without an open turn everything is on disk: the write-ahead log goes into the file, and the lock is gone. NULL is fine. */
 void chain_store_close(struct chain_store *s);
 
 struct chain_store_verdict {

@@ -1,0 +1,103 @@
+#include "apps/carry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Steps at one moment; a node that still wants more then is left to the caller's next turn. */
+enum { MAX_STEPS = 4096, MAX_SYNCS = 256 };
+
+static int fail_forked(struct app_carry *c)
+{
+    snprintf(c->error, sizeof(c->error),
+             "block %llu: members signed another header than this node computed: the node stops, and its database stays as it is",
+             (unsigned long long)c->update->fatal_height);
+    return -EILSEQ;
+}
+
+static int write_rows(struct app_carry *c)
+{
+    if (c->update->persist_seq == 0)
+        return 0;
+    if (c->persist_seq == 0 && chain_store_begin(c->store, c->error) != 0)
+        return -EIO;
+    if (chain_store_write(c->store, c->update, c->error) != 0)
+        return -EIO;
+    c->persist_seq = c->update->persist_seq;
+    return 0;
+}
+
+static int step_once(struct app_carry *c, const struct chain_node_event *event)
+{
+    struct chain_node_update *u = c->update;
+    int rc = chain_node_step(c->node, event, u);
+    if (rc == -EILSEQ)
+        return fail_forked(c);
+    for (size_t i = 0; i < u->n_sends; i++)
+        c->send(c->ctx, &u->sends[i]);
+    if (event->kind == CHAIN_NODE_SUBMIT || event->kind == CHAIN_NODE_SUBMIT_TX) {
+        c->submit_result = u->submit_result;
+        c->submitted_nonce = u->submitted_nonce;
+    }
+    memcpy(c->held + c->n_held, u->events, u->n_events * sizeof(u->events[0]));
+    c->n_held += u->n_events;
+    return write_rows(c) != 0 ? -EIO : rc;
+}
+
+static bool is_fatal(int rc)
+{
+    return rc == -EIO || rc == -EILSEQ;
+}
+
+static bool is_nearly_full(const struct app_carry *c)
+{
+    return c->n_held + CHAIN_MAX_LEDGER_EVENTS > APP_CARRY_MAX_HELD;
+}
+
+/* What the node has at hand now. Ends early when held events need the disk. */
+static int go_on(struct app_carry *c, int64_t now_ns)
+{
+    struct chain_node_event tick = {.kind = CHAIN_NODE_TICK, .now_ns = now_ns};
+    int rc = 0;
+    for (int i = 0; i < MAX_STEPS && !is_nearly_full(c) && !is_fatal(rc) && chain_node_deadline(c->node) <= now_ns; i++)
+        rc = step_once(c, &tick);
+    return is_fatal(rc) ? rc : 0;
+}
+
+static void deliver_held(struct app_carry *c)
+{
+    for (size_t i = 0; i < c->n_held && c->deliver; i++)
+        c->deliver(c->ctx, &c->held[i]);
+    c->n_held = 0;
+}
+
+int app_carry_sync(struct app_carry *c, int64_t now_ns)
+{
+    for (int i = 0; i < MAX_SYNCS && c->persist_seq > 0; i++) {
+        struct chain_node_event persisted = {.kind = CHAIN_NODE_PERSISTED, .now_ns = now_ns, .persisted_seq = c->persist_seq};
+        if (chain_store_commit(c->store, c->error) != 0)
+            return -EIO;
+        c->persist_seq = 0;
+        deliver_held(c);
+        int rc = step_once(c, &persisted);
+        if (!is_fatal(rc))
+            rc = go_on(c, now_ns);
+        if (is_fatal(rc))
+            return rc;
+    }
+    return 0;
+}
+
+int app_carry_step(struct app_carry *c, const struct chain_node_event *event)
+{
+    int rc = 0;
+    if (is_nearly_full(c))
+        rc = app_carry_sync(c, event->now_ns);
+    if (is_fatal(rc))
+        return rc;
+    int result = step_once(c, event);
+    if (is_fatal(result))
+        return result;
+    rc = go_on(c, event->now_ns);
+    return is_fatal(rc) ? rc : result;
+}

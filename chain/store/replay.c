@@ -1,0 +1,128 @@
+/* Executing a database's blocks again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain/store/verify.h"
+
+struct replay {
+    struct chain_ledger *ledger;
+    struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS];
+    size_t n_events;
+    bool open_end; /* a block without certificate was met: nothing above may have one */
+};
+
+/* Which field of the header is not what execution gives. */
+static const char *find_difference(const struct chain_header *a, const struct chain_header *b)
+{
+    if (a->height != b->height)
+        return "height";
+    if (a->time_ns != b->time_ns)
+        return "time_ns";
+    if (memcmp(&a->parent, &b->parent, sizeof(a->parent)) != 0)
+        return "parent";
+    if (memcmp(&a->batch_digest, &b->batch_digest, sizeof(a->batch_digest)) != 0)
+        return "batch_digest";
+    if (memcmp(&a->tx_root, &b->tx_root, sizeof(a->tx_root)) != 0)
+        return "tx_root";
+    return memcmp(&a->state_root, &b->state_root, sizeof(a->state_root)) != 0 ? "state_root" : NULL;
+}
+
+static bool check_header(struct store_check *c, const struct chain_node_block *row, const struct chain_header *executed)
+{
+    struct chain_header stored;
+    if (chain_header_decode(&stored, row->header, row->header_len) != 0)
+        return store_fault(c, "block %llu: header is no block header", (unsigned long long)row->height);
+    const char *field = find_difference(&stored, executed);
+    return !field || store_fault(c, "block %llu: %s in header differs from what execution gives", (unsigned long long)row->height, field);
+}
+
+static bool check_certificate(struct store_check *c, struct replay *r, struct chain_node_block *row, const struct chain_header *header)
+{
+    unsigned long long height = row->height;
+    struct chain_certificate cert;
+    struct chain_hash hash;
+    if (row->cert_len == 0) {
+        r->open_end = true;
+        row->n_signers = 0;
+        return true;
+    }
+    if (r->open_end)
+        return store_fault(c, "block %llu: certificate is missing, later blocks have theirs", height - 1);
+    if (chain_certificate_decode(&cert, row->cert, row->cert_len) != 0)
+        return store_fault(c, "block %llu: certificate is no certificate", height);
+    chain_header_hash(header, &hash);
+    int n = chain_certificate_check(&cert, &c->genesis.members, &c->signer, row->height, &hash);
+    if (n < 0)
+        return store_fault(c, "block %llu: certificate holds a signature that does not verify", height);
+    if ((uint32_t)n < c->quorum)
+        return store_fault(c, "block %llu: certificate has %d signatures of %u needed", height, n, (unsigned)c->quorum);
+    row->n_signers = (uint32_t)n;
+    c->verdict->certified_height = row->height;
+    return true;
+}
+
+/* The row's batch and certificate are its inputs; everything else of it is written to the twin as execution gives it. */
+static bool replay_block(struct store_check *c, struct replay *r, struct chain_node_block *row)
+{
+    unsigned long long height = row->height, expected = chain_ledger_height(r->ledger) + 1;
+    if (row->height != expected)
+        return store_fault(c, "block %llu: height is not %llu", height, expected);
+    struct chain_header header;
+    if (row->batch_len > CHAIN_MAX_BATCH_BYTES ||
+        chain_ledger_apply(r->ledger, row->batch, row->batch_len, true, &header, r->events, CHAIN_MAX_LEDGER_EVENTS, &r->n_events) != 0)
+        return store_fault(c, "block %llu: batch is no batch", height);
+    if (!check_header(c, row, &header) || !check_certificate(c, r, row, &header))
+        return false;
+    struct chain_batch_view view;
+    if (chain_batch_decode(&view, row->batch, row->batch_len) == 0)
+        c->verdict->n_transactions += view.n_txs;
+    uint8_t octets[CHAIN_MAX_HEADER_BYTES];
+    row->header_len = (size_t)chain_header_encode(&header, octets, sizeof(octets));
+    row->header = octets;
+    int rc = store_rows_put_block(&c->rows, row, r->events, r->n_events, r->ledger);
+    c->verdict->height = row->height;
+    c->verdict->n_blocks++;
+    c->verdict->state_root = header.state_root;
+    return rc == SQLITE_OK || store_fault(c, "block %llu: rows cannot be derived: %s", height, sqlite3_errstr(rc));
+}
+
+static bool replay_all(struct store_check *c, struct replay *r)
+{
+    sqlite3_stmt *query = NULL;
+    bool ok = true;
+    c->verdict->state_root = chain_ledger_tip(r->ledger)->state_root;
+    int rc = sqlite3_prepare_v2(c->db, "SELECT height, batch, header, certificate FROM blocks ORDER BY height", -1, &query, NULL);
+    while (ok && rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
+        struct chain_node_block row = {.height = (uint64_t)sqlite3_column_int64(query, 0)};
+        row.batch = sqlite3_column_blob(query, 1);
+        row.batch_len = (size_t)sqlite3_column_bytes(query, 1);
+        row.header = sqlite3_column_blob(query, 2);
+        row.header_len = (size_t)sqlite3_column_bytes(query, 2);
+        row.cert = sqlite3_column_blob(query, 3);
+        row.cert_len = (size_t)sqlite3_column_bytes(query, 3);
+        ok = replay_block(c, r, &row);
+        rc = SQLITE_OK;
+    }
+    if (ok && rc != SQLITE_DONE)
+        ok = store_fault_sqlite(c, "table blocks");
+    sqlite3_finalize(query);
+    return ok;
+}
+
+bool store_replay(struct store_check *c)
+{
+    struct replay *r = calloc(1, sizeof(*r));
+    size_t len = chain_ledger_bytes(&c->genesis);
+    void *mem = malloc(len);
+    const char *bad_field = NULL;
+    bool ok = false;
+    if (!r || !mem)
+        store_fault(c, "out of memory");
+    else if (chain_ledger_init(mem, len, &c->genesis, &c->signer, &r->ledger, &bad_field) != 0)
+        store_fault(c, "meta row genesis: %.60s is out of range", bad_field ? bad_field : "a field");
+    else
+        ok = replay_all(c, r);
+    free(mem);
+    free(r);
+    return ok;
+}

@@ -1,0 +1,164 @@
+/* Prepared statements, and the rows that are not derived. */
+#include "chain/store/rows.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <string.h>
+
+static const char *const sql[STORE_STATEMENTS] = {
+    [STORE_PUT_META] = "INSERT INTO meta VALUES(?,?)",
+    [STORE_PUT_BLOCK] = "INSERT INTO blocks VALUES(?,?,?,?,?,?,?,?,?,?)",
+    [STORE_SET_CERTIFICATE] = "UPDATE blocks SET certificate=?, n_signers=? WHERE height=?",
+    [STORE_PUT_ENGINE] = "INSERT OR REPLACE INTO engine VALUES(?,?,?)",
+    [STORE_DELETE_ENGINE] = "DELETE FROM engine WHERE key BETWEEN ? AND ?",
+    [STORE_PUT_TRANSACTION] = "INSERT INTO transactions VALUES(?,?,?,?,?,?,?,?,?,?)",
+    [STORE_PUT_EVENT] = "INSERT INTO events VALUES(?,?,?,?,?,?,?,?)",
+    [STORE_PUT_WINDOW] = "INSERT OR REPLACE INTO windows VALUES(?,?,?,?,?,?,?,?)",
+    [STORE_PUT_REPORT] = "INSERT OR REPLACE INTO reports VALUES(?,?,?,?,?,?)",
+    [STORE_PUT_GRANT] = "INSERT OR REPLACE INTO grants VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [STORE_PUT_CHANNEL] = "INSERT OR REPLACE INTO channels VALUES(?,?,?,?,?,?,?,?)",
+    [STORE_PUT_EVIDENCE] = "INSERT OR REPLACE INTO evidence VALUES(?,?,?,?,?,?,?,?)",
+    [STORE_PUT_CLAIM] = "INSERT INTO claims VALUES(?,?,?,?,?,?,?,?,?,?)",
+    [STORE_PUT_STATION] = "INSERT INTO stations VALUES(?,?,?,NULL,NULL,NULL,NULL,NULL,?)",
+    [STORE_REGISTER] = "UPDATE stations SET call_sign=?, lat_e7=?, lon_e7=?, height_cm=?, registered_ns=?, reputation=? WHERE id=?",
+    [STORE_SET_REPUTATION] = "UPDATE stations SET reputation=? WHERE id=? AND reputation<>?",
+};
+
+int store_rows_open(struct store_rows *r, sqlite3 *db, const struct chain_genesis *genesis)
+{
+    *r = (struct store_rows){.db = db, .genesis = genesis};
+    for (size_t i = 0; i < STORE_STATEMENTS; i++) {
+        int rc = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &r->statements[i], NULL);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    return SQLITE_OK;
+}
+
+void store_rows_close(struct store_rows *r)
+{
+    for (size_t i = 0; i < STORE_STATEMENTS; i++) {
+        sqlite3_finalize(r->statements[i]);
+        r->statements[i] = NULL;
+    }
+}
+
+int store_rows_run(struct store_rows *r, enum store_statement which, const char *types, ...)
+{
+    sqlite3_stmt *s = r->statements[which];
+    va_list args;
+    va_start(args, types);
+    int at = 1;
+    for (const char *type = types; *type; type++, at++) {
+        if (*type == 'i') {
+            sqlite3_bind_int64(s, at, va_arg(args, int64_t));
+        } else if (*type == 'o') {
+            int given = va_arg(args, int);
+            int64_t value = va_arg(args, int64_t);
+            if (given)
+                sqlite3_bind_int64(s, at, value);
+            else
+                sqlite3_bind_null(s, at);
+        } else if (*type == 't') {
+            const char *text = va_arg(args, const char *);
+            sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+        } else {
+            const void *data = va_arg(args, const void *);
+            size_t len = va_arg(args, size_t);
+            sqlite3_bind_blob64(s, at, data, len, SQLITE_STATIC);
+        }
+    }
+    va_end(args);
+    int rc = sqlite3_step(s);
+    int reset_rc = sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return rc == SQLITE_DONE ? SQLITE_OK : reset_rc;
+}
+
+static int put_meta(struct store_rows *r)
+{
+    const struct chain_genesis *g = r->genesis;
+    uint8_t octets[CHAIN_MAX_GENESIS_BYTES];
+    char chain_id[2 * sizeof(g->members.chain_id) + 1];
+    long len = chain_genesis_encode(g, octets, sizeof(octets));
+    if (len < 0)
+        return SQLITE_MISMATCH;
+    sodium_bin2hex(chain_id, sizeof(chain_id), g->members.chain_id, sizeof(g->members.chain_id));
+    int rc = store_rows_run(r, STORE_PUT_META, "tb", "genesis", (const void *)octets, (size_t)len);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(r, STORE_PUT_META, "tt", "chain_id", chain_id);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(r, STORE_PUT_META, "tt", "name", g->name);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(r, STORE_PUT_META, "tt", "consensus", g->engine);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(r, STORE_PUT_META, "ti", "genesis_time_ns", g->time_ns);
+    return rc;
+}
+
+int store_rows_put_genesis(struct store_rows *r)
+{
+    const struct chain_genesis *g = r->genesis;
+    int rc = put_meta(r);
+    for (uint32_t i = 0; i < g->members.n_keys && rc == SQLITE_OK; i++)
+        rc = store_rows_run(r, STORE_PUT_STATION, "ibii", (int64_t)i, (const void *)g->members.keys[i], (size_t)CHAIN_KEY_BYTES,
+                            (int64_t)(i < g->members.n), INT64_C(0));
+    for (uint32_t c = 0; c < g->n_channels && rc == SQLITE_OK; c++)
+        rc = store_rows_run(r, STORE_PUT_CHANNEL, "iiiitiii", (int64_t)c, (int64_t)g->channels[c].low_hz,
+                            (int64_t)g->channels[c].high_hz, (int64_t)g->channels[c].control, "unknown", INT64_C(0), INT64_C(0),
+                            INT64_C(0));
+    return rc;
+}
+
+void store_record_check(uint64_t key, const uint8_t *data, size_t len, uint8_t out[STORE_CHECK_BYTES])
+{
+    uint8_t key_octets[8];
+    for (int i = 0; i < 8; i++)
+        key_octets[i] = (uint8_t)(key >> (8 * i));
+    crypto_generichash_blake2b_state state;
+    crypto_generichash_blake2b_init(&state, NULL, 0, STORE_CHECK_BYTES);
+    crypto_generichash_blake2b_update(&state, key_octets, sizeof(key_octets));
+    if (len > 0)
+        crypto_generichash_blake2b_update(&state, data, len);
+    crypto_generichash_blake2b_final(&state, out, STORE_CHECK_BYTES);
+}
+
+int store_rows_put_record(struct store_rows *r, const struct chain_record *record)
+{
+    if (record->key > INT64_MAX)
+        return SQLITE_MISMATCH;
+    if (!record->data) {
+        int64_t end = record->key_end > INT64_MAX ? INT64_MAX : (int64_t)record->key_end;
+        return store_rows_run(r, STORE_DELETE_ENGINE, "ii", (int64_t)record->key, end);
+    }
+    uint8_t check[STORE_CHECK_BYTES];
+    store_record_check(record->key, record->data, record->len, check);
+    return store_rows_run(r, STORE_PUT_ENGINE, "ibb", (int64_t)record->key, (const void *)record->data, record->len,
+                          (const void *)check, sizeof(check));
+}
+
+int store_rows_put_block(struct store_rows *r, const struct chain_node_block *block, const struct chain_ledger_event *events,
+                         size_t n_events, const struct chain_ledger *ledger)
+{
+    struct chain_header header;
+    struct chain_hash hash;
+    struct chain_batch_view batch;
+    if (chain_header_decode(&header, block->header, block->header_len) != 0 ||
+        chain_batch_decode(&batch, block->batch, block->batch_len) != 0)
+        return SQLITE_MISMATCH;
+    chain_hash_of(block->header, block->header_len, &hash);
+    /* an empty batch is a blob of no octets, not NULL */
+    const void *octets = block->batch_len > 0 ? (const void *)block->batch : "";
+    int rc = store_rows_run(r, STORE_PUT_BLOCK, "iibbbiibbb", (int64_t)block->height, header.time_ns, (const void *)hash.octets,
+                            sizeof(hash.octets), (const void *)header.parent.octets, sizeof(header.parent.octets),
+                            (const void *)header.state_root.octets, sizeof(header.state_root.octets), (int64_t)batch.n_txs,
+                            (int64_t)block->n_signers, (const void *)block->header, block->header_len, octets, block->batch_len,
+                            (const void *)block->cert, block->cert_len);
+    return rc == SQLITE_OK ? store_rows_derive(r, block, events, n_events, ledger) : rc;
+}
+
+int store_rows_set_certificate(struct store_rows *r, const struct chain_node_block *block)
+{
+    return store_rows_run(r, STORE_SET_CERTIFICATE, "bii", (const void *)block->cert, block->cert_len, (int64_t)block->n_signers,
+                          (int64_t)block->height);
+}

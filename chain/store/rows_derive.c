@@ -1,0 +1,158 @@
+/* Derived tables: what a researcher asks for, from a block's events, its transactions and the ledger after it. */
+#include "chain/store/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_channel(const struct store_rows *r, uint32_t channel)
+{
+    return channel < r->genesis->n_channels;
+}
+
+static int put_channel(struct store_rows *r, uint32_t channel, const struct chain_ledger *ledger)
+{
+    static const char *const names[] = {
+        [CHAIN_CHANNEL_UNKNOWN] = "unknown", [CHAIN_CHANNEL_WHITE] = "white", [CHAIN_CHANNEL_INCUMBENT] = "incumbent"};
+    const struct chain_channel_record *record = chain_ledger_channel(ledger, channel);
+    const struct chain_channel *c = &r->genesis->channels[channel];
+    return store_rows_run(r, STORE_PUT_CHANNEL, "iiiitiii", (int64_t)channel, (int64_t)c->low_hz, (int64_t)c->high_hz,
+                          (int64_t)c->control, names[record->status], (int64_t)record->since_window, record->since_ns,
+                          (int64_t)record->free_windows);
+}
+
+static int put_window(struct store_rows *r, const struct chain_ledger_event *e, const struct chain_ledger *ledger)
+{
+    int rc = store_rows_run(r, STORE_PUT_WINDOW, "iiiiiiii", (int64_t)e->id, (int64_t)e->channel, (int64_t)e->height,
+                            e->block_time_ns, (int64_t)e->n_reports, (int64_t)e->n_positive, (int64_t)e->occupied,
+                            (int64_t)(e->code != CHAIN_SUCCESS));
+    for (uint32_t i = 0; i < r->genesis->members.n_keys && rc == SQLITE_OK; i++) {
+        int64_t reputation = chain_ledger_reputation(ledger, i);
+        rc = store_rows_run(r, STORE_SET_REPUTATION, "iii", reputation, (int64_t)i, reputation);
+    }
+    return rc == SQLITE_OK ? put_channel(r, e->channel, ledger) : rc;
+}
+
+static int put_grant(struct store_rows *r, uint64_t id, uint64_t height, const struct chain_ledger *ledger)
+{
+    static const char *const states[] = {
+        [CHAIN_GRANT_IDLE] = "IDLE", [CHAIN_GRANT_GRANTED] = "GRANTED", [CHAIN_GRANT_AUTHORIZED] = "AUTHORIZED"};
+    const struct chain_grant *g = NULL;
+    for (size_t i = 0; i < chain_ledger_n_grants(ledger) && !g; i++)
+        if (chain_ledger_grant(ledger, i)->id == id)
+            g = chain_ledger_grant(ledger, i);
+    if (!g)
+        return SQLITE_OK; /* ended, and out of the ledger's memory */
+    char peers[96] = "";
+    size_t len = 0;
+    for (uint32_t i = 0; i < g->n_peers && len < sizeof(peers); i++)
+        len += (size_t)snprintf(peers + len, sizeof(peers) - len, "%s%u", i > 0 ? "," : "", (unsigned)g->peers[i]);
+    return store_rows_run(r, STORE_PUT_GRANT, "iitiiiitiiioooi", (int64_t)id, (int64_t)g->holder, peers, (int64_t)g->channel,
+                          (int64_t)g->low_hz, (int64_t)g->high_hz, (int64_t)g->max_eirp_cdbm_mhz, states[g->state],
+                          (int64_t)g->suspended, g->granted_ns, g->grant_expire_ns, (int)(g->transmit_expire_ns != 0),
+                          g->transmit_expire_ns, (int)(g->suspended_ns != 0), g->suspended_ns, (int)(g->ended_ns != 0),
+                          g->ended_ns, (int64_t)height);
+}
+
+static int put_evidence(struct store_rows *r, uint64_t id, uint64_t height, const struct chain_ledger *ledger)
+{
+    for (size_t i = 0; i < chain_ledger_n_evidence(ledger); i++) {
+        const struct chain_evidence *e = chain_ledger_evidence(ledger, i);
+        if (e->id == id)
+            return store_rows_run(r, STORE_PUT_EVIDENCE, "iiiiiiii", (int64_t)id, (int64_t)e->channel, (int64_t)e->kind, e->from_ns,
+                                  e->at_ns, (int64_t)e->witnesses, (int64_t)e->confirmed, (int64_t)height);
+    }
+    return SQLITE_OK;
+}
+
+static int derive_event(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const struct chain_ledger *ledger)
+{
+    int rc = store_rows_run(r, STORE_PUT_EVENT, "iiitooii", (int64_t)e->height, (int64_t)i, e->block_time_ns,
+                            chain_ledger_event_name(e->kind), (int)(e->station < CHAIN_MAX_KEYS), (int64_t)e->station,
+                            (int)is_channel(r, e->channel), (int64_t)e->channel, (int64_t)e->id, (int64_t)e->code);
+    if (rc != SQLITE_OK)
+        return rc;
+    switch (e->kind) {
+    case CHAIN_LE_WINDOW_FUSED:
+        return put_window(r, e, ledger);
+    case CHAIN_LE_WHITE_SPACE:
+    case CHAIN_LE_INCUMBENT:
+        return put_channel(r, e->channel, ledger);
+    case CHAIN_LE_GRANTED:
+    case CHAIN_LE_AUTHORIZED:
+    case CHAIN_LE_HEARTBEAT:
+    case CHAIN_LE_SUSPENDED:
+    case CHAIN_LE_EXPIRED:
+    case CHAIN_LE_RELINQUISHED:
+        return put_grant(r, e->id, e->height, ledger);
+    case CHAIN_LE_EVIDENCE:
+    case CHAIN_LE_EVIDENCE_CONFIRMED:
+        return put_evidence(r, e->id, e->height, ledger);
+    default:
+        return SQLITE_OK;
+    }
+}
+
+static int put_reports(struct store_rows *r, const struct chain_ledger_event *e, const struct chain_sense_report *report)
+{
+    int rc = SQLITE_OK;
+    for (uint32_t c = 0; c < report->n_channels && rc == SQLITE_OK; c++)
+        rc = store_rows_run(r, STORE_PUT_REPORT, "iiiiii", (int64_t)report->window, (int64_t)e->station, (int64_t)c,
+                            (int64_t)report->occupied[c], (int64_t)report->power_cdb[c], (int64_t)e->height);
+    return rc;
+}
+
+/* What a successful operation said, where a table keeps it. */
+static int derive_op(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const struct chain_op *op,
+                     const struct chain_ledger *ledger)
+{
+    switch (op->kind) {
+    case CHAIN_OP_REGISTER:
+        return store_rows_run(r, STORE_REGISTER, "tiiiiii", op->reg.call_sign, (int64_t)op->reg.lat_e7, (int64_t)op->reg.lon_e7,
+                              (int64_t)op->reg.height_cm, e->block_time_ns, (int64_t)chain_ledger_reputation(ledger, e->station),
+                              (int64_t)e->station);
+    case CHAIN_OP_SENSE_REVEAL:
+        return put_reports(r, e, &op->reveal);
+    case CHAIN_OP_EVIDENCE:
+        return store_rows_run(r, STORE_PUT_CLAIM, "iiiiiiiiii", (int64_t)e->height, (int64_t)i, (int64_t)e->station,
+                              (int64_t)op->evidence.channel, (int64_t)op->evidence.kind, op->evidence.from_ns, op->evidence.at_ns,
+                              (int64_t)op->evidence.confidence_permille, (int64_t)op->evidence.n_frames,
+                              (int64_t)op->evidence.n_good);
+    default:
+        return SQLITE_OK;
+    }
+}
+
+static int derive_tx(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const uint8_t *data, size_t len,
+                     const struct chain_ledger *ledger)
+{
+    bool known = e->station < CHAIN_MAX_KEYS, has_op = e->op != 0;
+    int rc = store_rows_run(r, STORE_PUT_TRANSACTION, "iiootooiti", (int64_t)e->height, (int64_t)i, (int)known, (int64_t)e->station,
+                            (int)known, (int64_t)e->nonce, has_op ? chain_op_name(e->op) : NULL, (int)is_channel(r, e->channel),
+                            (int64_t)e->channel, (int)(e->id != 0), (int64_t)e->id, (int64_t)e->code, chain_response_name(e->code),
+                            (int64_t)len);
+    struct chain_msg msg;
+    struct chain_op op;
+    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || chain_msg_decode(&r->genesis->members, data, len, &msg, NULL) != 0 ||
+        chain_op_decode(&op, msg.body, msg.body_len) != 0)
+        return rc;
+    return derive_op(r, e, i, &op, ledger);
+}
+
+int store_rows_derive(struct store_rows *r, const struct chain_node_block *block, const struct chain_ledger_event *events,
+                      size_t n_events, const struct chain_ledger *ledger)
+{
+    struct chain_batch_view batch;
+    if (chain_batch_decode(&batch, block->batch, block->batch_len) != 0)
+        return SQLITE_MISMATCH;
+    int rc = SQLITE_OK;
+    size_t i_tx = 0;
+    for (size_t i = 0; i < n_events && rc == SQLITE_OK; i++) {
+        if (events[i].kind != CHAIN_LE_TX) {
+            rc = derive_event(r, &events[i], i, ledger);
+        } else if (i_tx < batch.n_txs) {
+            rc = derive_tx(r, &events[i], i_tx, batch.txs[i_tx].data, batch.txs[i_tx].len, ledger);
+            i_tx++;
+        }
+    }
+    return rc;
+}

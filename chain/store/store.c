@@ -1,0 +1,288 @@
+/* Opening, turns of the loop as transactions, reading back. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain/store/store_internal.h"
+
+static int errno_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EILSEQ;
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return -EACCES;
+    default:
+        return -EIO;
+    }
+}
+
+int store_fail(const struct chain_store *s, int rc, const char *what, char *error_out)
+{
+    int system_error = s->db ? sqlite3_system_errno(s->db) : 0;
+    bool of_system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_CANTOPEN;
+    snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.180s: %s: %.60s%s%.40s", s->path, what, sqlite3_errstr(rc),
+             of_system && system_error ? ": " : "", of_system && system_error ? strerror(system_error) : "");
+    return errno_of(rc);
+}
+
+int store_probe(const char *path, char *error_out)
+{
+    uint8_t head[16];
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        int error = errno;
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: %s", path, strerror(error));
+        return -error;
+    }
+    size_t len = fread(head, 1, sizeof(head), file);
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed) {
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: cannot be read", path);
+        return -EIO;
+    }
+    if (len == 0) {
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: empty", path);
+        return -ENOENT;
+    }
+    if (len < sizeof(head) || memcmp(head, "SQLite format 3", sizeof(head)) != 0) {
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: no SQLite database", path);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int read_number(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *query = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(query);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int store_identify(sqlite3 *db, enum store_identity *out)
+{
+    int64_t application = 0, version = 0, n_objects = 0;
+    int rc = read_number(db, "PRAGMA application_id", &application);
+    if (rc == SQLITE_OK)
+        rc = read_number(db, "PRAGMA user_version", &version);
+    if (rc == SQLITE_OK)
+        rc = read_number(db, "SELECT count(*) FROM sqlite_schema", &n_objects);
+    if (application == 0 && version == 0 && n_objects == 0)
+        *out = STORE_EMPTY;
+    else if (application != STORE_APPLICATION_ID)
+        *out = STORE_FOREIGN;
+    else
+        *out = version == STORE_SCHEMA_VERSION ? STORE_OURS : STORE_OTHER_VERSION;
+    return rc;
+}
+
+int store_refuse(const char *path, enum store_identity identity, char *error_out)
+{
+    snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: %s", path,
+             identity == STORE_OTHER_VERSION ? "an airdeed ledger database of another version" : "no airdeed ledger database");
+    return -EINVAL;
+}
+
+static int connect_to(struct chain_store *s, char *error_out)
+{
+    int rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, s->vfs.name);
+    if (rc != SQLITE_OK)
+        return store_fail(s, rc, "cannot be opened", error_out);
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, 2000);
+    return 0;
+}
+
+static int set_up(struct chain_store *s, enum chain_store_sync sync, char *error_out)
+{
+    const char *pragmas = sync == CHAIN_STORE_SYNC_FULL
+                              ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF"
+                              : "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF";
+    int rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be set up", error_out);
+}
+
+static int create(struct chain_store *s, char *error_out)
+{
+    int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = store_schema_create(s->db);
+    if (rc == SQLITE_OK)
+        rc = store_rows_open(&s->rows, s->db, &s->genesis);
+    if (rc == SQLITE_OK)
+        rc = store_rows_put_genesis(&s->rows);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be created", error_out);
+}
+
+static int compare_genesis(struct chain_store *s, char *error_out)
+{
+    uint8_t octets[CHAIN_MAX_GENESIS_BYTES];
+    long len = chain_genesis_encode(&s->genesis, octets, sizeof(octets));
+    sqlite3_stmt *query = NULL;
+    int rc = sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE key='genesis'", -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(query);
+    bool same = rc == SQLITE_ROW && len > 0 && sqlite3_column_bytes(query, 0) == (int)len &&
+                memcmp(sqlite3_column_blob(query, 0), octets, (size_t)len) == 0;
+    sqlite3_finalize(query);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return store_fail(s, rc, "cannot be read", error_out);
+    if (same)
+        return 0;
+    snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: holds another ledger: its genesis block differs from the configured one",
+             s->path);
+    return -EINVAL;
+}
+
+static int open_database(struct chain_store *s, enum chain_store_sync sync, char *error_out)
+{
+    int probe = store_probe(s->path, error_out);
+    if (probe != 0 && probe != -ENOENT)
+        return probe;
+    int rc = connect_to(s, error_out);
+    if (rc != 0)
+        return rc;
+    enum store_identity identity;
+    int sql_rc = store_identify(s->db, &identity);
+    if (sql_rc != SQLITE_OK)
+        return store_fail(s, sql_rc, "cannot be read", error_out);
+    if (identity != STORE_OURS && identity != STORE_EMPTY)
+        return store_refuse(s->path, identity, error_out);
+    rc = set_up(s, sync, error_out);
+    if (rc == 0)
+        rc = identity == STORE_EMPTY ? create(s, error_out) : compare_genesis(s, error_out);
+    if (rc != 0)
+        return rc;
+    sql_rc = s->rows.db ? SQLITE_OK : store_rows_open(&s->rows, s->db, &s->genesis);
+    if (sql_rc == SQLITE_OK)
+        sql_rc = sqlite3_prepare_v3(s->db, "SELECT batch, header, certificate, n_signers FROM blocks WHERE height=?", -1,
+                                    SQLITE_PREPARE_PERSISTENT, &s->read_block, NULL);
+    return sql_rc == SQLITE_OK ? 0 : store_fail(s, sql_rc, "cannot be read", error_out);
+}
+
+int chain_store_open(const char *path, const struct chain_genesis *genesis, enum chain_store_sync sync, struct chain_store **out,
+                     char *error_out)
+{
+    struct chain_store *s = calloc(1, sizeof(*s));
+    if (!s || sodium_init() < 0 || strlen(path) >= sizeof(s->path)) {
+        free(s);
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: cannot be opened", path);
+        return -ENOMEM;
+    }
+    strcpy(s->path, path);
+    s->genesis = *genesis;
+    int rc = store_lock(path, &s->lock_fd);
+    if (rc != 0) {
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: %s", path,
+                 rc == -EBUSY ? "another process writes to it (it holds the file .lock beside it)" : strerror(-rc));
+        free(s);
+        return rc;
+    }
+    if (store_sync_vfs_open(&s->vfs) != SQLITE_OK) {
+        store_unlock(path, s->lock_fd);
+        free(s);
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: SQLite offers no file system", path);
+        return -EIO;
+    }
+    rc = open_database(s, sync, error_out);
+    if (rc != 0) {
+        chain_store_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+int chain_store_begin(struct chain_store *s, char *error_out)
+{
+    int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        return store_fail(s, rc, "cannot begin to write", error_out);
+    s->in_turn = true;
+    return 0;
+}
+
+int chain_store_write(struct chain_store *s, const struct chain_node_update *update, char *error_out)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < update->n_records && rc == SQLITE_OK; i++)
+        rc = store_rows_put_record(&s->rows, &update->records[i]);
+    for (size_t i = 0; i < update->n_blocks && rc == SQLITE_OK; i++) {
+        const struct chain_node_block *block = &update->blocks[i];
+        if (block->header)
+            rc = store_rows_put_block(&s->rows, block, update->events, update->n_events, update->ledger);
+        else
+            rc = store_rows_set_certificate(&s->rows, block);
+    }
+    return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be written", error_out);
+}
+
+int chain_store_commit(struct chain_store *s, char *error_out)
+{
+    s->in_turn = false;
+    int rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be written to disk", error_out);
+}
+
+int chain_store_read_block(void *store, uint64_t height, struct chain_node_block *out)
+{
+    struct chain_store *s = store;
+    sqlite3_reset(s->read_block);
+    if (height == 0 || height > INT64_MAX)
+        return -ENOENT;
+    sqlite3_bind_int64(s->read_block, 1, (int64_t)height);
+    int rc = sqlite3_step(s->read_block);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? -ENOENT : errno_of(rc);
+    *out = (struct chain_node_block){.height = height,
+                                     .batch = sqlite3_column_blob(s->read_block, 0),
+                                     .batch_len = (size_t)sqlite3_column_bytes(s->read_block, 0),
+                                     .header = sqlite3_column_blob(s->read_block, 1),
+                                     .header_len = (size_t)sqlite3_column_bytes(s->read_block, 1),
+                                     .cert = sqlite3_column_blob(s->read_block, 2),
+                                     .cert_len = (size_t)sqlite3_column_bytes(s->read_block, 2),
+                                     .n_signers = (uint32_t)sqlite3_column_int(s->read_block, 3)};
+    return 0;
+}
+
+uint64_t chain_store_syncs(const struct chain_store *s)
+{
+    return s->vfs.n_syncs;
+}
+
+void chain_store_close(struct chain_store *s)
+{
+    if (!s)
+        return;
+    sqlite3_finalize(s->read_block);
+    store_rows_close(&s->rows);
+    if (s->db && s->in_turn)
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    /* one file that opens anywhere, from read-only media too; a reader that is in the way keeps the log alive */
+    if (s->db)
+        sqlite3_exec(s->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+    sqlite3_close(s->db);
+    store_sync_vfs_close(&s->vfs);
+    store_unlock(s->path, s->lock_fd);
+    free(s);
+}
