@@ -22,6 +22,7 @@ static enum chain_node_urgency urgency_of(const struct chain_msg *msg)
     case CHAIN_MSG_PBFT_PRE_PREPARE:
     case CHAIN_MSG_PBFT_VIEW_CHANGE:
     case CHAIN_MSG_PBFT_NEW_VIEW:
+    case CHAIN_MSG_PBFT_PROOF:
         return CHAIN_URGENT_PROPOSAL;
     default:
         return CHAIN_URGENT_VOTE;

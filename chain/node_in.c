@@ -71,32 +71,25 @@ int node_receive(struct chain_node *m, const uint8_t *data, size_t len)
     return 0;
 }
 
+/* Kinds are dealt out in blocks: 16 to 31 to Raft, 32 to 63 to PBFT. The engine refuses what it does not know of its own. */
 static bool is_engine_kind(const struct chain_node *m, uint8_t kind)
 {
     if (m->cfg.engine->byzantine)
-        return kind >= CHAIN_MSG_PBFT_PRE_PREPARE && kind <= CHAIN_MSG_PBFT_NEW_VIEW;
-    return kind >= CHAIN_MSG_RAFT_APPEND && kind <= CHAIN_MSG_RAFT_VOTE_REPLY;
+        return kind >= CHAIN_MSG_PBFT_PRE_PREPARE && kind < 2 * CHAIN_MSG_PBFT_PRE_PREPARE;
+    return kind >= CHAIN_MSG_RAFT_APPEND && kind < CHAIN_MSG_PBFT_PRE_PREPARE;
 }
 
-/* What the engine would drop anyway for its height or view. Kinds that a member behind needs answered are not stale. */
+/* What the engine would drop anyway for its height or view. Proposals and COMMITs of older views still prove something. */
 static bool is_stale(const struct chain_node *m, const struct chain_msg *msg)
 {
-    struct chain_engine_stats s;
-    switch (msg->kind) {
-    case CHAIN_MSG_PBFT_PRE_PREPARE:
-    case CHAIN_MSG_PBFT_PREPARE:
-    case CHAIN_MSG_PBFT_COMMIT:
-        if (msg->seq <= m->certified)
-            return true;
-        m->cfg.engine->stats(m->engine, &s);
-        return msg->view < s.view;
-    case CHAIN_MSG_RAFT_APPEND_REPLY:
-    case CHAIN_MSG_RAFT_VOTE_REPLY:
-        m->cfg.engine->stats(m->engine, &s);
-        return msg->view < s.view;
-    default:
+    bool votes = msg->kind == CHAIN_MSG_PBFT_PRE_PREPARE || msg->kind == CHAIN_MSG_PBFT_PREPARE || msg->kind == CHAIN_MSG_PBFT_COMMIT;
+    if (votes && msg->seq <= m->certified)
+        return true;
+    if (msg->kind != CHAIN_MSG_PBFT_PREPARE && msg->kind != CHAIN_MSG_RAFT_APPEND_REPLY && msg->kind != CHAIN_MSG_RAFT_VOTE_REPLY)
         return false;
-    }
+    struct chain_engine_stats s;
+    m->cfg.engine->stats(m->engine, &s);
+    return msg->view < s.view;
 }
 
 static void take_engine_message(struct chain_node *m, const struct chain_msg *msg, struct chain_node_update *out)

@@ -396,6 +396,23 @@ static inline bool cluster_agrees(const struct cluster *c)
     return true;
 }
 
+static inline void cluster_print(const struct cluster *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (!c->nodes[i])
+            continue;
+        struct chain_node_stats s = cluster_stats(c, i);
+        printf("node %u: height %llu certified %llu mempool %llu; engine: view %llu leader %u committed %llu; refused: engine %llu stale "
+               "%llu conflict %llu block %llu; fetched %llu served %llu; deviating %llu; inbox %llu outbox %llu full\n",
+               i, (unsigned long long)s.height, (unsigned long long)s.certified_height, (unsigned long long)s.mempool,
+               (unsigned long long)s.engine.view, s.engine.leader, (unsigned long long)s.engine.committed,
+               (unsigned long long)s.refused_engine, (unsigned long long)s.refused_stale, (unsigned long long)s.refused_conflict,
+               (unsigned long long)s.refused_block, (unsigned long long)s.blocks_fetched, (unsigned long long)s.fetches_served,
+               (unsigned long long)s.deviating_votes, (unsigned long long)s.inbox_full, (unsigned long long)s.outbox_full);
+    }
+    fflush(stdout); /* a failing case ends without */
+}
+
 static inline bool cluster_settle(struct cluster *c, int64_t within_ns)
 {
     for (int64_t end_ns = c->now_ns + within_ns; c->now_ns < end_ns;) {
@@ -403,6 +420,8 @@ static inline bool cluster_settle(struct cluster *c, int64_t within_ns)
             return true;
         cluster_run(c, 5 * MS);
     }
+    if (!cluster_agrees(c))
+        cluster_print(c);
     return cluster_agrees(c);
 }
 #endif

@@ -19,7 +19,7 @@ struct fixed_leader {
 
 static inline uint32_t fixed_quorum(uint32_t n)
 {
-    return chain_pbft_quorum(n);
+    return chain_majority(n);
 }
 
 static inline size_t fixed_bytes(const struct chain_engine_config *cfg)
@@ -48,14 +48,14 @@ static inline int fixed_step(struct chain_engine *m, const struct chain_event *i
         e->committed = in->height;
     if (in->kind == CHAIN_EV_PROPOSE && e->cfg.self == 0) {
         fixed_commit(e, in->propose.batch, in->propose.len, out);
-        struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_PRE_PREPARE, .seq = e->committed, .body = e->batch, .body_len = in->propose.len};
+        struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_APPEND, .seq = e->committed, .body = e->batch, .body_len = in->propose.len};
         if (chain_msg_digest(e->cfg.members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0 ||
             e->cfg.signer->sign(e->cfg.signer->ctx, e->cfg.members, &msg) != 0)
             return -EBADMSG;
         out->msgs[out->n_msgs++] = (struct chain_out_msg){.msg = msg, .to = CHAIN_TO_ALL, .after_persist = true};
     }
     if (in->kind == CHAIN_EV_MESSAGE) {
-        if (in->msg->author != 0 || in->msg->seq != e->committed + 1 || in->msg->kind != CHAIN_MSG_PBFT_PRE_PREPARE)
+        if (in->msg->author != 0 || in->msg->seq != e->committed + 1 || in->msg->kind != CHAIN_MSG_RAFT_APPEND)
             return -EBADMSG;
         e->last_check = e->cfg.check_batch(e->cfg.check_ctx, in->msg->seq, in->msg->body, in->msg->body_len, in->now_ns);
         if (e->last_check != 0) {
@@ -92,7 +92,7 @@ static inline int fixed_init(void *mem, size_t len, const struct chain_engine_co
                              const char **bad_field_out);
 
 static const struct chain_engine_ops fixed_leader_ops = {.name = "fixed",
-                                                         .byzantine = true,
+                                                         .byzantine = false,
                                                          .quorum = fixed_quorum,
                                                          .bytes = fixed_bytes,
                                                          .init = fixed_init,

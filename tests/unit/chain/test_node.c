@@ -36,6 +36,7 @@ static void report(const struct cluster *c, const char *what)
            what, c->ops->name, (unsigned long long)s.height, (unsigned long long)c->n_sent, (unsigned long long)c->n_octets,
            (unsigned long long)c->n_lost, (unsigned long long)c->n_steps, (unsigned long long)s.verified,
            (unsigned long long)s.signed_, (unsigned long long)s.engine.view, (unsigned long long)s.blocks_fetched);
+    fflush(stdout);
 }
 
 START_TEST(four_nodes_execute_the_same_blocks)
