@@ -4,7 +4,7 @@ set -eu
 echo '#include "apps/embedded.h"'
 i=0
 for file in "$@"; do
-    echo "static const unsigned char data_$i[] = {"
+    echo "static const unsigned char data_${i}[] = {"
     od -An -v -tu1 "$file" | sed 's/  */,/g; s/^,//; s/$/,/'
     echo "};"
     i=$((i + 1))

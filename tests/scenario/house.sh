@@ -1,0 +1,79 @@
+#!/bin/sh
+# House rules that a machine can hold: who includes whom, lengths, words, scripts. Prints TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 3
+n=0
+failed=0
+
+check() { # title, a function that prints what breaks the rule
+    found=$($2)
+    n=$((n + 1))
+    if [ -z "$found" ]; then
+        echo "ok $n - $1"
+    else
+        failed=1
+        echo "not ok $n - $1"
+        printf '%s\n' "$found" | sed 's/^/# /'
+    fi
+}
+
+list_sources() {
+    find apps chain mac phy tests \( -name '*.c' -o -name '*.h' \) -type f | sort
+}
+
+find_foreign_includes() {
+    grep -rnE '#include "(mac|chain|apps)/' phy
+    grep -rnE '#include "(phy|chain|apps)/' mac
+    grep -rnE '#include "(phy|mac|apps)/' chain
+}
+
+find_impurities() { # not in the folders of adapters
+    find phy mac chain apps/station -maxdepth 1 -name '*.[ch]' -exec grep -nE \
+        '#include <(pthread|sys/socket|sys/time|fcntl|unistd|time|threads|sqlite3|zmq)\.h>|[^a-z_](f?printf|fopen|getenv|clock_gettime|gettimeofday|s?rand|time)\(' {} + |
+        grep -vE ':[0-9]+: *(/\*|\*|//)'
+}
+
+find_long_files() {
+    list_sources | xargs wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
+}
+
+find_long_functions() { # a function begins and ends with a brace in the first column
+    list_sources | xargs awk '
+        FNR == 1 { open = 0 }
+        /^\{/ { open = FNR }
+        /^\}/ && open { if (FNR - open - 1 > 70) print FILENAME ":" open ": " FNR - open - 1 " lines"; open = 0 }'
+}
+
+find_loose_ends() {
+    list_sources | xargs grep -nwE 'TODO|FIXME|XXX|HACK'
+}
+
+find_unclean_lines() {
+    list_sources | xargs grep -nE "[ 	]\$|	" | cut -c1-120
+}
+
+find_dependent_headers() {
+    find apps chain mac phy -name '*.h' | sort | while read -r header; do
+        "${CC:-cc}" -std=c17 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -fsyntax-only -I. -x c "$header" >/dev/null 2>&1 || echo "$header"
+    done
+}
+
+check_scripts() {
+    shellcheck -S warning dev .ci/run tests/*.sh tests/*/*.sh apps/scenarios/*.sh 2>&1
+}
+
+check 'phy, mac and chain do not know of each other nor of apps' find_foreign_includes
+check 'the pure parts open, print, draw and time nothing' find_impurities
+check 'no file is longer than 600 lines' find_long_files
+check 'no function is longer than 70 lines' find_long_functions
+check 'nothing is left to do in comments' find_loose_ends
+check 'no line has a tabulator or a blank at its end' find_unclean_lines
+check 'each header compiles alone' find_dependent_headers
+if command -v shellcheck >/dev/null; then
+    check 'shellcheck finds nothing in the scripts' check_scripts
+else
+    n=$((n + 1))
+    echo "ok $n - shellcheck finds nothing in the scripts # SKIP shellcheck is not installed"
+fi
+echo "1..$n"
+exit $failed
