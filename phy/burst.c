@@ -11,13 +11,15 @@
 enum { MIN_WINDOW = 4, MAX_WINDOW = 4096 };
 
 static const double window_us = .8;
+/* a pulse of Mode S is .5 us, its gaps are .5 or 1 us: either the short window sees every gap or it sees none */
+static const double coarse_rate_hz = 8e6, coarse_short_us = 1.25;
 static const double pulse_gap_us = 3.75, pulse_us = 6; /* the rule for pulses of one message */
 static const double pulse_level_ratio = 10;
 static const double strong_ratio = 100; /* over the floor */
 static const double edge_ratio = 1e-3;  /* of the level: what a filter still rings with after a strong burst is not the burst */
 static const double p_fa_stay = 1e-2;   /* of the lower thresholds */
 
-/* Power of the last n samples; valid once it is filled. */
+/* Power of the last n samples. */
 struct window {
     uint32_t n;
     double sum;
@@ -44,10 +46,21 @@ static double to_samples(const struct phy_burst_config *cfg, double us)
     return us * 1e-6 * cfg->sample_rate_hz;
 }
 
+static uint32_t clamp_samples(double n)
+{
+    return n < MIN_WINDOW ? MIN_WINDOW : n > MAX_WINDOW ? MAX_WINDOW : (uint32_t)n;
+}
+
+static uint32_t short_samples(const struct phy_burst_config *cfg)
+{
+    bool coarse = cfg->sample_rate_hz < coarse_rate_hz;
+    return clamp_samples(ceil(coarse ? to_samples(cfg, coarse_short_us) : to_samples(cfg, window_us / 3)));
+}
+
 static uint32_t window_samples(const struct phy_burst_config *cfg)
 {
-    double n = round(to_samples(cfg, window_us));
-    return n < MIN_WINDOW ? MIN_WINDOW : n > MAX_WINDOW ? MAX_WINDOW : (uint32_t)n;
+    uint32_t n = clamp_samples(round(to_samples(cfg, window_us))), n_short = short_samples(cfg);
+    return n > n_short ? n : n_short;
 }
 
 static const char *find_bad_field(const struct phy_burst_config *cfg)
@@ -92,9 +105,8 @@ int phy_burst_init(void *mem, size_t len, const struct phy_burst_config *cfg, st
     struct phy_burst_finder *b = mem;
     b->cfg = *cfg;
     b->next_sample = cfg->first_sample;
-    uint32_t n = window_samples(cfg);
-    set_window(&b->window, n, cfg);
-    set_window(&b->shorter, (n + 2) / 3 > MIN_WINDOW ? (n + 2) / 3 : MIN_WINDOW, cfg);
+    set_window(&b->window, window_samples(cfg), cfg);
+    set_window(&b->shorter, short_samples(cfg), cfg);
     *out = b;
     return 0;
 }
@@ -195,14 +207,14 @@ static void add_to_run(struct phy_burst_finder *b, float power)
 
 static void watch_off(struct phy_burst_finder *b, uint64_t sample, float power)
 {
-    bool short_valid = b->n_filled >= b->shorter.n, valid = b->n_filled >= b->window.n;
-    bool above = (short_valid && b->shorter.sum > b->shorter.stay) || (valid && b->window.sum > b->window.stay);
+    /* a window that is not yet full sums fewer samples against the same thresholds: late it may be, never more alarmed */
+    bool above = b->shorter.sum > b->shorter.stay || b->window.sum > b->window.stay;
     if (above && !b->above)
         b->run = (struct phy_burst){.start_sample = sample};
     b->above = above;
     if (above)
         add_to_run(b, power);
-    if ((short_valid && b->shorter.sum > b->shorter.rise) || (valid && b->window.sum > b->window.rise)) {
+    if (b->shorter.sum > b->shorter.rise || b->window.sum > b->window.rise) {
         b->on = true;
         b->level = 0;
     } else if (b->held && (double)(sample - b->pending.start_sample - b->pending.n_samples) >

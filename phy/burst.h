@@ -1,9 +1,10 @@
 /* Bursts: the stretches of a stream in which the power stands above the noise floor.
  *
- * Two sliding windows see the power of the last samples. The long one (.8 us, at least 4 samples) finds weak bursts; the short
- * one (a third of that, at least 4 samples) finds edges and the dips between frames that follow each other closely. Each has a
- * threshold for its false-alarm probability (phy/energy.h), and a lower one to stay above. A burst that is 20 dB over the floor
- * ends where the short window falls below its lower threshold or 30 dB below the burst, a weaker one where the long window does.
+ * Two sliding windows see the power of the last samples. The long one (.8 us) finds weak bursts; the short one (a third of
+ * that; below 8 Msps 1.25 us) finds edges and the dips between frames that follow each other closely; both have at least 4
+ * samples. Each has a threshold for its false-alarm probability (phy/energy.h), and a lower one to stay above. A burst that
+ * is 20 dB over the floor ends where the short window falls below its lower threshold or 30 dB below the burst, a weaker one
+ * where the long window does.
  *
  * Pulses belong together where one message consists of them: two pieces are joined when the gap is at most 3.75 us, one of
  * them is no longer than 6 us, and their levels are within 10 dB. So the preamble of a Mode S reply (5 us, then a gap of 3 to
