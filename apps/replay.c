@@ -220,8 +220,8 @@ static int finish(struct replay *r)
     app_replay_expect_end(&r->expectation);
     if (r->expectation.n_differences == 0)
         return APP_OK;
-    fprintf(stderr, "airdeed replay: %llu differences from %s\n", (unsigned long long)r->expectation.n_differences,
-            r->options.expect);
+    fprintf(stderr, "airdeed replay: %llu difference%s from %s\n", (unsigned long long)r->expectation.n_differences,
+            r->expectation.n_differences == 1 ? "" : "s", r->options.expect);
     return APP_EXPECTATION_FAILED;
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done)
@@ -60,7 +61,7 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
         {"annotate", APP_FLAG, &o->annotate, NULL, "add the bursts to the recording's metadata", 0, 0, NULL},
         {"out", APP_TEXT, &o->out, "FILE", "report to FILE; with --annotate: the metadata to FILE", 0, 0, NULL},
         {"pfa", APP_REAL, &o->p_fa, "P", "false alarms a window of .8 us (default 1e-6)", 1e-12, .1, NULL},
-        {"fft", APP_U64, &o->n_fft, "N", "bins of a spectrum, a power of two (default 256)", 16, 65536, NULL},
+        {"fft", APP_U64, &o->n_fft, "BINS", "of a spectrum, a power of two (default 256)", 16, 65536, NULL},
         {"floor", APP_REAL, &o->floor_dbfs, "DBFS", "noise floor, where it is known better (default: estimated)", -300, 100, NULL},
         {"join", APP_DURATION_NS, &o->join_ns, "TIME", "bursts closer than this are one (default: pulses of a message only)",
          0, 1e12, NULL},
@@ -82,31 +83,39 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
     return parse_format(o, format, json) || check_options(o);
 }
 
-/* The report's file under a temporary name, so that nothing half-written stays behind. */
+/* The report's file under a temporary name, so that nothing half-written stays behind; what is no regular file (a pipe, a
+ * terminal, a device) is written as it is and never replaced. */
 static int open_report(struct app_sense *s, char *partial, size_t cap)
 {
     s->report = stdout;
     partial[0] = '\0';
     if (!s->options.out || s->options.annotate)
         return 0;
-    snprintf(partial, cap, "%s.partial", s->options.out);
-    s->report = fopen(partial, "wb");
+    struct stat st;
+    bool special = stat(s->options.out, &st) == 0 && !S_ISREG(st.st_mode);
+    if (!special && snprintf(partial, cap, "%s.partial", s->options.out) >= (int)cap) {
+        fprintf(stderr, "airdeed sense: %.60s...: the name is too long\n", s->options.out);
+        return APP_BAD_USAGE;
+    }
+    const char *name = special ? s->options.out : partial;
+    s->report = fopen(name, "wb");
     if (s->report)
         return 0;
-    fprintf(stderr, "airdeed sense: %s: cannot create: %s\n", partial, strerror(errno));
+    fprintf(stderr, "airdeed sense: %s: cannot create: %s\n", name, strerror(errno));
     return APP_SYSTEM_FAILED;
 }
 
 static int close_report(struct app_sense *s, const char *partial, int code)
 {
-    const char *name = *partial ? s->options.out : "standard output";
+    const char *name = s->report == stdout ? "standard output" : s->options.out;
     errno = 0;
     bool bad = fflush(s->report) != 0 || ferror(s->report);
-    if (*partial)
+    int err = errno;
+    if (s->report != stdout)
         bad |= fclose(s->report) != 0;
     if (!bad && !code && *partial)
         bad = rename(partial, s->options.out) != 0;
-    int err = errno;
+    err = err ? err : errno;
     if (*partial && (bad || code))
         unlink(partial);
     if (!bad || code)

@@ -95,8 +95,8 @@ static int keep_note(struct pass *p, const struct app_sense_burst *burst)
     /* the specification wants edges relative to baseband where the frequency is unknown */
     double center = center_of(&p->s->meta, burst->file_sample);
     struct note *note = &p->notes[p->n_notes++];
-    *note = (struct note){burst->file_sample, burst->n_samples, burst->has_band ? center + burst->low_hz : NAN,
-                          burst->has_band ? center + burst->high_hz : NAN, ""};
+    *note = (struct note){burst->file_sample, burst->n_samples, burst->has_band ? round(center + burst->low_hz) : NAN,
+                          burst->has_band ? round(center + burst->high_hz) : NAN, ""};
     snprintf(note->label, sizeof note->label, "burst %.1f dBFS", burst->mean_dbfs);
     return 0;
 }

@@ -127,5 +127,6 @@ void app_sense_print_tail(const struct app_sense *s, uint64_t n_bursts, double o
         fprintf(s->report, "%s],\n \"n_bursts\": %llu, \"occupied_share\": %.6f}\n", n_bursts ? "\n " : "",
                 (unsigned long long)n_bursts, occupied_share);
     else
-        fprintf(s->report, "\n%llu bursts, occupied %.1f %% of the time\n", (unsigned long long)n_bursts, 100 * occupied_share);
+        fprintf(s->report, "\n%llu burst%s, occupied %.1f %% of the time\n", (unsigned long long)n_bursts,
+                n_bursts == 1 ? "" : "s", 100 * occupied_share);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int phy_sigmf_fail(char *error_out, int err, const char *format, ...)
@@ -94,6 +95,9 @@ int phy_sigmf_slurp(const char *path, char **octets_out, size_t *len_out, char *
 int phy_sigmf_write_json(const char *path, const json_t *root, char *error_out)
 {
     char partial[SIGMF_MAX_PATH + 16];
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return phy_sigmf_fail(error_out, -EINVAL, "%s: is no regular file; it is not replaced", path);
     snprintf(partial, sizeof partial, "%s.partial", path);
     FILE *file = fopen(partial, "wb");
     if (!file) {
