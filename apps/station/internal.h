@@ -1,0 +1,162 @@
+/* The parts of one station and how its files call each other. */
+#ifndef APPS_STATION_INTERNAL_H
+#define APPS_STATION_INTERNAL_H
+
+#include "apps/station/station.h"
+
+enum {
+    MAX_SIGNALS = CHAIN_MAX_CHANNELS * PHY_MAX_SIGNALS,
+    INBOX_SLOTS = 64,
+    OUTBOX_SLOTS = 96,
+    OP_SLOTS = 32,
+    PERSIST_SLOTS = 64,
+    MAX_BUNDLE_BYTES = MAC_MAX_MESSAGE_BYTES
+};
+
+/* A bundle that waits: for the processor (inbox), or to be handed to the MAC (outbox). */
+struct letter {
+    int64_t due_ns;
+    uint32_t to; /* outbox only */
+    enum chain_node_urgency urgency;
+    size_t len_bytes;
+    uint8_t *octets; /* MAX_BUNDLE_BYTES of the station's memory */
+};
+
+struct letter_ring {
+    struct letter *slots;
+    size_t n_slots, head, count;
+};
+
+struct timed_op {
+    int64_t due_ns;
+    struct chain_op op;
+};
+
+struct op_ring {
+    struct timed_op slots[OP_SLOTS];
+    size_t head, count;
+};
+
+struct persist_ring {
+    struct {
+        int64_t due_ns;
+        uint64_t seq;
+    } slots[PERSIST_SLOTS];
+    size_t head, count;
+};
+
+struct sensing {
+    uint64_t window;          /* being prepared or measured, per channel the same number */
+    int64_t end_ns;           /* of the latest channel's window, station time */
+    bool open;
+    bool have[CHAIN_MAX_CHANNELS];
+    struct phy_sense result[CHAIN_MAX_CHANNELS];
+    struct chain_sense_report report; /* of the last window committed to, until revealed */
+    bool unrevealed;
+};
+
+struct traffic {
+    int64_t next_ns;
+    uint64_t n_sent;
+    bool outstanding;
+};
+
+struct transmitter {
+    bool busy;       /* an emission was given out and its end is not yet reported to the MAC */
+    uint32_t channel;
+    int64_t end_ns;
+};
+
+struct app_station {
+    struct app_station_config cfg;
+    uint32_t n_channels, control;
+    struct phy *phys[CHAIN_MAX_CHANNELS];
+    struct mac *macs[CHAIN_MAX_CHANNELS];
+    void *mac_memory[CHAIN_MAX_CHANNELS];
+    struct mac_config mac_cfg[CHAIN_MAX_CHANNELS];
+    struct chain_node *node;
+    struct chain_node_update *chain_update;
+    struct mac_update mac_update;
+    struct phy_update phy_update;
+    struct chain_holder holder;
+    bool has_holder;
+    bool started;
+    int64_t now_ns;  /* of the latest step */
+    int64_t grid_ns; /* CCA time: the loop's blocks end on its multiples */
+
+    struct {
+        uint32_t channel;
+        struct phy_signal signal;
+    } signals[MAX_SIGNALS];
+    size_t n_signals, i_signal;
+    struct app_station_received heard[MAX_SIGNALS];
+    size_t n_heard;
+
+    struct letter_ring inbox, outbox;
+    struct op_ring ops;
+    struct persist_ring persists;
+    uint64_t n_inbox_full, n_outbox_full;
+    int64_t cpu_free_ns, disk_free_ns;
+
+    struct transmitter tx;
+    struct sensing sensing;
+    struct traffic traffic;
+    int64_t last_evidence_ns[CHAIN_MAX_CHANNELS];
+    bool named[CHAIN_MAX_CHANNELS];           /* ledger names us holder or peer */
+    int64_t peer_until_ns[CHAIN_MAX_CHANNELS]; /* station time; INT64_MIN: no peer */
+    int64_t listen_until_ns[CHAIN_MAX_CHANNELS], listen_from_ns[CHAIN_MAX_CHANNELS]; /* quiet window to sense */
+};
+
+/* Clocks: block time is what the ledger speaks. */
+static inline int64_t block_time(const struct app_station *s, int64_t now_ns)
+{
+    return s->cfg.genesis->time_ns + s->cfg.clock_offset_ns + now_ns;
+}
+static inline int64_t station_time(const struct app_station *s, int64_t block_ns)
+{
+    return block_ns - s->cfg.genesis->time_ns - s->cfg.clock_offset_ns;
+}
+/* Sample instants in whole ns (rates divide 1e9 or are rounded down); and the first sample not before an instant. */
+static inline int64_t sample_ns(const struct app_station *s, uint64_t sample)
+{
+    uint64_t rate = s->cfg.sample_rate_hz;
+    return (int64_t)(sample / rate * 1000000000u + sample % rate * 1000000000u / rate);
+}
+static inline uint64_t sample_at(const struct app_station *s, int64_t t_ns)
+{
+    uint64_t t = t_ns < 0 ? 0 : (uint64_t)t_ns, rate = s->cfg.sample_rate_hz;
+    return t / 1000000000u * rate + (t % 1000000000u * rate + 999999999u) / 1000000000u;
+}
+
+/* rings.c */
+struct letter *letter_push(struct letter_ring *ring, int64_t due_ns, const uint8_t *data, size_t len);
+struct letter *letter_peek(const struct letter_ring *ring);
+void letter_pop(struct letter_ring *ring);
+bool op_push(struct op_ring *ring, int64_t due_ns, const struct chain_op *op);
+
+/* radio.c: PHY signals and MAC work */
+int radio_signal(struct app_station *s, struct app_station_update *out);
+int radio_tick(struct app_station *s, uint32_t channel, int64_t now_ns, struct app_station_update *out);
+int radio_send(struct app_station *s, uint32_t channel, int64_t now_ns, const struct mac_event *send, struct app_station_update *out);
+int radio_tx_done(struct app_station *s, struct app_station_update *out);
+void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t from_ns, int64_t to_ns);
+void radio_drop_queue(struct app_station *s, uint32_t channel);
+
+/* ledger.c: the ledger node as a processor and a disk with queues */
+int ledger_step(struct app_station *s, const struct chain_node_event *event, struct app_station_update *out);
+bool ledger_due(const struct app_station *s, int64_t now_ns);
+int ledger_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
+int64_t ledger_deadline(const struct app_station *s);
+
+/* policy.c: what spans the layers */
+void policy_start(struct app_station *s);
+void policy_sensed(struct app_station *s, uint32_t channel, const struct phy_sense *sense, int64_t at_ns,
+                   struct app_station_update *out);
+void policy_ledger_event(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns,
+                         struct app_station_update *out);
+void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns, struct app_station_update *out);
+int64_t policy_deadline(const struct app_station *s);
+int policy_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
+
+struct app_station_note *note(struct app_station_update *out, enum app_station_note_kind kind, int64_t at_ns, uint32_t channel);
+#endif

@@ -1,0 +1,319 @@
+/* Policy that spans the layers: quiet periods and sensing, the lease holder and its traffic, verdicts that become evidence. */
+#include "apps/station/internal.h"
+
+#include <string.h>
+
+enum { STAGGER_NS = 1000000, EVIDENCE_GAP_NS = 500000000 };
+
+struct app_station_note *note(struct app_station_update *out, enum app_station_note_kind kind, int64_t at_ns, uint32_t channel)
+{
+    size_t i = out->n_notes < APP_STATION_MAX_NOTES ? out->n_notes++ : APP_STATION_MAX_NOTES - 1;
+    out->notes[i] = (struct app_station_note){.kind = kind, .at_ns = at_ns, .channel = channel};
+    return &out->notes[i];
+}
+
+static void submit(struct app_station *s, int64_t due_ns, const struct chain_op *op)
+{
+    if (!op_push(&s->ops, due_ns, op))
+        s->n_inbox_full++;
+}
+
+static bool originates(const struct app_station *s, int64_t now_ns)
+{
+    return now_ns < s->cfg.settle_from_ns;
+}
+
+/* Padded by max_skew on both sides: whatever a member's clock says, nobody sends in anybody's window. */
+void app_station_quiet(const struct app_station *s, uint32_t channel, int64_t now_ns, int64_t *start_ns_out, int64_t *end_ns_out)
+{
+    uint64_t window;
+    int64_t skew_ns = s->cfg.genesis->max_skew_ns, start_ns, end_ns;
+    chain_genesis_quiet_after(s->cfg.genesis, channel, block_time(s, now_ns) - skew_ns, &window, &start_ns, &end_ns);
+    *start_ns_out = station_time(s, start_ns) - skew_ns;
+    *end_ns_out = station_time(s, end_ns) + skew_ns;
+}
+
+/* Holds every MAC and arms every sensor for the next quiet window. What is measured lies max_skew inside the window, so that
+ * no member's frame is mistaken for a primary user. */
+static void arm_window(struct app_station *s, int64_t now_ns)
+{
+    struct sensing *sensing = &s->sensing;
+    int64_t skew_ns = s->cfg.genesis->max_skew_ns;
+    memset(sensing->have, 0, sizeof sensing->have);
+    sensing->open = true;
+    sensing->end_ns = 0;
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        int64_t start_ns, end_ns;
+        chain_genesis_quiet_after(s->cfg.genesis, c, block_time(s, now_ns) + skew_ns, &sensing->window, &start_ns, &end_ns);
+        start_ns = station_time(s, start_ns);
+        end_ns = station_time(s, end_ns);
+        radio_hold(s, c, now_ns, start_ns - skew_ns, end_ns + skew_ns);
+        s->listen_from_ns[c] = start_ns;
+        s->listen_until_ns[c] = end_ns;
+        struct phy_event event = {.kind = PHY_EV_SENSE};
+        event.sense.start_sample = sample_at(s, start_ns + skew_ns);
+        event.sense.n_samples = sample_at(s, end_ns - skew_ns) - event.sense.start_sample;
+        event.sense.p_fa = s->cfg.genesis->local_p_fa_ppb * 1e-9;
+        int rc = phy_step(s->phys[c], &event, &s->phy_update);
+        (void)rc; /* a channel that cannot be sensed gives no report for this window */
+        if (end_ns > sensing->end_ns)
+            sensing->end_ns = end_ns;
+    }
+}
+
+static void commit_report(struct app_station *s, int64_t now_ns)
+{
+    struct sensing *sensing = &s->sensing;
+    struct chain_sense_report *report = &sensing->report;
+    memset(report, 0, sizeof *report);
+    report->window = sensing->window;
+    report->n_channels = s->n_channels;
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        report->occupied[c] = sensing->result[c].occupied;
+        report->power_cdb[c] = (int32_t)(sensing->result[c].power_dbfs * 100.0);
+    }
+    uint64_t key[3] = {s->cfg.seed, s->cfg.id, sensing->window};
+    uint8_t octets[24];
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)(key[i / 8] >> (8 * (i % 8)));
+    struct chain_hash salt;
+    chain_hash_of(octets, sizeof octets, &salt);
+    memcpy(report->salt, salt.octets, sizeof report->salt);
+    struct chain_op op = {.kind = CHAIN_OP_SENSE_COMMIT};
+    op.commit.window = report->window;
+    if (chain_sense_commitment(s->cfg.id, report, &op.commit.commitment) != 0)
+        return;
+    sensing->unrevealed = true;
+    submit(s, now_ns + (1 + s->cfg.id) * STAGGER_NS, &op);
+}
+
+void policy_sensed(struct app_station *s, uint32_t channel, const struct phy_sense *sense, int64_t at_ns,
+                   struct app_station_update *out)
+{
+    s->sensing.have[channel] = true;
+    s->sensing.result[channel] = *sense;
+    struct app_station_note *n = note(out, APP_NOTE_SENSED, at_ns, channel);
+    n->id = s->sensing.window;
+    n->occupied = sense->occupied;
+    n->power_dbfs = sense->power_dbfs;
+}
+
+static void close_window(struct app_station *s, int64_t now_ns)
+{
+    bool complete = true;
+    for (uint32_t c = 0; c < s->n_channels; c++)
+        complete = complete && s->sensing.have[c];
+    if (complete && originates(s, now_ns) && chain_ledger_registered(chain_node_ledger(s->node), s->cfg.id))
+        commit_report(s, now_ns);
+    arm_window(s, now_ns);
+}
+
+static void reveal_if_committed(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns)
+{
+    if (!s->sensing.unrevealed || event->kind != CHAIN_LE_TX || event->op != CHAIN_OP_SENSE_COMMIT ||
+        event->station != s->cfg.id || event->code != CHAIN_SUCCESS)
+        return;
+    if (!chain_ledger_committed(chain_node_ledger(s->node), s->cfg.id, s->sensing.report.window))
+        return;
+    struct chain_op op = {.kind = CHAIN_OP_SENSE_REVEAL, .reveal = s->sensing.report};
+    s->sensing.unrevealed = false;
+    submit(s, now_ns + s->cfg.id * STAGGER_NS / 2, &op);
+}
+
+/* Which channels the ledger names us on, and until when a peer of a lease may answer. */
+static void read_leases(struct app_station *s)
+{
+    const struct chain_ledger *ledger = chain_node_ledger(s->node);
+    const struct chain_genesis *g = s->cfg.genesis;
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        s->named[c] = false;
+        s->peer_until_ns[c] = INT64_MIN;
+    }
+    for (size_t i = 0; i < chain_ledger_n_grants(ledger); i++) {
+        const struct chain_grant *grant = chain_ledger_grant(ledger, i);
+        if (grant->state == CHAIN_GRANT_IDLE)
+            continue;
+        s->named[grant->channel] |= grant->holder == s->cfg.id;
+        for (uint32_t p = 0; p < grant->n_peers; p++) {
+            if (grant->peers[p] != s->cfg.id)
+                continue;
+            s->named[grant->channel] = true;
+            if (grant->state == CHAIN_GRANT_AUTHORIZED && !grant->suspended)
+                s->peer_until_ns[grant->channel] =
+                    station_time(s, grant->transmit_expire_ns) - g->max_skew_ns - g->drift_guard_ns;
+        }
+    }
+}
+
+static void step_holder(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns,
+                        struct app_station_update *out)
+{
+    struct chain_holder_event in = {.kind = event ? CHAIN_HOLDER_LEDGER : CHAIN_HOLDER_TICK,
+                                    .now_ns = block_time(s, now_ns),
+                                    .ledger = chain_node_ledger(s->node),
+                                    .event = event};
+    struct chain_holder_update update = {0};
+    enum chain_holder_state before = s->holder.state;
+    uint32_t channel = s->holder.channel;
+    if (chain_holder_step(&s->holder, &in, &update) != 0)
+        return;
+    if (update.submit && originates(s, now_ns))
+        submit(s, now_ns, &update.op);
+    if (s->holder.state == before)
+        return;
+    note(out, APP_NOTE_HOLDER, now_ns, s->holder.channel)->id = (uint64_t)s->holder.state;
+    if (before == CHAIN_HOLDER_AUTHORIZED && channel < s->n_channels)
+        radio_drop_queue(s, channel); /* silent at once: what was queued under the old deed dies with it */
+}
+
+void policy_ledger_event(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns,
+                         struct app_station_update *out)
+{
+    switch (event->kind) {
+    case CHAIN_LE_GRANTED:
+    case CHAIN_LE_AUTHORIZED:
+    case CHAIN_LE_HEARTBEAT:
+    case CHAIN_LE_SUSPENDED:
+    case CHAIN_LE_EXPIRED:
+    case CHAIN_LE_RELINQUISHED:
+        read_leases(s);
+        break;
+    default:
+        break;
+    }
+    reveal_if_committed(s, event, now_ns);
+    if (s->has_holder)
+        step_holder(s, event, now_ns, out);
+}
+
+void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns, struct app_station_update *out)
+{
+    note(out, APP_NOTE_VERDICT, now_ns, verdict->channel)->verdict = *verdict;
+    if (!mac_jam_is_attack(verdict->kind) || !originates(s, now_ns) ||
+        now_ns - s->last_evidence_ns[verdict->channel] < EVIDENCE_GAP_NS)
+        return;
+    s->last_evidence_ns[verdict->channel] = now_ns;
+    struct chain_op op = {.kind = CHAIN_OP_EVIDENCE};
+    op.evidence.channel = verdict->channel;
+    op.evidence.kind = (uint8_t)verdict->kind;
+    op.evidence.from_ns = block_time(s, verdict->from_ns);
+    op.evidence.at_ns = block_time(s, verdict->at_ns);
+    op.evidence.confidence_permille = verdict->confidence_permille;
+    op.evidence.n_frames = verdict->n_frames;
+    op.evidence.n_good = verdict->n_good;
+    submit(s, now_ns, &op);
+}
+
+size_t app_station_deeds(const struct app_station *s, struct app_station_deed out[APP_STATION_MAX_DEEDS])
+{
+    size_t n = 0;
+    out[n++] = (struct app_station_deed){.channel = s->control, .until_ns = INT64_MAX};
+    uint32_t channel;
+    int64_t until_ns;
+    if (s->has_holder && chain_holder_may_transmit(&s->holder, block_time(s, s->now_ns), &channel, &until_ns))
+        out[n++] = (struct app_station_deed){.channel = channel, .until_ns = station_time(s, until_ns)};
+    for (uint32_t c = 0; c < s->n_channels && n < APP_STATION_MAX_DEEDS; c++)
+        if (s->peer_until_ns[c] != INT64_MIN)
+            out[n++] = (struct app_station_deed){.channel = c, .until_ns = s->peer_until_ns[c], .responses_only = true};
+    return n;
+}
+
+/* Octets that tell serial numbers apart and compress badly, so that a waveform's own coding is exercised. */
+static void fill_payload(uint8_t *payload, size_t len, uint64_t serial)
+{
+    for (size_t i = 0; i < 8; i++)
+        payload[i] = (uint8_t)(serial >> (8 * (7 - i)));
+    uint32_t state = (uint32_t)serial * 2654435761u + 1;
+    for (size_t i = 8; i < len; i++) {
+        state = state * 1664525u + 1013904223u;
+        payload[i] = (uint8_t)(state >> 24);
+    }
+}
+
+static int run_traffic(struct app_station *s, int64_t now_ns, struct app_station_update *out)
+{
+    const struct app_station_traffic *t = &s->cfg.traffic;
+    uint8_t payload[1400];
+    uint32_t channel;
+    int64_t until_ns;
+    s->traffic.next_ns += t->interval_ns;
+    if (s->traffic.outstanding || !originates(s, now_ns) ||
+        !chain_holder_may_transmit(&s->holder, block_time(s, now_ns), &channel, &until_ns))
+        return 0;
+    uint64_t serial = ++s->traffic.n_sent;
+    fill_payload(payload, t->payload_bytes, serial);
+    struct mac_event event = {.kind = MAC_EV_SEND, .now_ns = now_ns};
+    event.send.id = serial;
+    event.send.to = mac_address_of(t->to);
+    event.send.category = MAC_CAT_DATA;
+    event.send.message = payload;
+    event.send.len_bytes = t->payload_bytes;
+    s->traffic.outstanding = true;
+    struct app_station_note *n = note(out, APP_NOTE_DATA_SENT, now_ns, channel);
+    n->id = serial;
+    n->len_bytes = t->payload_bytes;
+    return radio_send(s, channel, now_ns, &event, out);
+}
+
+static int64_t window_close_ns(const struct app_station *s)
+{
+    return s->sensing.end_ns + s->cfg.genesis->max_skew_ns;
+}
+
+static int64_t holder_deadline(const struct app_station *s)
+{
+    int64_t deadline_ns = s->has_holder ? chain_holder_deadline(&s->holder) : INT64_MAX;
+    return deadline_ns == INT64_MAX ? INT64_MAX : station_time(s, deadline_ns);
+}
+
+int64_t policy_deadline(const struct app_station *s)
+{
+    int64_t first_ns = window_close_ns(s);
+    if (holder_deadline(s) < first_ns)
+        first_ns = holder_deadline(s);
+    if (s->has_holder && s->traffic.next_ns < first_ns)
+        first_ns = s->traffic.next_ns;
+    return first_ns;
+}
+
+int policy_run(struct app_station *s, int64_t now_ns, struct app_station_update *out)
+{
+    if (window_close_ns(s) <= now_ns)
+        close_window(s, now_ns);
+    else if (holder_deadline(s) <= now_ns)
+        step_holder(s, NULL, now_ns, out);
+    else if (s->has_holder && s->traffic.next_ns <= now_ns)
+        return run_traffic(s, now_ns, out);
+    return 0;
+}
+
+static void start_holder(struct app_station *s)
+{
+    const struct app_station_traffic *t = &s->cfg.traffic;
+    if (t->interval_ns == 0)
+        return;
+    struct chain_holder_config cfg = {.self = s->cfg.id, .genesis = s->cfg.genesis, .n_peers = 1, .peers = {t->to}};
+    cfg.n_wanted = t->n_wanted;
+    memcpy(cfg.wanted, t->wanted, sizeof cfg.wanted);
+    cfg.want_from_ns = block_time(s, t->start_ns);
+    cfg.want_until_ns = block_time(s, t->stop_ns);
+    cfg.retry_ns = s->cfg.node.gossip_ns * 4;
+    s->has_holder = chain_holder_init(&s->holder, &cfg) == 0;
+    s->traffic.next_ns = t->start_ns;
+}
+
+void policy_start(struct app_station *s)
+{
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        s->peer_until_ns[c] = INT64_MIN;
+        s->last_evidence_ns[c] = -EVIDENCE_GAP_NS;
+    }
+    struct chain_op op = {.kind = CHAIN_OP_REGISTER};
+    memcpy(op.reg.call_sign, s->cfg.call_sign, sizeof op.reg.call_sign);
+    /* a local grid around (0, 0): 1e-7 degree is 1.11 cm */
+    op.reg.lat_e7 = s->cfg.y_cm * 100 / 111;
+    op.reg.lon_e7 = s->cfg.x_cm * 100 / 111;
+    submit(s, (5 + 7 * (int64_t)s->cfg.id) * 1000000, &op);
+    start_holder(s);
+    arm_window(s, 0);
+}

@@ -1,0 +1,254 @@
+/* PHY signals into the MACs, the MACs' wishes into at most one emission. One transmitter serves all channels, control first. */
+#include "apps/station/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void deliver_control(struct app_station *s, const struct mac_delivery *delivery)
+{
+    /* the processor takes it up on the CCA grid: results do not depend on how samples were cut into blocks */
+    int64_t grid_ns = s->grid_ns;
+    int64_t due_ns = (delivery->rx_end_ns + grid_ns - 1) / grid_ns * grid_ns;
+    if (!letter_push(&s->inbox, due_ns, delivery->message, delivery->len_bytes))
+        s->n_inbox_full++;
+}
+
+static void deliver_data(struct app_station *s, uint32_t channel, const struct mac_delivery *delivery,
+                         struct app_station_update *out)
+{
+    uint64_t serial = 0;
+    if (delivery->len_bytes < 8)
+        return;
+    for (size_t i = 0; i < 8; i++)
+        serial = serial << 8 | delivery->message[i];
+    struct app_station_note *n = note(out, APP_NOTE_DATA_RECEIVED, delivery->rx_end_ns, channel);
+    n->id = serial;
+    n->len_bytes = delivery->len_bytes;
+    (void)s;
+}
+
+static void report(struct app_station *s, uint32_t channel, const struct mac_report *r, int64_t now_ns,
+                   struct app_station_update *out)
+{
+    if (channel == s->control)
+        return;
+    s->traffic.outstanding = false;
+    note(out, r->result == MAC_ACKED ? APP_NOTE_DATA_ACKED : APP_NOTE_DATA_LOST, now_ns, channel)->id = r->id;
+}
+
+static int emit(struct app_station *s, uint32_t channel, struct app_station_update *out)
+{
+    const struct mac_update *mu = &s->mac_update;
+    struct phy_event event = {.kind = PHY_EV_TRANSMIT};
+    event.transmit.start_sample = sample_at(s, mu->start_ns);
+    event.transmit.mpdu = mu->mpdu;
+    event.transmit.len_bytes = mu->mpdu_len;
+    event.transmit.rate_index = mu->rate_index;
+    int rc = phy_step(s->phys[channel], &event, &s->phy_update);
+    if (rc != 0)
+        return rc;
+    out->has_emission = true;
+    out->emission = (struct app_station_emission){.channel = channel,
+                                                  .start_sample = event.transmit.start_sample,
+                                                  .burst = s->phy_update.burst,
+                                                  .burst_len = s->phy_update.burst_len,
+                                                  .mpdu = mu->mpdu,
+                                                  .mpdu_len = mu->mpdu_len,
+                                                  .rate_index = mu->rate_index,
+                                                  .is_response = mu->is_response};
+    return 0;
+}
+
+/* Everything a MAC step wants, whatever caused it. */
+static int after_mac(struct app_station *s, uint32_t channel, int64_t now_ns, struct app_station_update *out)
+{
+    const struct mac_update *mu = &s->mac_update;
+    for (size_t i = 0; i < mu->n_deliveries; i++) {
+        if (channel == s->control)
+            deliver_control(s, &mu->deliveries[i]);
+        else
+            deliver_data(s, channel, &mu->deliveries[i], out);
+    }
+    for (size_t i = 0; i < mu->n_reports; i++)
+        report(s, channel, &mu->reports[i], now_ns, out);
+    if (mu->has_verdict)
+        policy_verdict(s, &mu->verdict, now_ns, out);
+    if (!mu->transmit)
+        return 0;
+    if (s->tx.busy || out->has_emission) { /* the transmitter works on another channel: as if the frame were lost */
+        struct mac_event done = {.kind = MAC_EV_TX_DONE, .now_ns = now_ns};
+        return mac_step(s->macs[channel], &done, &s->mac_update);
+    }
+    return emit(s, channel, out);
+}
+
+static int step_mac(struct app_station *s, uint32_t channel, const struct mac_event *event, struct app_station_update *out)
+{
+    int rc = mac_step(s->macs[channel], event, &s->mac_update);
+    if (rc == -ENOBUFS || rc == -EBADMSG)
+        return 0; /* counted by the MAC; nothing else changed */
+    return rc != 0 ? rc : after_mac(s, channel, event->now_ns, out);
+}
+
+static void describe_frame(const struct app_station *s, const struct phy_frame *frame, struct mac_event *event)
+{
+    size_t fcs = frame->psdu_len >= 4 ? 4 : frame->psdu_len;
+    int64_t start_ns = sample_ns(s, frame->start_sample);
+    event->kind = MAC_EV_FRAME;
+    event->frame.mpdu = frame->header_ok ? frame->psdu : NULL;
+    event->frame.len_bytes = frame->header_ok ? frame->psdu_len - fcs : 0;
+    event->frame.quality = (struct mac_rx_quality){
+        .start_ns = start_ns,
+        .end_ns = sample_ns(s, frame->end_sample),
+        .header_ok = frame->header_ok,
+        .fcs_ok = frame->fcs_ok,
+        .rssi_dbfs = frame->rssi_dbfs,
+        .head_dbfs = frame->head_dbfs,
+        .snr_db = frame->snr_db,
+        .evm_db = frame->evm_db,
+        .cfo_hz = frame->cfo_hz,
+        .rise_ns = frame->rise_samples < 0 ? -1 : sample_ns(s, (uint64_t)frame->rise_samples),
+        .rise_db = frame->rise_db,
+    };
+}
+
+int radio_signal(struct app_station *s, struct app_station_update *out)
+{
+    uint32_t channel = s->signals[s->i_signal].channel;
+    const struct phy_signal *signal = &s->signals[s->i_signal].signal;
+    s->i_signal++;
+    struct mac_event event = {.now_ns = sample_ns(s, signal->sample)};
+    switch (signal->kind) {
+    case PHY_CCA_BUSY:
+        event.kind = MAC_EV_CCA_BUSY;
+        event.cca.power_dbfs = signal->power_dbfs;
+        break;
+    case PHY_CCA_IDLE:
+        event.kind = MAC_EV_CCA_IDLE;
+        break;
+    case PHY_LOCK:
+        event.kind = MAC_EV_LOCK;
+        break;
+    case PHY_FRAME:
+        describe_frame(s, &signal->frame, &event);
+        break;
+    case PHY_SENSED:
+        policy_sensed(s, channel, &signal->sense, event.now_ns, out);
+        return 0;
+    case PHY_TX_DONE:
+    default:
+        return 0;
+    }
+    return step_mac(s, channel, &event, out);
+}
+
+int radio_tick(struct app_station *s, uint32_t channel, int64_t now_ns, struct app_station_update *out)
+{
+    struct mac_event event = {.kind = MAC_EV_TICK, .now_ns = now_ns};
+    return step_mac(s, channel, &event, out);
+}
+
+int radio_send(struct app_station *s, uint32_t channel, int64_t now_ns, const struct mac_event *send, struct app_station_update *out)
+{
+    (void)now_ns;
+    return step_mac(s, channel, send, out);
+}
+
+int radio_tx_done(struct app_station *s, struct app_station_update *out)
+{
+    struct mac_event event = {.kind = MAC_EV_TX_DONE, .now_ns = s->tx.end_ns};
+    s->tx.busy = false;
+    return step_mac(s, s->tx.channel, &event, out);
+}
+
+void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t from_ns, int64_t to_ns)
+{
+    struct mac_event event = {.kind = MAC_EV_HOLD, .now_ns = now_ns};
+    event.hold.from_ns = from_ns;
+    event.hold.to_ns = to_ns;
+    /* a hold never makes a MAC send; a refusal is counted there */
+    int rc = mac_step(s->macs[channel], &event, &s->mac_update);
+    (void)rc;
+}
+
+void radio_drop_queue(struct app_station *s, uint32_t channel)
+{
+    const char *bad_field;
+    mac_close(s->macs[channel]);
+    int rc = mac_init(s->mac_memory[channel], mac_bytes(&s->mac_cfg[channel]), &s->mac_cfg[channel], &s->macs[channel],
+                      &bad_field);
+    (void)rc; /* the same configuration was accepted at start */
+    s->traffic.outstanding = false;
+}
+
+void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns)
+{
+    s->tx = (struct transmitter){.busy = true, .channel = channel, .end_ns = end_ns};
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        if (c == channel)
+            continue;
+        struct mac_event event = {.kind = MAC_EV_DEAF, .now_ns = s->now_ns};
+        event.deaf.until_ns = end_ns;
+        int rc = mac_step(s->macs[c], &event, &s->mac_update);
+        (void)rc; /* changes only what the MAC believes of its medium */
+    }
+}
+
+void app_station_refused(struct app_station *s, uint32_t channel, int64_t now_ns)
+{
+    s->tx = (struct transmitter){.busy = true, .channel = channel, .end_ns = now_ns};
+}
+
+bool app_station_listens(const struct app_station *s, uint32_t channel, int64_t now_ns)
+{
+    if (channel == s->control || s->named[channel])
+        return true;
+    return now_ns >= s->listen_from_ns[channel] && now_ns < s->listen_until_ns[channel];
+}
+
+static void collect(struct app_station *s, uint32_t channel)
+{
+    for (size_t i = 0; i < s->phy_update.n_signals && s->n_signals < MAX_SIGNALS; i++) {
+        const struct phy_signal *signal = &s->phy_update.signals[i];
+        size_t at = s->n_signals++;
+        while (at > 0 && s->signals[at - 1].signal.sample > signal->sample) {
+            s->signals[at] = s->signals[at - 1];
+            at--;
+        }
+        s->signals[at].channel = channel;
+        s->signals[at].signal = *signal;
+        if (signal->kind == PHY_FRAME)
+            s->heard[s->n_heard++] = (struct app_station_received){.channel = channel, .frame = signal->frame};
+    }
+}
+
+static void forget_signals_taken(struct app_station *s)
+{
+    if (s->i_signal == s->n_signals)
+        s->i_signal = s->n_signals = s->n_heard = 0;
+}
+
+void app_station_hear(struct app_station *s, uint32_t channel, const float complex *samples, size_t n)
+{
+    forget_signals_taken(s);
+    struct phy_event event = {.kind = PHY_EV_SAMPLES};
+    event.samples.samples = samples;
+    event.samples.n = n;
+    if (phy_step(s->phys[channel], &event, &s->phy_update) == 0)
+        collect(s, channel);
+}
+
+void app_station_skip(struct app_station *s, uint32_t channel, uint64_t n)
+{
+    forget_signals_taken(s);
+    struct phy_event event = {.kind = PHY_EV_SKIP};
+    event.skip.n = n;
+    if (phy_step(s->phys[channel], &event, &s->phy_update) == 0)
+        collect(s, channel);
+}
+
+size_t app_station_heard(const struct app_station *s, const struct app_station_received **out)
+{
+    *out = s->heard;
+    return s->n_heard;
+}

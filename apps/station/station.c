@@ -1,0 +1,209 @@
+#include "apps/station/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { ALIGN = 64, CCA_NS = 8000 };
+
+static size_t aligned(size_t n)
+{
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static void *take(uint8_t **cursor, size_t n)
+{
+    void *at = *cursor;
+    *cursor += aligned(n);
+    return at;
+}
+
+static int64_t airtime_ns(void *ctx, size_t mpdu_len, unsigned rate_index)
+{
+    const struct app_station_config *cfg = ctx;
+    return (int64_t)(cfg->waveform->frame_samples(mpdu_len + 4, rate_index) * 1000000000u / cfg->sample_rate_hz);
+}
+
+static struct phy_config describe_phy(const struct app_station_config *cfg)
+{
+    return (struct phy_config){.waveform = cfg->waveform,
+                               .sample_rate_hz = cfg->sample_rate_hz,
+                               .noise_dbfs = cfg->noise_dbfs,
+                               .cca_energy_db = 8.0,
+                               .cca_samples = (uint32_t)((uint64_t)CCA_NS * cfg->sample_rate_hz / 1000000000u)};
+}
+
+static struct mac_config describe_mac(const struct app_station_config *cfg, uint32_t channel)
+{
+    struct mac_config mac = {.seed = cfg->seed,
+                             .station_id = cfg->id,
+                             .channel = channel,
+                             .airtime_ns = airtime_ns,
+                             .queue_messages = 32,
+                             .queue_bytes = 256 * 1024,
+                             .max_peers = 16,
+                             .reassembly_ns = 200000000};
+    int64_t lock_ns = (int64_t)((uint64_t)cfg->waveform->lock_delay_samples * 1000000000u / cfg->sample_rate_hz);
+    mac.profile = mac_profile_dot11_10(lock_ns);
+    mac.profile.lifetime_ns = 250000000;
+    mac.jam = (struct mac_jam_config){.window_ns = 250000000, .min_frames = 6, .noise_dbfs = cfg->noise_dbfs};
+    return mac;
+}
+
+size_t app_station_bytes(const struct app_station_config *cfg)
+{
+    size_t n = aligned(sizeof(struct app_station)) + aligned(sizeof(struct chain_node_update));
+    struct phy_config phy = describe_phy(cfg);
+    for (uint32_t c = 0; c < cfg->genesis->n_channels; c++) {
+        struct mac_config mac = describe_mac(cfg, c);
+        n += aligned(phy_bytes(&phy)) + aligned(mac_bytes(&mac));
+    }
+    n += aligned(chain_node_bytes(&cfg->node));
+    n += (INBOX_SLOTS + OUTBOX_SLOTS) * (aligned(MAX_BUNDLE_BYTES) + aligned(sizeof(struct letter)));
+    return n + ALIGN;
+}
+
+static void place_ring(struct letter_ring *ring, size_t n_slots, uint8_t **cursor)
+{
+    ring->n_slots = n_slots;
+    ring->slots = take(cursor, n_slots * sizeof *ring->slots);
+    for (size_t i = 0; i < n_slots; i++)
+        ring->slots[i].octets = take(cursor, MAX_BUNDLE_BYTES);
+}
+
+static int open_channel(struct app_station *s, uint32_t channel, uint8_t **cursor, const char **bad_field_out)
+{
+    struct phy_config phy = describe_phy(&s->cfg);
+    size_t n = phy_bytes(&phy);
+    int rc = phy_init(take(cursor, n), n, &phy, &s->phys[channel], bad_field_out);
+    if (rc != 0)
+        return rc;
+    s->mac_cfg[channel] = describe_mac(&s->cfg, channel);
+    s->mac_cfg[channel].airtime_ctx = &s->cfg;
+    n = mac_bytes(&s->mac_cfg[channel]);
+    s->mac_memory[channel] = take(cursor, n);
+    return mac_init(s->mac_memory[channel], n, &s->mac_cfg[channel], &s->macs[channel], bad_field_out);
+}
+
+int app_station_init(void *mem, size_t len, const struct app_station_config *cfg, struct app_station **out,
+                     const char **bad_field_out)
+{
+    *bad_field_out = "memory";
+    if (len < app_station_bytes(cfg) || (uintptr_t)mem % ALIGN != 0)
+        return -EINVAL;
+    uint8_t *cursor = mem;
+    struct app_station *s = take(&cursor, sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->cfg = *cfg;
+    s->n_channels = cfg->genesis->n_channels;
+    s->grid_ns = CCA_NS;
+    s->control = UINT32_MAX;
+    for (uint32_t c = 0; c < s->n_channels; c++)
+        if (cfg->genesis->channels[c].control && s->control == UINT32_MAX)
+            s->control = c;
+    *bad_field_out = "genesis.channels";
+    if (s->control == UINT32_MAX)
+        return -EINVAL;
+    s->chain_update = take(&cursor, sizeof *s->chain_update);
+    int rc = 0;
+    for (uint32_t c = 0; c < s->n_channels && rc == 0; c++)
+        rc = open_channel(s, c, &cursor, bad_field_out);
+    if (rc == 0) {
+        size_t n = chain_node_bytes(&cfg->node);
+        rc = chain_node_init(take(&cursor, n), n, &cfg->node, &s->node, bad_field_out);
+    }
+    place_ring(&s->inbox, INBOX_SLOTS, &cursor);
+    place_ring(&s->outbox, OUTBOX_SLOTS, &cursor);
+    *out = s;
+    if (rc != 0)
+        app_station_close(s);
+    return rc;
+}
+
+struct chain_node *app_station_node(struct app_station *s)
+{
+    return s->node;
+}
+
+static int64_t mac_first(const struct app_station *s, uint32_t *channel_out)
+{
+    int64_t first_ns = INT64_MAX;
+    *channel_out = s->control;
+    for (uint32_t i = 0; i < s->n_channels; i++) {
+        uint32_t c = (s->control + i) % s->n_channels; /* control first */
+        if (mac_deadline(s->macs[c]) < first_ns) {
+            first_ns = mac_deadline(s->macs[c]);
+            *channel_out = c;
+        }
+    }
+    return first_ns;
+}
+
+int64_t app_station_deadline(const struct app_station *s)
+{
+    uint32_t channel;
+    if (!s->started || s->i_signal < s->n_signals)
+        return 0;
+    int64_t first_ns = mac_first(s, &channel);
+    if (s->tx.busy && s->tx.end_ns < first_ns)
+        first_ns = s->tx.end_ns;
+    if (ledger_deadline(s) < first_ns)
+        first_ns = ledger_deadline(s);
+    if (policy_deadline(s) < first_ns)
+        first_ns = policy_deadline(s);
+    return first_ns;
+}
+
+static int start(struct app_station *s, int64_t now_ns, struct app_station_update *out)
+{
+    struct chain_node_event event = {.kind = CHAIN_NODE_START, .now_ns = now_ns};
+    s->started = true;
+    policy_start(s);
+    return ledger_step(s, &event, out);
+}
+
+int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_update *out)
+{
+    uint32_t channel;
+    out->has_emission = false;
+    out->chain = NULL;
+    out->n_notes = 0;
+    s->now_ns = now_ns;
+    if (!s->started)
+        return start(s, now_ns, out);
+    if (s->i_signal < s->n_signals)
+        return radio_signal(s, out);
+    if (s->tx.busy && s->tx.end_ns <= now_ns)
+        return radio_tx_done(s, out);
+    if (mac_first(s, &channel) <= now_ns)
+        return radio_tick(s, channel, now_ns, out);
+    if (ledger_due(s, now_ns))
+        return ledger_run(s, now_ns, out);
+    return policy_run(s, now_ns, out);
+}
+
+void app_station_mac_stats(const struct app_station *s, uint32_t channel, struct mac_stats *out)
+{
+    mac_stats(s->macs[channel], out);
+}
+
+void app_station_phy_stats(const struct app_station *s, uint32_t channel, struct phy_stats *out)
+{
+    phy_stats(s->phys[channel], out);
+}
+
+uint64_t app_station_inbox_full(const struct app_station *s)
+{
+    return s->n_inbox_full + s->n_outbox_full;
+}
+
+void app_station_close(struct app_station *s)
+{
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        if (s->phys[c])
+            phy_close(s->phys[c]);
+        if (s->macs[c])
+            mac_close(s->macs[c]);
+    }
+    if (s->node)
+        chain_node_close(s->node);
+}

@@ -1,0 +1,126 @@
+/* One station: a PHY and a MAC for each channel, a ledger node, and the policy that spans them (deeds, quiet periods, sensing,
+ * lease and traffic, verdict to evidence). A pure machine like its parts; the virtual, replay and live loops only drive it.
+ *
+ * Time is now_ns of the station's sample clock, from 0; its clock of block time is genesis.time_ns + clock_offset_ns + now_ns.
+ * How a loop drives it, for each block of samples [t, t'):
+ *   1. app_station_listens(channel) -> render and app_station_hear() each such channel, app_station_skip() the others;
+ *   2. app_station_step(t') until app_station_deadline() > t': each step gives at most one emission and one chain update;
+ *      the loop writes the chain update's rows (apps/carry.h) and puts the emission through the gate before the next step.
+ * Nothing in here knows whether samples are real. */
+#ifndef APPS_STATION_STATION_H
+#define APPS_STATION_STATION_H
+
+#include "chain/holder.h"
+#include "chain/node.h"
+#include "mac/mac.h"
+#include "phy/waveform.h"
+
+enum { APP_STATION_MAX_NOTES = 64, APP_STATION_MAX_DEEDS = CHAIN_MAX_CHANNELS * 2 };
+
+/* What a station's processor and disk take for one of each; a station is one processor and one disk, each a queue.
+ * ACK, CTS and CCA are exempt: the MAC profile covers them. */
+struct app_station_processing {
+    int64_t verify_ns, sign_ns, execute_ns, persist_ns;
+};
+
+struct app_station_traffic { /* data of a lease holder; interval_ns 0: none */
+    int64_t start_ns, stop_ns, interval_ns;
+    uint32_t to;
+    uint32_t payload_bytes; /* 16..1400 */
+    uint32_t n_wanted, wanted[CHAIN_MAX_CHANNELS];
+};
+
+struct app_station_config {
+    uint64_t seed;
+    uint32_t id;                        /* member id */
+    const struct chain_genesis *genesis; /* outlives the station */
+    struct chain_node_config node;      /* self, genesis, engine, signer set by the caller */
+    const struct phy_waveform *waveform;
+    uint32_t sample_rate_hz;
+    double noise_dbfs;
+    int64_t clock_offset_ns;
+    int64_t settle_from_ns;             /* from then on the station originates nothing new */
+    char call_sign[CHAIN_MAX_NAME];
+    int32_t x_cm, y_cm;
+    struct app_station_processing processing;
+    struct app_station_traffic traffic;
+};
+
+/* A deed: the right to transmit on a channel. Control: deeded by genesis to every member, without expiry. */
+struct app_station_deed {
+    uint32_t channel;
+    int64_t until_ns;     /* station time */
+    bool responses_only;  /* a peer of the lease: ACK and CTS */
+};
+
+enum app_station_note_kind {
+    APP_NOTE_DATA_SENT, APP_NOTE_DATA_ACKED, APP_NOTE_DATA_LOST, APP_NOTE_DATA_RECEIVED, APP_NOTE_VERDICT, APP_NOTE_SENSED, APP_NOTE_PROPOSAL,
+    APP_NOTE_HOLDER, APP_NOTE_SUBMITTED
+};
+
+/* For the journal; nothing that the station does depends on who reads it. */
+struct app_station_note {
+    enum app_station_note_kind kind;
+    int64_t at_ns;
+    uint32_t channel;
+    uint64_t id;                     /* data: serial number; proposal: height; holder: state; sensed: window; submitted: op kind */
+    size_t len_bytes;                /* proposal: octets of the bundle */
+    bool occupied;
+    double power_dbfs;
+    struct mac_jam_verdict verdict;
+};
+
+struct app_station_emission {
+    uint32_t channel;
+    uint64_t start_sample;
+    const float complex *burst;   /* valid until the next step */
+    size_t burst_len;
+    const uint8_t *mpdu;          /* without FCS */
+    size_t mpdu_len;
+    unsigned rate_index;
+    bool is_response;
+};
+
+struct app_station_update {
+    bool has_emission;
+    struct app_station_emission emission;
+    const struct chain_node_update *chain; /* NULL: nothing */
+    size_t n_notes;
+    struct app_station_note notes[APP_STATION_MAX_NOTES];
+};
+
+/* A frame as one of the receivers gave it, for captures and accounts. */
+struct app_station_received {
+    uint32_t channel;
+    struct phy_frame frame;
+};
+
+struct app_station;
+
+size_t app_station_bytes(const struct app_station_config *cfg);
+__attribute__((warn_unused_result)) int app_station_init(void *mem, size_t len, const struct app_station_config *cfg,
+                                                         struct app_station **out, const char **bad_field_out);
+/* May be fed from a store before the first step. */
+struct chain_node *app_station_node(struct app_station *s);
+/* Control always; a data channel while the ledger names the station holder or peer; the others in quiet periods. */
+bool app_station_listens(const struct app_station *s, uint32_t channel, int64_t now_ns);
+/* The next n samples of a channel; frames heard are also given to the caller through app_station_heard until the next step. */
+void app_station_hear(struct app_station *s, uint32_t channel, const float complex *samples, size_t n);
+void app_station_skip(struct app_station *s, uint32_t channel, uint64_t n);
+/* Frames that ended within the samples heard since the last step began, in order of channel and time. */
+size_t app_station_heard(const struct app_station *s, const struct app_station_received **out);
+/* One unit of work that is due at now_ns. 0, or a negative errno that is fatal to the station (-EILSEQ: two header hashes). */
+__attribute__((warn_unused_result)) int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_update *out);
+int64_t app_station_deadline(const struct app_station *s);
+/* The loop's answer to an emission: it left and ended at end_ns, or the gate refused it. */
+void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns);
+void app_station_refused(struct app_station *s, uint32_t channel, int64_t now_ns);
+/* The deed table that the gate reads. */
+size_t app_station_deeds(const struct app_station *s, struct app_station_deed out[APP_STATION_MAX_DEEDS]);
+/* Quiet window of a channel in station time that ends last before or next after now. */
+void app_station_quiet(const struct app_station *s, uint32_t channel, int64_t now_ns, int64_t *start_ns_out, int64_t *end_ns_out);
+void app_station_mac_stats(const struct app_station *s, uint32_t channel, struct mac_stats *out);
+void app_station_phy_stats(const struct app_station *s, uint32_t channel, struct phy_stats *out);
+uint64_t app_station_inbox_full(const struct app_station *s); /* messages dropped because the processor fell behind */
+void app_station_close(struct app_station *s);
+#endif
