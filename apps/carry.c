@@ -101,3 +101,13 @@ int app_carry_step(struct app_carry *c, const struct chain_node_event *event)
     rc = go_on(c, event->now_ns);
     return is_fatal(rc) ? rc : result;
 }
+
+int app_carry_rows(struct chain_store *store, const struct chain_node_update *update, char *error_out)
+{
+    if (update->persist_seq == 0)
+        return 0;
+    int rc = chain_store_begin(store, error_out);
+    if (rc == 0)
+        rc = chain_store_write(store, update, error_out);
+    return rc == 0 ? chain_store_commit(store, error_out) : rc;
+}

@@ -1,4 +1,5 @@
 /* airdeed replay: the receiver on a recording, one JSON object a frame. */
+#include "apps/frame_json.h"
 #include "apps/options.h"
 #include "apps/replay.h"
 #include "apps/sense.h"
@@ -96,38 +97,10 @@ static int open_phy(struct replay *r, uint64_t first_sample)
     return APP_SYSTEM_FAILED;
 }
 
-/* A number, or null for what the waveform cannot tell; 12.3 as 12.3, never 12.300000000000001. */
-static void print_number(const char *key, int digits, double value)
-{
-    if (isfinite(value))
-        printf(", \"%s\": %.*f", key, digits, value);
-    else
-        printf(", \"%s\": null", key);
-}
-
-static void print_hex(const char *key, const uint8_t *octets, size_t n)
-{
-    printf(", \"%s\": \"", key);
-    for (size_t i = 0; i < n; i++)
-        printf("%02x", octets[i]);
-    printf("\"");
-}
-
 static void print_frame(struct replay *r, const struct phy_frame *f)
 {
     struct app_replay_key key = {.start_sample = f->start_sample};
-    crypto_hash_sha256(key.psdu_sha256, f->psdu, f->psdu_len);
-    printf("{\"start_sample\": %llu", (unsigned long long)f->start_sample);
-    print_number("rate_mbps", 3, f->rate_kbps / 1e3);
-    printf(", \"length_octets\": %zu, \"fcs_ok\": %s", f->psdu_len, f->fcs_ok ? "true" : "false");
-    print_number("snr_db", 2, f->snr_db);
-    print_number("evm_db", 2, f->evm_db);
-    print_number("cfo_hz", 1, f->cfo_hz);
-    print_number("rssi_dbfs", 2, f->rssi_dbfs);
-    print_hex("psdu_sha256", key.psdu_sha256, sizeof key.psdu_sha256);
-    if (r->options.psdu)
-        print_hex("psdu_hex", f->psdu, f->psdu_len);
-    printf("}\n");
+    app_frame_json(stdout, f, r->options.psdu, key.psdu_sha256);
     r->n_frames++;
     r->n_fcs_ok += f->fcs_ok;
     if (r->options.expect)
@@ -208,7 +181,7 @@ static int finish(struct replay *r)
     printf("{\"summary\": {\"waveform\": \"%s\", \"n_samples\": %llu, \"lost_samples\": %llu, \"nonfinite_samples\": %llu", r->waveform->name,
            (unsigned long long)source->meta.n_samples, (unsigned long long)source->scan.n_lost,
            (unsigned long long)source->scan.n_nonfinite);
-    print_number("noise_dbfs", 2, source->scan.noise_power > 0 ? 10 * log10(source->scan.noise_power) : NAN);
+    app_json_number(stdout, "noise_dbfs", 2, source->scan.noise_power > 0 ? 10 * log10(source->scan.noise_power) : NAN);
     printf(", \"locks\": %llu, \"header_bad\": %llu, \"frames\": %llu, \"fcs_ok\": %llu}}\n", (unsigned long long)r->n_locks,
            (unsigned long long)r->n_header_bad, (unsigned long long)r->n_frames, (unsigned long long)r->n_fcs_ok);
     if (fflush(stdout) != 0 || ferror(stdout)) {
