@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const struct app_command *const commands[] = {
+    &app_command_run,
     &app_command_keygen,
     &app_command_sense,
     &app_command_replay,

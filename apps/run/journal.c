@@ -9,10 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Lines wait in a reorder buffer, since what is known at one instant may be stamped a little earlier or later. */
+struct waiting {
+    int64_t t_ns;
+    uint64_t order; /* of writing: lines of one instant keep it */
+    char *text;
+    size_t len;
+};
+
 struct app_journal {
     FILE *file;
     int error;   /* negative errno of the first failed write */
     bool in_line;
+    char *line;  /* under construction */
+    size_t line_len, line_cap;
+    int64_t line_t_ns;
+    struct waiting *waiting;
+    size_t n_waiting, waiting_cap;
+    uint64_t n_lines;
 };
 
 static void note_failure(struct app_journal *j)
@@ -21,11 +35,29 @@ static void note_failure(struct app_journal *j)
         j->error = errno ? -errno : -EIO;
 }
 
+static bool grow(struct app_journal *j, void **memory, size_t *cap, size_t wanted, size_t size)
+{
+    if (wanted <= *cap)
+        return true;
+    void *larger = realloc(*memory, 2 * wanted * size);
+    if (!larger) {
+        errno = ENOMEM;
+        note_failure(j);
+        return false;
+    }
+    *memory = larger;
+    *cap = 2 * wanted;
+    return true;
+}
+
 static void put(struct app_journal *j, const char *text, size_t len)
 {
-    errno = 0;
-    if (!j->error && fwrite(text, 1, len, j->file) != len)
-        note_failure(j);
+    void *line = j->line;
+    if (j->error || !grow(j, &line, &j->line_cap, j->line_len + len, 1))
+        return;
+    j->line = line;
+    memcpy(j->line + j->line_len, text, len);
+    j->line_len += len;
 }
 
 static void put_text(struct app_journal *j, const char *text)
@@ -120,6 +152,8 @@ void app_journal_begin(struct app_journal *j, int64_t t_ns, const char *event, c
 {
     assert(!j->in_line);
     j->in_line = true;
+    j->line_t_ns = t_ns;
+    j->line_len = 0;
     put_text(j, "{\"t_ns\":");
     put_int(j, t_ns);
     app_journal_text(j, "event", event);
@@ -188,14 +222,55 @@ void app_journal_end(struct app_journal *j)
     assert(j->in_line);
     j->in_line = false;
     put_text(j, "}\n");
+    void *waiting = j->waiting;
+    if (j->error || !grow(j, &waiting, &j->waiting_cap, j->n_waiting + 1, sizeof *j->waiting))
+        return;
+    j->waiting = waiting;
+    char *text = malloc(j->line_len);
+    if (!text) {
+        errno = ENOMEM;
+        note_failure(j);
+        return;
+    }
+    memcpy(text, j->line, j->line_len);
+    j->waiting[j->n_waiting++] =
+        (struct waiting){.t_ns = j->line_t_ns, .order = j->n_lines++, .text = text, .len = j->line_len};
+}
+
+static int compare_waiting(const void *left, const void *right)
+{
+    const struct waiting *a = left, *b = right;
+    if (a->t_ns != b->t_ns)
+        return a->t_ns < b->t_ns ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+void app_journal_settle(struct app_journal *j, int64_t before_ns)
+{
+    size_t n_written = 0;
+    if (j->n_waiting)
+        qsort(j->waiting, j->n_waiting, sizeof *j->waiting, compare_waiting);
+    while (n_written < j->n_waiting && j->waiting[n_written].t_ns < before_ns) {
+        struct waiting *line = &j->waiting[n_written++];
+        errno = 0;
+        if (!j->error && fwrite(line->text, 1, line->len, j->file) != line->len)
+            note_failure(j);
+        free(line->text);
+    }
+    j->n_waiting -= n_written;
+    if (n_written && j->n_waiting)
+        memmove(j->waiting, j->waiting + n_written, j->n_waiting * sizeof *j->waiting);
 }
 
 int app_journal_close(struct app_journal *j)
 {
+    app_journal_settle(j, INT64_MAX);
     errno = 0;
     if (fclose(j->file) != 0)
         note_failure(j);
     int err = j->error;
+    free(j->waiting);
+    free(j->line);
     free(j);
     return err;
 }

@@ -19,6 +19,8 @@ void app_journal_bool(struct app_journal *j, const char *name, bool value);
 void app_journal_real(struct app_journal *j, const char *name, double value, int decimals);
 void app_journal_hex(struct app_journal *j, const char *name, const uint8_t *data, size_t len);
 void app_journal_end(struct app_journal *j);
+/* No line stamped before before_ns will come any more: those that wait are written, in time order. */
+void app_journal_settle(struct app_journal *j, int64_t before_ns);
 /* 0, or negative errno of the first failed write (a full disk). */
 int app_journal_close(struct app_journal *j);
 #endif

@@ -1,0 +1,301 @@
+/* The virtual loop: t' = the next deadline of any station, the next edge of an emission, or the end of the CCA block, whichever is first;
+ * render [t, t') for every listener, let the stations work until nothing is due at t', put what they send through the gate. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/carry.h"
+#include "apps/frame_json.h"
+#include "apps/gate.h"
+#include "apps/run/world.h"
+
+#include "phy/adc.h"
+#include "phy/crc.h"
+
+enum { GRID_SAMPLES = 80, MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096, SETTLE_NS = 50000000 };
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Samples strictly after t that end a block at the latest. */
+static uint64_t next_boundary(const struct app_world *w, uint64_t t)
+{
+    uint64_t next = (t / GRID_SAMPLES + 1) * GRID_SAMPLES;
+    for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
+        const struct world_station *ws = &w->stations[i];
+        int64_t deadline_ns = app_station_deadline(ws->station);
+        if (deadline_ns != INT64_MAX) {
+            uint64_t deadline = world_sample(w, deadline_ns);
+            next = earlier(next, deadline > t ? deadline : t + 1);
+        }
+        if (ws->sending && ws->send_start > t)
+            next = earlier(next, ws->send_start);
+        if (ws->sending && ws->send_end > t)
+            next = earlier(next, ws->send_end);
+    }
+    for (uint32_t j = 0; j < w->scenario.n_jammers; j++)
+        if (w->jammers[j].start_sample > t)
+            next = earlier(next, w->jammers[j].start_sample);
+    return next;
+}
+
+/* A running digest of what a listener was given: multiply and rotate, one word a sample. */
+static uint64_t fold_samples(uint64_t fold, const float complex *samples, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t word;
+        memcpy(&word, &samples[i], sizeof word);
+        fold = (fold ^ word) * 0x9e3779b97f4a7c15u;
+        fold ^= fold >> 29;
+    }
+    return fold;
+}
+
+static void record_block(struct app_world *w, uint32_t station, uint32_t channel, size_t n)
+{
+    char error[PHY_SIGMF_MAX_ERROR];
+    if (!w->recording || station != w->recorded || channel != w->scenario.control_channel)
+        return;
+    if (phy_sigmf_write(w->recording, w->block, n, error) != 0) {
+        phy_sigmf_abort(w->recording);
+        w->recording = NULL;
+        snprintf(w->error, sizeof w->error, "%.390s", error);
+    }
+}
+
+static void hear_channel(struct app_world *w, uint32_t i, uint32_t channel, uint64_t t, size_t n)
+{
+    struct world_station *ws = &w->stations[i];
+    bool deaf = ws->sending && t >= ws->send_start && t < ws->send_end;
+    bool control = channel == w->scenario.control_channel;
+    if (!app_station_listens(ws->station, channel, world_ns(w, t)) || (deaf && !control)) {
+        app_station_skip(ws->station, channel, n);
+        return;
+    }
+    if (deaf) { /* half duplex: the control receiver runs on and hears nothing */
+        memset(w->block, 0, n * sizeof *w->block);
+    } else {
+        phy_air_render(w->air, i, channel, t, n, w->block);
+        phy_adc_quantise(w->block, n);
+        ws->fold[channel] = fold_samples(ws->fold[channel], w->block, n);
+    }
+    record_block(w, i, channel, n);
+    app_station_hear(ws->station, channel, w->block, n);
+}
+
+static void capture(struct app_world *w, uint32_t station, uint32_t channel, uint64_t start_sample, const uint8_t *psdu, size_t len,
+                    uint32_t rate_kbps, double signal_dbfs, bool fcs_bad, bool sent)
+{
+    const struct app_scenario_channel *band = &w->scenario.channels[channel];
+    struct app_pcapng_frame frame = {.interface = station,
+                                     .unix_ns = w->genesis.time_ns + world_ns(w, start_sample),
+                                     .rate_kbps = rate_kbps,
+                                     .channel_center_hz = (band->low_hz + band->high_hz) / 2,
+                                     .signal_dbfs = signal_dbfs,
+                                     .noise_dbfs = w->scenario.noise_dbfs,
+                                     .fcs_bad = fcs_bad,
+                                     .sent = sent,
+                                     .psdu = psdu,
+                                     .psdu_len = len};
+    app_pcapng_write(w->pcap, &frame);
+}
+
+static void account_heard(struct app_world *w, uint32_t i)
+{
+    const struct app_station_received *heard;
+    uint8_t sha256[32];
+    size_t n = app_station_heard(w->stations[i].station, &heard);
+    for (size_t k = 0; k < n; k++) {
+        const struct phy_frame *f = &heard[k].frame;
+        app_accounts_received(&w->accounts, i, &heard[k], world_ns(w, f->start_sample));
+        if (f->header_ok && f->psdu_len > 0)
+            capture(w, i, heard[k].channel, f->start_sample, f->psdu, f->psdu_len, f->rate_kbps, f->rssi_dbfs, !f->fcs_ok, false);
+        if (w->expectation && i == w->recorded && heard[k].channel == w->scenario.control_channel && f->header_ok)
+            app_frame_json(w->expectation, f, false, sha256);
+    }
+}
+
+static void render(struct app_world *w, uint64_t t, size_t n)
+{
+    for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
+        for (uint32_t c = 0; c < w->scenario.n_channels; c++)
+            hear_channel(w, i, c, t, n);
+        account_heard(w, i);
+    }
+}
+
+static struct world_burst *take_burst(struct app_world *w, uint64_t now, uint64_t end)
+{
+    for (size_t i = 0; i < WORLD_BURSTS; i++)
+        if (w->bursts[i].free_after <= now) {
+            w->bursts[i].free_after = end + w->max_delay + 1;
+            return &w->bursts[i];
+        }
+    return NULL;
+}
+
+static int put_on_air(struct app_world *w, uint32_t node, uint32_t channel, uint64_t now, uint64_t start, const float complex *samples,
+                      size_t n)
+{
+    phy_air_forget(w->air, now);
+    struct world_burst *burst = n <= w->burst_cap ? take_burst(w, now, start + n) : NULL;
+    if (!burst)
+        return -ENOBUFS;
+    memcpy(burst->samples, samples, n * sizeof *samples);
+    long id = phy_air_emit(w->air, node, channel, start, burst->samples, n, 1.0f);
+    return id < 0 ? (int)id : 0;
+}
+
+/* Other people's frames on the air while the jammer sends: what it does is measured against offered traffic. */
+static bool traffic_at(const struct app_world *w, uint64_t start, uint64_t end)
+{
+    for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
+        const struct world_station *ws = &w->stations[i];
+        if (ws->sending && ws->send_start < end && ws->send_end > start)
+            return true;
+    }
+    return false;
+}
+
+static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
+{
+    struct world_burst *burst = b->n_samples <= w->burst_cap ? take_burst(w, now, b->start_sample + b->n_samples) : NULL;
+    if (!burst)
+        return -ENOBUFS;
+    phy_jammer_fill(w->jammers[i].machine, b, burst->samples);
+    long id = phy_air_emit(w->air, world_jammer_node(w, i), w->scenario.jammers[i].channel, b->start_sample, burst->samples,
+                           b->n_samples, 1.0f);
+    if (id < 0)
+        return (int)id;
+    uint64_t end = b->start_sample + b->n_samples;
+    app_accounts_jam_burst(&w->accounts, i, world_ns(w, b->start_sample), world_ns(w, end), traffic_at(w, b->start_sample, end));
+    return 0;
+}
+
+static int run_jammer(struct app_world *w, uint32_t i, uint64_t t, size_t n)
+{
+    struct world_jammer *jammer = &w->jammers[i];
+    if (t < jammer->start_sample || t >= jammer->stop_sample)
+        return 0;
+    phy_air_render(w->air, world_jammer_node(w, i), w->scenario.jammers[i].channel, t, n, w->block);
+    struct phy_jammer_update update;
+    int rc = phy_jammer_step(jammer->machine, w->block, n, &update);
+    for (size_t k = 0; k < update.n_bursts && rc == 0; k++)
+        rc = send_jam(w, i, t + n, &update.bursts[k]);
+    return rc;
+}
+
+static int emit(struct app_world *w, uint32_t i, uint64_t now, const struct app_station_emission *e)
+{
+    struct world_station *ws = &w->stations[i];
+    uint64_t end = e->start_sample + e->burst_len;
+    int64_t now_ns = world_ns(w, now), start_ns = world_ns(w, e->start_sample), end_ns = world_ns(w, end);
+    enum app_gate_verdict verdict = app_gate_check(ws->station, e->channel, now_ns, start_ns, end_ns, e->is_response);
+    if (verdict != APP_GATE_OPEN) {
+        app_accounts_refused(&w->accounts, i, e->channel, now_ns, app_gate_name(verdict));
+        app_station_refused(ws->station, e->channel, now_ns);
+        return 0;
+    }
+    int rc = put_on_air(w, i, e->channel, now, e->start_sample, e->burst, e->burst_len);
+    if (rc != 0)
+        return rc;
+    ws->sending = true;
+    ws->send_start = e->start_sample;
+    ws->send_end = end;
+    app_accounts_emission(&w->accounts, i, e, start_ns, end_ns);
+    uint8_t psdu[PHY_MAX_PSDU_BYTES];
+    size_t len = e->mpdu_len + PHY_FCS_BYTES;
+    uint32_t fcs = phy_crc32(e->mpdu, e->mpdu_len);
+    memcpy(psdu, e->mpdu, e->mpdu_len);
+    for (size_t k = 0; k < PHY_FCS_BYTES; k++)
+        psdu[e->mpdu_len + k] = (uint8_t)(fcs >> (8 * k));
+    uint32_t rate_kbps = (uint32_t)((uint64_t)w->waveform->rate_kbps_at_1msps[e->rate_index] * w->rate_hz / 1000000u);
+    capture(w, i, e->channel, e->start_sample, psdu, len, rate_kbps, (double)NAN, false, true);
+    app_station_sent(ws->station, e->channel, end_ns);
+    return 0;
+}
+
+static int carry_out(struct app_world *w, uint32_t i, uint64_t now, const struct app_station_update *u)
+{
+    int rc = 0;
+    if (u->chain) {
+        char error[CHAIN_STORE_MAX_ERROR];
+        rc = app_carry_rows(w->stations[i].store, u->chain, error);
+        if (rc != 0) {
+            snprintf(w->error, sizeof w->error, "%.390s", error);
+            return -EIO;
+        }
+        app_accounts_chain(&w->accounts, i, u->chain, world_ns(w, now));
+    }
+    for (size_t k = 0; k < u->n_notes; k++)
+        app_accounts_note(&w->accounts, i, &u->notes[k]);
+    if (u->has_emission)
+        rc = emit(w, i, now, &u->emission);
+    return rc;
+}
+
+static int work(struct app_world *w, uint32_t i, uint64_t now)
+{
+    static const size_t limit = MAX_STEPS_AT_ONE_INSTANT;
+    struct world_station *ws = &w->stations[i];
+    int64_t now_ns = world_ns(w, now);
+    if (ws->sending && ws->send_end <= now)
+        ws->sending = false;
+    struct app_station_update update;
+    for (size_t steps = 0; app_station_deadline(ws->station) <= now_ns; steps++) {
+        if (steps == limit) {
+            snprintf(w->error, sizeof w->error, "station %s has work without end at %lld ns (seed %llu)", w->scenario.stations[i].name,
+                     (long long)now_ns, (unsigned long long)w->seed);
+            return -ELOOP;
+        }
+        int rc = app_station_step(ws->station, now_ns, &update);
+        if (rc == 0)
+            rc = carry_out(w, i, now, &update);
+        if (rc == 0)
+            continue;
+        if (w->error[0] == 0)
+            snprintf(w->error, sizeof w->error, "station %s stopped at %lld ns: %s (seed %llu)", w->scenario.stations[i].name,
+                     (long long)now_ns, rc == -EILSEQ ? "two header hashes at one height" : strerror(-rc),
+                     (unsigned long long)w->seed);
+        return rc;
+    }
+    return 0;
+}
+
+static int run_block(struct app_world *w, uint64_t t, uint64_t next)
+{
+    int rc = 0;
+    size_t n = (size_t)(next - t);
+    if (n > 0)
+        render(w, t, n);
+    if (w->error[0])
+        return -EIO; /* the recording could not be written */
+    for (uint32_t i = 0; i < w->scenario.n_jammers && rc == 0 && n > 0; i++)
+        rc = run_jammer(w, i, t, n);
+    for (uint32_t i = 0; i < w->scenario.n_stations && rc == 0; i++)
+        rc = work(w, i, next);
+    return rc;
+}
+
+int app_loop_run(struct app_world *w, int (*tick)(void *ctx, int64_t now_ns), void *ctx)
+{
+    uint64_t end = world_sample(w, w->scenario.duration_ns), t = 0;
+    int rc = run_block(w, 0, 0); /* everybody starts */
+    for (size_t block = 0; t < end && rc == 0; block++) {
+        uint64_t next = earlier(next_boundary(w, t), end);
+        app_accounts_edges(&w->accounts, world_ns(w, t), world_ns(w, next));
+        rc = run_block(w, t, next);
+        t = next;
+        if (block % TICK_BLOCKS == 0) {
+            phy_air_forget(w->air, t);
+            app_journal_settle(w->journal, world_ns(w, t) - SETTLE_NS);
+            if (rc == 0 && tick(ctx, world_ns(w, t)) != 0)
+                break;
+        }
+    }
+    return rc;
+}

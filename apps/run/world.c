@@ -1,0 +1,395 @@
+#include "apps/run/world.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/embedded.h"
+#include "phy/play.h"
+
+enum { ALIGN = 64, SPEED_OF_LIGHT = 299792458, MAX_PLAY_SAMPLES = 1 << 24 };
+/* virtual time 0: 2020-01-01T00:00:00Z */
+static const int64_t epoch_ns = 1577836800000000000;
+
+static void *allocate(size_t n)
+{
+    return aligned_alloc(ALIGN, (n + ALIGN - 1) / ALIGN * ALIGN);
+}
+
+static int fail(struct app_world *w, int rc, const char *what, const char *detail)
+{
+    snprintf(w->error, sizeof w->error, "%.150s: %.240s", what, detail);
+    return rc;
+}
+
+/* 32 octets that depend on the run's seed and a station, for its key. */
+static void derive_key(uint64_t seed, uint32_t station, uint8_t out[32])
+{
+    uint8_t octets[32] = "airdeed-virtual-key";
+    for (size_t i = 0; i < 8; i++)
+        octets[20 + i] = (uint8_t)(seed >> (8 * i));
+    octets[28] = (uint8_t)station;
+    struct chain_hash hash;
+    chain_hash_of(octets, sizeof octets, &hash);
+    memcpy(out, hash.octets, 32);
+}
+
+static void describe_genesis(struct app_world *w)
+{
+    const struct app_scenario *sc = &w->scenario;
+    struct chain_genesis *g = &w->genesis;
+    memset(g, 0, sizeof *g);
+    snprintf(g->name, sizeof g->name, "%.31s", sc->name);
+    snprintf(g->engine, sizeof g->engine, "%.7s", sc->consensus);
+    g->time_ns = epoch_ns;
+    g->members.n = g->members.n_keys = sc->n_stations;
+    g->n_channels = sc->n_channels;
+    for (uint32_t c = 0; c < sc->n_channels; c++) {
+        g->channels[c].low_hz = (uint64_t)sc->channels[c].low_hz;
+        g->channels[c].high_hz = (uint64_t)sc->channels[c].high_hz;
+        g->channels[c].control = c == sc->control_channel;
+        g->channels[c].quiet_phase_ns = sc->quiet.phase_ns;
+    }
+    g->quiet_period_ns = sc->quiet.period_ns;
+    g->quiet_length_ns = sc->quiet.length_ns;
+    g->max_skew_ns = sc->lease.max_skew_ns;
+    g->transmit_expire_ns = sc->lease.transmit_expire_ns;
+    g->heartbeat_ns = sc->lease.heartbeat_ns;
+    g->stop_ns = sc->lease.stop_ns;
+    g->grant_ns = sc->lease.grant_ns;
+    g->drift_guard_ns = sc->lease.drift_guard_ns;
+    g->max_eirp_cdbm_mhz = (int32_t)(sc->lease.max_eirp_dbm_mhz * 100.0);
+    g->local_p_fa_ppb = (uint32_t)(sc->sensing.p_fa * 1e9 + .5);
+    g->fuse_min_positive = sc->sensing.min_positive;
+    g->white_after = sc->sensing.white_after;
+    g->fuse_after_ns = sc->sensing.decide_after_ns;
+    g->min_block_interval_ns = sc->engine.min_block_interval_ns;
+    g->max_ahead_ns = 20000000;
+    g->max_batch_bytes = 16384;
+}
+
+static int make_genesis(struct app_world *w)
+{
+    describe_genesis(w);
+    for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
+        uint8_t seed[32];
+        derive_key(w->seed, i, seed);
+        chain_ed25519_from_seed(seed, w->genesis.members.keys[i], w->stations[i].key.secret);
+    }
+    struct chain_hash hash;
+    const char *bad_field = "";
+    if (chain_genesis_finish(&w->genesis, &hash, &bad_field) != 0) {
+        snprintf(w->error, sizeof w->error, "%s: its ledger cannot start: %s is out of range", w->scenario.file, bad_field);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static struct phy_air_link make_link(const struct app_world *w, double snr_db, double distance_m)
+{
+    double delay = distance_m / SPEED_OF_LIGHT * w->rate_hz;
+    return (struct phy_air_link){.gain_db = (float)(w->scenario.noise_dbfs + snr_db), .delay_samples = (uint32_t)lround(delay)};
+}
+
+/* Gains make every emitter arrive with the scenario's SNR; delays between stations follow from their positions. */
+static void make_links(struct app_world *w)
+{
+    const struct app_scenario *sc = &w->scenario;
+    double center_hz = sc->channels[sc->control_channel].low_hz;
+    for (uint32_t e = 0; e < w->n_nodes; e++) {
+        bool station = e < sc->n_stations;
+        uint32_t jammer = e - world_jammer_node(w, 0);
+        double snr_db = sc->link_snr_db;
+        if (!station)
+            snr_db = e < world_jammer_node(w, 0) ? sc->primaries[e - sc->n_stations].snr_db : sc->jammers[jammer].snr_db;
+        w->noise_dbfs[e] = sc->noise_dbfs;
+        w->carrier_hz[e] = station ? sc->stations[e].carrier_ppm * 1e-6 * center_hz : 0;
+        for (uint32_t l = 0; l < w->n_nodes; l++) {
+            double distance_m = 0;
+            if (station && l < sc->n_stations)
+                distance_m = hypot(sc->stations[e].x_m - sc->stations[l].x_m, sc->stations[e].y_m - sc->stations[l].y_m);
+            struct phy_air_link link = make_link(w, snr_db, distance_m);
+            w->links[e * w->n_nodes + l] = link;
+            if (link.delay_samples > w->max_delay)
+                w->max_delay = link.delay_samples;
+        }
+    }
+}
+
+static int open_air(struct app_world *w)
+{
+    w->n_nodes = w->scenario.n_stations + w->scenario.n_primaries + w->scenario.n_jammers;
+    make_links(w);
+    struct phy_air_config cfg = {.seed = w->seed,
+                                 .n_nodes = w->n_nodes,
+                                 .n_channels = w->scenario.n_channels,
+                                 .sample_rate_hz = w->rate_hz,
+                                 .noise_dbfs = w->noise_dbfs,
+                                 .carrier_offset_hz = w->carrier_hz,
+                                 .links = w->links,
+                                 .max_emissions = WORLD_BURSTS + APP_MAX_PRIMARIES};
+    size_t n = phy_air_bytes(&cfg);
+    const char *bad_field = "";
+    w->air_memory = allocate(n);
+    if (!w->air_memory)
+        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    if (phy_air_init(w->air_memory, n, &cfg, &w->air, &bad_field) != 0)
+        return fail(w, -EINVAL, "the virtual air", bad_field);
+    w->burst_cap = w->waveform->frame_samples(PHY_MAX_PSDU_BYTES, 0) + WORLD_BLOCK;
+    for (size_t i = 0; i < WORLD_BURSTS; i++) {
+        w->bursts[i].samples = allocate(w->burst_cap * sizeof(float complex));
+        if (!w->bursts[i].samples)
+            return fail(w, -EIO, "memory", strerror(ENOMEM));
+    }
+    w->block = allocate(WORLD_BLOCK * sizeof(float complex));
+    return w->block ? 0 : fail(w, -EIO, "memory", strerror(ENOMEM));
+}
+
+static const struct app_embedded_file *find_embedded(const char *stem, const char *suffix)
+{
+    char name[APP_MAX_TEXT + 16];
+    snprintf(name, sizeof name, "%s%s", stem, suffix);
+    for (const struct app_embedded_file *f = app_embedded_files; f->name; f++)
+        if (strcmp(f->name, name) == 0)
+            return f;
+    return NULL;
+}
+
+static int open_recording(struct app_world *w, const char *name, struct phy_radio **out, struct phy_sigmf_meta *meta)
+{
+    char path[2 * APP_MAX_TEXT], stem[APP_MAX_TEXT], error[PHY_SIGMF_MAX_ERROR];
+    snprintf(stem, sizeof stem, "%s", name);
+    char *dot = strstr(stem, ".sigmf");
+    if (dot)
+        *dot = 0;
+    const struct app_embedded_file *head = find_embedded(stem, ".sigmf-meta"), *data = find_embedded(stem, ".sigmf-data");
+    int rc;
+    if (w->scenario.folder[0] == 0 && head && data) {
+        rc = phy_sigmf_open_memory(name, head->data, head->n_bytes, data->data, data->n_bytes, out, meta, error);
+    } else {
+        bool absolute = name[0] == '/' || w->scenario.folder[0] == 0;
+        snprintf(path, sizeof path, "%s%s%s", absolute ? "" : w->scenario.folder, absolute ? "" : "/", name);
+        rc = phy_sigmf_open(path, out, meta, error);
+    }
+    return rc == 0 ? 0 : fail(w, -EINVAL, w->scenario.file, error);
+}
+
+static long read_all(struct phy_radio *radio, float complex *out, size_t cap)
+{
+    size_t n = 0;
+    struct phy_radio_block block;
+    do {
+        int rc = radio->ops->receive(radio, out + n, cap - n, &block);
+        if (rc != 0)
+            return rc;
+        n += block.n;
+    } while (block.n > 0 && n < cap);
+    return (long)n;
+}
+
+/* A primary user plays a recording: resampled to the channel, in a loop. */
+static int prepare_loop(struct app_world *w, uint32_t i, struct phy_radio *radio, const struct phy_sigmf_meta *meta, size_t *n_out)
+{
+    const struct app_scenario_primary *p = &w->scenario.primaries[i];
+    size_t n_in = meta->n_samples < MAX_PLAY_SAMPLES ? (size_t)meta->n_samples : MAX_PLAY_SAMPLES;
+    size_t cap = phy_play_capacity(n_in, meta->sample_rate_hz, w->rate_hz);
+    float complex *in = allocate(n_in * sizeof *in);
+    w->primaries[i] = allocate(cap * sizeof *in);
+    if (!in || !w->primaries[i]) {
+        free(in);
+        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    }
+    long n_read = read_all(radio, in, n_in);
+    int rc = n_read < 0 ? (int)n_read
+                        : phy_play_prepare(in, (size_t)n_read, meta->sample_rate_hz, w->rate_hz, p->offset_hz, w->primaries[i],
+                                           cap, n_out);
+    free(in);
+    if (rc == 0)
+        return 0;
+    snprintf(w->error, sizeof w->error, "%.120s: primary %.31s: %.150s cannot be played at %u samples/s", w->scenario.file, p->name,
+             p->recording, w->rate_hz);
+    return -EINVAL;
+}
+
+static int open_primary(struct app_world *w, uint32_t i)
+{
+    const struct app_scenario_primary *p = &w->scenario.primaries[i];
+    struct phy_radio *radio;
+    struct phy_sigmf_meta meta;
+    size_t n = 0;
+    if (p->start_ns >= p->stop_ns)
+        return 0; /* the run ends before it appears */
+    int rc = open_recording(w, p->recording, &radio, &meta);
+    if (rc != 0)
+        return rc;
+    rc = prepare_loop(w, i, radio, &meta, &n);
+    radio->ops->close(radio);
+    if (rc != 0)
+        return rc;
+    long id = phy_air_emit_loop(w->air, world_primary_node(w, i), p->channel, world_sample(w, p->start_ns),
+                                world_sample(w, p->stop_ns), w->primaries[i], n, 0, 1.0f);
+    return id < 0 ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
+}
+
+static enum phy_jammer_kind find_kind(const char *name)
+{
+    static const enum phy_jammer_kind kinds[] = {PHY_JAMMER_REACTIVE, PHY_JAMMER_CONSTANT, PHY_JAMMER_PULSE};
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(phy_jammer_kind_name(kinds[i]), name) == 0)
+            return kinds[i];
+    return PHY_JAMMER_REACTIVE; /* the scenario's check knows the same names */
+}
+
+static int open_jammer(struct app_world *w, uint32_t i)
+{
+    const struct app_scenario_jammer *j = &w->scenario.jammers[i];
+    struct world_jammer *jammer = &w->jammers[i];
+    jammer->start_sample = world_sample(w, j->start_ns);
+    jammer->stop_sample = world_sample(w, j->stop_ns);
+    struct phy_jammer_config cfg = {.kind = find_kind(j->kind),
+                                    .seed = w->seed,
+                                    .stream = (uint64_t)world_jammer_node(w, i) << 40,
+                                    .power_dbfs = 0,
+                                    .first_sample = jammer->start_sample,
+                                    .from_sample = jammer->start_sample,
+                                    .to_sample = jammer->stop_sample,
+                                    .burst_samples = (uint32_t)world_sample(w, j->burst_ns),
+                                    .react_samples = (uint32_t)world_sample(w, j->react_ns),
+                                    .block_samples = 80,
+                                    .noise_dbfs = w->scenario.noise_dbfs,
+                                    .threshold_db = 8.0,
+                                    .period_samples = 2 * (uint32_t)world_sample(w, j->burst_ns)};
+    const char *bad_field = "";
+    jammer->memory = allocate(phy_jammer_bytes());
+    if (!jammer->memory)
+        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    if (phy_jammer_init(jammer->memory, phy_jammer_bytes(), &cfg, &jammer->machine, &bad_field) != 0)
+        return fail(w, -EINVAL, j->name, bad_field);
+    return 0;
+}
+
+static void describe_traffic(const struct app_world *w, uint32_t station, struct app_station_traffic *out)
+{
+    for (uint32_t i = 0; i < w->scenario.n_traffic; i++) {
+        const struct app_scenario_traffic *t = &w->scenario.traffic[i];
+        if (t->from != station)
+            continue;
+        *out = (struct app_station_traffic){.start_ns = t->start_ns,
+                                            .stop_ns = t->stop_ns,
+                                            .interval_ns = t->interval_ns,
+                                            .to = t->to,
+                                            .payload_bytes = t->payload_bytes,
+                                            .n_wanted = t->n_wanted};
+        memcpy(out->wanted, t->wanted, sizeof t->wanted);
+    }
+}
+
+static struct app_station_config describe_station(struct app_world *w, uint32_t i)
+{
+    const struct app_scenario *sc = &w->scenario;
+    struct app_station_config cfg = {
+        .seed = w->seed,
+        .id = i,
+        .genesis = &w->genesis,
+        .waveform = w->waveform,
+        .sample_rate_hz = w->rate_hz,
+        .noise_dbfs = sc->noise_dbfs,
+        .clock_offset_ns = sc->stations[i].clock_offset_ns,
+        .settle_from_ns = sc->duration_ns - sc->settle_ns,
+        .x_cm = (int32_t)(sc->stations[i].x_m * 100),
+        .y_cm = (int32_t)(sc->stations[i].y_m * 100),
+        .processing = {sc->processing.verify_ns, sc->processing.sign_ns, sc->processing.execute_ns, sc->processing.persist_ns},
+        .node = {.seed = w->seed,
+                 .self = i,
+                 .genesis = &w->genesis,
+                 .signer = chain_signer_ed25519(&w->stations[i].key),
+                 .engine = chain_engine_find(sc->consensus),
+                 .engine_heartbeat_ns = sc->engine.heartbeat_ns,
+                 .engine_timeout_ns = sc->engine.timeout_ns,
+                 .engine_timeout_max_ns = sc->engine.timeout_max_ns,
+                 .gossip_ns = sc->engine.gossip_ns,
+                 .status_ns = sc->engine.status_ns,
+                 .propose_delay_ns = sc->engine.propose_delay_ns,
+                 .mempool_txs = 256}};
+    snprintf(cfg.call_sign, sizeof cfg.call_sign, "%.31s", sc->stations[i].name);
+    describe_traffic(w, i, &cfg.traffic);
+    return cfg;
+}
+
+static int open_station(struct app_world *w, uint32_t i, const char *folder)
+{
+    struct world_station *ws = &w->stations[i];
+    struct app_station_config cfg = describe_station(w, i);
+    const char *bad_field = "";
+    size_t n = app_station_bytes(&cfg);
+    ws->memory = allocate(n);
+    if (!ws->memory)
+        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    if (app_station_init(ws->memory, n, &cfg, &ws->station, &bad_field) != 0) {
+        ws->station = NULL;
+        return fail(w, -EINVAL, w->scenario.stations[i].name, bad_field);
+    }
+    char error[CHAIN_STORE_MAX_ERROR];
+    char path[640];
+    snprintf(path, sizeof path, "%.550s/ledger-%.31s.db", folder, w->scenario.stations[i].name);
+    int rc = chain_store_open(path, &w->genesis, CHAIN_STORE_SYNC_OFF, &ws->store, error);
+    if (rc != 0) {
+        ws->store = NULL;
+        return fail(w, -EIO, "ledger database", error);
+    }
+    return 0;
+}
+
+static void normalise(struct app_scenario *sc)
+{
+    for (uint32_t i = 0; i < sc->n_primaries; i++)
+        if (sc->primaries[i].stop_ns == 0 || sc->primaries[i].stop_ns > sc->duration_ns)
+            sc->primaries[i].stop_ns = sc->duration_ns;
+    for (uint32_t i = 0; i < sc->n_traffic; i++)
+        if (sc->traffic[i].stop_ns == 0)
+            sc->traffic[i].stop_ns = sc->duration_ns;
+}
+
+int app_world_open(struct app_world *w, const char *folder)
+{
+    normalise(&w->scenario);
+    w->rate_hz = w->scenario.sample_rate_hz;
+    w->waveform = phy_waveform_find(w->scenario.waveform);
+    if (!w->waveform)
+        return fail(w, -EINVAL, w->scenario.file, "unknown waveform");
+    int rc = make_genesis(w);
+    if (rc == 0)
+        rc = open_air(w);
+    for (uint32_t i = 0; i < w->scenario.n_primaries && rc == 0; i++)
+        rc = open_primary(w, i);
+    for (uint32_t i = 0; i < w->scenario.n_jammers && rc == 0; i++)
+        rc = open_jammer(w, i);
+    for (uint32_t i = 0; i < w->scenario.n_stations && rc == 0; i++)
+        rc = open_station(w, i, folder);
+    return rc;
+}
+
+void app_world_close(struct app_world *w)
+{
+    for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
+        struct world_station *ws = &w->stations[i];
+        if (ws->store)
+            chain_store_close(ws->store);
+        if (ws->station)
+            app_station_close(ws->station);
+        free(ws->memory);
+        ws->store = NULL;
+        ws->station = NULL;
+        ws->memory = NULL;
+    }
+    for (uint32_t i = 0; i < APP_MAX_JAMMERS; i++)
+        free(w->jammers[i].memory);
+    for (uint32_t i = 0; i < APP_MAX_PRIMARIES; i++)
+        free(w->primaries[i]);
+    for (size_t i = 0; i < WORLD_BURSTS; i++)
+        free(w->bursts[i].samples);
+    free(w->block);
+    free(w->air_memory);
+}
