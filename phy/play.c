@@ -12,7 +12,7 @@
 
 static bool ratio_is_usable(double rate_in_hz, double rate_out_hz)
 {
-    const double limit = 100.0;
+    const double limit = 1000.0;
     return rate_in_hz > 0.0 && rate_out_hz > 0.0 && isfinite(rate_in_hz) && isfinite(rate_out_hz) &&
            rate_in_hz <= limit * rate_out_hz && rate_out_hz <= limit * rate_in_hz;
 }
@@ -31,7 +31,7 @@ size_t phy_play_capacity(size_t n, double rate_in_hz, double rate_out_hz)
 }
 
 /* Runs input through the resampler and keeps what comes out, from *n_out on, up to cap. out NULL: throws it away. */
-static void resample(resamp_crcf resampler, const float complex *in, size_t n, double ratio, float complex *out, size_t cap,
+static void resample(msresamp_crcf resampler, const float complex *in, size_t n, double ratio, float complex *out, size_t cap,
                      size_t *n_out)
 {
     enum { IN = 512, OUT = 4096 };
@@ -42,7 +42,7 @@ static void resample(resamp_crcf resampler, const float complex *in, size_t n, d
         size_t n_here = n - at < n_step ? n - at : n_step;
         unsigned n_made = 0;
         phy_copy_finite(from, in + at, n_here);
-        resamp_crcf_execute_block(resampler, from, (unsigned)n_here, to, &n_made);
+        msresamp_crcf_execute(resampler, from, (unsigned)n_here, to, &n_made);
         if (!out)
             continue;
         size_t n_keep = n_made < cap - *n_out ? n_made : cap - *n_out;
@@ -54,23 +54,21 @@ static void resample(resamp_crcf resampler, const float complex *in, size_t n, d
 /* The filter is primed with the recording's end and drained with its beginning: the loop has no seam. */
 static int resample_loop(const float complex *in, size_t n, double ratio, float complex *out, size_t n_wanted, size_t *n_out)
 {
-    enum { HALF_LENGTH = 12, N_PHASES = 256 };
-    const float stop_band_db = 60.0f, pass_band = 0.45f;
-    double narrow = ratio < 1.0 ? ratio : 1.0; /* the filter follows the lower of the two rates */
-    unsigned half_length = (unsigned)ceil(HALF_LENGTH / narrow);
-    resamp_crcf resampler = resamp_crcf_create((float)ratio, half_length, pass_band * (float)narrow, stop_band_db, N_PHASES);
+    const float stop_band_db = 60.0f;
+    msresamp_crcf resampler = msresamp_crcf_create((float)ratio, stop_band_db);
     if (!resampler)
         return -ENOMEM;
-    for (size_t n_left = 2 * half_length; n_left > 0;) {
+    size_t n_prime = (size_t)(2.0f * msresamp_crcf_get_delay(resampler)) + 64;
+    for (size_t n_left = n_prime; n_left > 0;) {
         size_t n_here = n_left % n ? n_left % n : n;
         resample(resampler, in + (n - n_here), n_here, ratio, NULL, 0, NULL);
         n_left -= n_here;
     }
     *n_out = 0;
     resample(resampler, in, n, ratio, out, n_wanted, n_out);
-    while (*n_out < n_wanted) /* the library's rate is a float: it may lack a few */
-        resample(resampler, in, n, ratio, out, n_wanted, n_out);
-    resamp_crcf_destroy(resampler);
+    while (*n_out < n_wanted)
+        resample(resampler, in, n < 64 ? n : 64, ratio, out, n_wanted, n_out);
+    msresamp_crcf_destroy(resampler);
     return 0;
 }
 

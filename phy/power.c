@@ -62,23 +62,23 @@ static double mean_power(const struct phy *m, uint64_t first, uint64_t end)
     return end > first ? sum / (double)(end - first) : 0.0;
 }
 
-static const double rise_ratio = 1.41;      /* 1.5 dB */
-static const double sharp_rise_ratio = 2.0; /* 3 dB */
-
 /* A reactive jammer starts within a frame: from some block on, power is clearly above that of the preamble. One block
- * alone proves nothing (an OFDM symbol's power varies by some 10 %): the rise has to last MIN_RUN blocks, or to the end,
- * where a single block is enough if it is sharp: a frame whose header was hit ends soon. */
+ * alone proves nothing (an OFDM symbol's power varies by some 10 %): the rise has to last MIN_RUN blocks, or to the end. */
 static void find_rise(const struct phy *m, struct phy_frame *frame, uint64_t from, uint64_t end, double head)
 {
     enum { MIN_RUN = 4, MIN_RUN_AT_END = 2 };
+    const double rise_ratio = 1.41; /* 1.5 dB */
+    frame->rise_samples = -1;
+    frame->rise_db = 0.0;
     uint64_t run = 0;
     for (uint64_t b = from; b <= end; b++) {
-        if (b < end && block_power(m, b) > head * rise_ratio) {
+        bool high = b < end && block_power(m, b) > head * rise_ratio;
+        if (high) {
             run++;
             continue;
         }
-        bool at_end = b == end && (run >= MIN_RUN_AT_END || (run == 1 && block_power(m, b - 1) > head * sharp_rise_ratio));
-        if (run >= MIN_RUN || at_end) {
+        bool lasting = run >= MIN_RUN || (b == end && run >= MIN_RUN_AT_END);
+        if (lasting) {
             frame->rise_samples = (int64_t)((b - run) * PHY_PROFILE_SAMPLES - frame->start_sample);
             frame->rise_db = 10.0 * log10(mean_power(m, b - run, b) / head);
             return;
@@ -106,13 +106,11 @@ void phy_power_describe(const struct phy *m, struct phy_frame *frame)
     frame->rssi_dbfs = frame->head_dbfs = frame->snr_db = NAN;
     if (end < first + N_HEAD_BLOCKS + 1)
         return;
-    /* a fast jammer hits the preamble: then its first block alone is the head */
-    uint64_t n_head = block_power(m, first + 1) > rise_ratio * block_power(m, first) ? 1 : N_HEAD_BLOCKS;
-    double head = mean_power(m, first, first + n_head);
-    double body = mean_power(m, first + n_head, end);
+    double head = mean_power(m, first, first + N_HEAD_BLOCKS);
+    double body = mean_power(m, first + N_HEAD_BLOCKS, end);
     frame->rssi_dbfs = to_db(mean_power(m, first, end));
     frame->head_dbfs = to_db(head);
     frame->snr_db = to_db((body - m->noise_power) / m->noise_power);
     if (head > 0.0)
-        find_rise(m, frame, first + n_head, end, head);
+        find_rise(m, frame, first + N_HEAD_BLOCKS, end, head);
 }

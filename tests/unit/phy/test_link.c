@@ -1,6 +1,5 @@
 #define SUITE_NAME "phy link"
 #include "phy/air.h"
-#include "phy/jammer.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/link.h"
 
@@ -150,96 +149,6 @@ START_TEST(ten_million_samples_of_noise_give_no_good_frame)
 }
 END_TEST
 
-/* Node 3 is a reactive jammer here: it hears a frame of node 0, and 20 us later its noise falls on node 1, 3 dB above it. */
-struct duel {
-    unsigned n_locks, n_frames, n_good, n_rises;
-    double sum_rise_samples, sum_rise_db;
-};
-
-static void note_signals(struct duel *d, const struct phy_update *update)
-{
-    for (size_t i = 0; i < update->n_signals; i++) {
-        const struct phy_signal *s = &update->signals[i];
-        d->n_locks += s->kind == PHY_LOCK;
-        if (s->kind != PHY_FRAME)
-            continue;
-        d->n_frames++;
-        d->n_good += s->frame.fcs_ok;
-        if (s->frame.rise_samples >= 0) {
-            d->n_rises++;
-            d->sum_rise_samples += (double)s->frame.rise_samples;
-            d->sum_rise_db += s->frame.rise_db;
-        }
-    }
-}
-
-static struct phy_jammer *open_jammer(void)
-{
-    struct phy_jammer_config cfg = {
-        .kind = PHY_JAMMER_REACTIVE, .seed = 3, .power_dbfs = 3.0, .to_sample = UINT64_MAX, .burst_samples = 3000,
-        .react_samples = 200, .block_samples = 32, .noise_dbfs = -80.0, .threshold_db = 6.0,
-    };
-    struct phy_jammer *jammer;
-    const char *bad_field;
-    void *mem = aligned_alloc(64, phy_jammer_bytes());
-    ck_assert_int_eq(phy_jammer_init(mem, phy_jammer_bytes(), &cfg, &jammer, &bad_field), 0);
-    return jammer;
-}
-
-static void run_duel(struct net *net, struct phy_jammer *jammer, struct duel *d, uint64_t end, bool armed)
-{
-    enum { SHORT_STEP = 100, MAX_LIVE = 4 };
-    static float complex samples[SHORT_STEP], bursts[MAX_LIVE][3000];
-    static struct phy_jammer_update decided;
-    static unsigned n_bursts;
-    for (; net->at < end; net->at += SHORT_STEP) {
-        phy_air_render(net->air, 3, 0, net->at, SHORT_STEP, samples);
-        ck_assert_int_eq(phy_jammer_step(jammer, samples, SHORT_STEP, &decided), 0);
-        phy_air_render(net->air, 1, 0, net->at, SHORT_STEP, samples);
-        link_samples(&net->nodes[1], samples, SHORT_STEP, &net->update);
-        note_signals(d, &net->update);
-        for (size_t i = 0; armed && i < decided.n_bursts; i++) {
-            float complex *burst = bursts[n_bursts++ % MAX_LIVE];
-            phy_jammer_fill(jammer, &decided.bursts[i], burst);
-            ck_assert_int_ge(phy_air_emit(net->air, 3, 0, decided.bursts[i].start_sample, burst,
-                                          (size_t)decided.bursts[i].n_samples, 1.0f), 0);
-        }
-    }
-    phy_air_forget(net->air, net->at);
-}
-
-START_TEST(a_reactive_jammer_kills_frames_and_leaves_its_mark_in_them)
-{
-    enum { N_FRAMES = 100 };
-    struct duel duels[2] = {{0}, {0}};
-    for (int armed = 0; armed < 2; armed++) {
-        struct net *net = open_net(20.0);
-        struct phy_jammer *jammer = open_jammer();
-        uint64_t state = 5;
-        for (unsigned k = 0; k < N_FRAMES; k++) {
-            uint64_t start = net->at + 500 + link_random(&state) % 300;
-            memset(net->burst, 0, sizeof net->burst);
-            size_t n = link_add_frame(net->burst, 60 + 2 * k, k % 3, 1.0f, k);
-            ck_assert_int_ge(phy_air_emit(net->air, 0, 0, start, net->burst, n, 1.0f), 0);
-            run_duel(net, jammer, &duels[armed], start + n + 4000, armed);
-        }
-        free(jammer);
-        close_net(net);
-    }
-    const struct duel *clean = &duels[0], *jammed = &duels[1];
-    printf("clean: %u of %u good, %u rises; jammed: %u locks, %u good, %u rises, at %.0f samples by %.1f dB on average\n",
-           clean->n_good, N_FRAMES, clean->n_rises, jammed->n_locks, jammed->n_good, jammed->n_rises,
-           jammed->sum_rise_samples / jammed->n_rises, jammed->sum_rise_db / jammed->n_rises);
-    ck_assert_uint_eq(clean->n_good, N_FRAMES);
-    ck_assert_uint_eq(clean->n_rises, 0);
-    ck_assert_uint_ge(jammed->n_locks, 95);
-    ck_assert_uint_le(jammed->n_good, 2);
-    ck_assert_uint_ge(jammed->n_rises * 100, jammed->n_frames * 95);
-    ck_assert_double_eq_tol(jammed->sum_rise_samples / jammed->n_rises, 232.0, 80.0);
-    ck_assert_double_eq_tol(jammed->sum_rise_db / jammed->n_rises, 4.76, 1.0);
-}
-END_TEST
-
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("link");
@@ -247,6 +156,5 @@ static void add_cases(Suite *suite)
     tcase_add_test(tcase, four_nodes_hear_each_other_at_20_db);
     tcase_add_test(tcase, nothing_comes_through_at_minus_10_db);
     tcase_add_test(tcase, ten_million_samples_of_noise_give_no_good_frame);
-    tcase_add_test(tcase, a_reactive_jammer_kills_frames_and_leaves_its_mark_in_them);
     suite_add_tcase(suite, tcase);
 }

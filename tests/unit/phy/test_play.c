@@ -62,23 +62,6 @@ START_TEST(a_tone_keeps_its_frequency_through_every_ratio)
 }
 END_TEST
 
-START_TEST(what_lies_beyond_the_channel_is_filtered_away)
-{
-    float complex *x = make_tone(0.05), *high = make_tone(0.35); /* 1 and 7 MHz of 20 Msps; 7 MHz would fold to -3 MHz */
-    for (size_t i = 0; i < N; i++)
-        x[i] += high[i];
-    size_t cap = phy_play_capacity(N, 20e6, 10e6), n_out;
-    float complex *out = malloc(cap * sizeof *out);
-    ck_assert_int_eq(phy_play_prepare(x, N, 20e6, 10e6, 0.0, out, cap, &n_out), 0);
-    float share;
-    ck_assert_double_eq_tol(find_peak(out, n_out, &share) * 10e6, 1e6, 1e4);
-    ck_assert_float_ge(share, 0.9999f);
-    free(x);
-    free(high);
-    free(out);
-}
-END_TEST
-
 START_TEST(the_loop_closes_without_a_jump)
 {
     float complex *x = make_tone(400.0 / N);
@@ -130,7 +113,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("play");
     tcase_add_test(tcase, a_tone_keeps_its_frequency_through_every_ratio);
-    tcase_add_test(tcase, what_lies_beyond_the_channel_is_filtered_away);
     tcase_add_test(tcase, the_loop_closes_without_a_jump);
     tcase_add_test(tcase, the_same_rate_only_scales);
     tcase_add_test(tcase, unusable_input_is_refused);
