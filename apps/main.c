@@ -7,6 +7,8 @@
 static const struct app_command *const commands[] = {
     &app_command_run,
     &app_command_keygen,
+    &app_command_node,
+    &app_command_ledger,
     &app_command_sense,
     &app_command_replay,
     NULL,

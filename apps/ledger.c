@@ -1,0 +1,44 @@
+/* airdeed ledger: submit, show, leases, verify. */
+#include "apps/ledger.h"
+
+#include "apps/options.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *full_name, *summary;
+    int (*main)(int argc, char **argv);
+} subcommands[] = {
+    {"submit", "ledger submit", "signs an operation and waits until it is committed", app_ledger_submit},
+    {"show", "ledger show", "where a node or a database stands", app_ledger_show},
+    {"leases", "ledger leases", "spectrum leases, from a node or a database", app_ledger_leases},
+    {"verify", "ledger verify", "executes a database again and compares every row", app_ledger_verify},
+};
+enum { N_SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
+
+static int run_ledger(int argc, char **argv)
+{
+    bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+    if (argc < 2 || help) {
+        FILE *out = help ? stdout : stderr;
+        fprintf(out, "usage: airdeed ledger COMMAND [options]; airdeed ledger COMMAND --help for each\n\n");
+        for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+            fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+        return help ? APP_OK : APP_BAD_USAGE;
+    }
+    if (sodium_init() < 0) {
+        fprintf(stderr, "airdeed ledger: the system has no random numbers\n");
+        return APP_SYSTEM_FAILED;
+    }
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+        if (strcmp(argv[1], subcommands[i].name) == 0) {
+            argv[1] = (char *)subcommands[i].full_name;
+            return subcommands[i].main(argc - 1, argv + 1);
+        }
+    fprintf(stderr, "airdeed ledger: unknown command '%s'; 'airdeed ledger --help' lists them\n", argv[1]);
+    return APP_BAD_USAGE;
+}
+
+const struct app_command app_command_ledger = {"ledger", "submits to a ledger, shows it, verifies its databases", run_ledger};

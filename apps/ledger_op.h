@@ -1,0 +1,11 @@
+/* Operations as people write them: JSON in, chain_op out. docs/nodes.md lists the fields. */
+#ifndef APPS_LEDGER_OP_H
+#define APPS_LEDGER_OP_H
+
+#include "apps/node_cluster.h"
+#include "chain/op.h"
+
+/* cluster: finds peers' names. 0 or -EINVAL with one line in error_out (APP_NODE_MAX_ERROR octets). */
+__attribute__((warn_unused_result)) int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster,
+                                                           struct chain_op *out, char *error_out);
+#endif

@@ -1,0 +1,130 @@
+/* airdeed ledger submit: signs one operation and waits until it is committed. */
+#include "apps/ledger.h"
+#include "apps/ledger_client.h"
+#include "apps/ledger_json.h"
+#include "apps/ledger_op.h"
+#include "apps/options.h"
+#include "chain/ledger.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_TX_BYTES = 1024 };
+
+/* Microseconds of the day's clock: above every nonce that this key used before, without asking anybody */
+static uint64_t next_nonce(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static long sign_tx(const struct app_ledger_client *c, const struct chain_op *op, uint8_t *out, size_t cap)
+{
+    const struct chain_members *members = &c->cluster.genesis.members;
+    uint8_t body[CHAIN_MAX_OP_BYTES];
+    long len = chain_op_encode(op, body, sizeof body);
+    if (len < 0)
+        return len;
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->self, .seq = next_nonce(), .body = body, .body_len = (size_t)len};
+    struct chain_ed25519 key = {0};
+    memcpy(key.secret, c->key.ledger_secret, sizeof key.secret);
+    struct chain_signer signer = chain_signer_ed25519(&key);
+    int err = chain_msg_digest(members, msg.kind, msg.body, msg.body_len, &msg.digest);
+    if (!err)
+        err = signer.sign(signer.ctx, members, &msg);
+    sodium_memzero(&key, sizeof key);
+    return err ? err : chain_msg_encode(members, &msg, out, cap);
+}
+
+static int report(const struct app_ledger_client *c, const json_t *answer, bool as_json)
+{
+    int code = (int)json_integer_value(json_object_get(answer, "code"));
+    bool committed = json_is_true(json_object_get(answer, "committed"));
+    const char *name = json_string_value(json_object_get(answer, "code_name"));
+    if (as_json)
+        app_ledger_print_json(answer);
+    else if (committed)
+        printf("block %lld: %s (%d), says %s\n", (long long)json_integer_value(json_object_get(answer, "height")), name ? name : "?", code,
+               c->cluster.members[c->answered].name);
+    else
+        printf("not taken: %s (%d), says %s\n", name ? name : "?", code, c->cluster.members[c->answered].name);
+    return committed && code == 0 ? APP_OK : APP_EXPECTATION_FAILED;
+}
+
+static int submit(struct app_ledger_client *c, const char *operation, int64_t timeout_ns, bool as_json, char *error)
+{
+    struct chain_op op;
+    uint8_t tx[MAX_TX_BYTES];
+    char hex[2 * MAX_TX_BYTES + 1];
+    if (c->self >= CHAIN_MAX_KEYS) {
+        snprintf(error, APP_NODE_MAX_ERROR, "the key of '%s' is neither a member's nor a client's of this cluster", c->key.name);
+        return APP_BAD_USAGE;
+    }
+    if (app_ledger_op_read(operation, &c->cluster, &op, error))
+        return APP_BAD_USAGE;
+    long len = sign_tx(c, &op, tx, sizeof tx);
+    if (len < 0) {
+        snprintf(error, APP_NODE_MAX_ERROR, "operation: cannot be signed: %s", strerror((int)-len));
+        return APP_BAD_USAGE;
+    }
+    sodium_bin2hex(hex, sizeof hex, tx, (size_t)len);
+    json_t *question = json_pack("{s:s, s:s}", "ask", "submit", "tx", hex), *answer = NULL;
+    int code = app_ledger_client_ask(c, question, true, timeout_ns, &answer, error);
+    if (!code) {
+        error[0] = '\0';
+        code = report(c, answer, as_json);
+    }
+    json_decref(question);
+    json_decref(answer);
+    return code;
+}
+
+static const char about[] =
+    "Signs an operation, hands it to a node and waits until it is in a block on that node's disk. Prints height and response code\n"
+    "(WINNF-TS-0016: 0 is success). One submission at a time for each key. Operations:\n"
+    "  {\"op\": \"register\", \"call_sign\": \"AD1\", \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"height_m\": 12}\n"
+    "  {\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 20, \"peers\": [\"n1\"]}\n"
+    "  {\"op\": \"heartbeat\", \"grant_id\": 1}\n"
+    "  {\"op\": \"relinquish\", \"grant_id\": 1}\n"
+    "  {\"op\": \"evidence\", \"channel\": 0, \"kind\": \"reactive\", \"from_ns\": T, \"at_ns\": T, \"confidence\": 0.97, \"frames\": 40, \"good_frames\": 2}\n"
+    "Exit codes: 0 committed with code 0, 1 another code, 2 a file, key or operation is wrong, 3 no node took it in time.";
+
+int app_ledger_submit(int argc, char **argv)
+{
+    const char *node = NULL, *cluster = NULL, *key = NULL;
+    bool as_json = false;
+    int64_t timeout_ns = INT64_C(30000000000);
+    const struct app_option options[] = {
+        {"node", APP_TEXT, &node, "FILE|ENDPOINT", "a node's file, a cluster file (asks until one answers), or tcp://HOST:PORT", 0, 0, NULL},
+        {"cluster", APP_TEXT, &cluster, "FILE", "the cluster file, where --node is an endpoint", 0, 0, NULL},
+        {"key", APP_TEXT, &key, "FILE", "NAME.key of a member or client", 0, 0, NULL},
+        {"timeout", APP_DURATION_NS, &timeout_ns, "TIME", "gives up after this; default 30s", 1e8, 3.6e12, NULL},
+        {"json", APP_FLAG, &as_json, NULL, "prints {committed, height, code, code_name, nonce}", 0, 0, NULL},
+        {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL},
+    };
+    int n_positional, code;
+    if (app_options_parse(argc, argv, options, "ledger submit --node FILE|ENDPOINT --key FILE 'JSON'", about, &n_positional, &code))
+        return code;
+    if (n_positional != 1 || !node) {
+        fprintf(stderr, "airdeed ledger submit: %s\n", node ? "one operation is needed, as JSON" : "--node FILE|ENDPOINT is needed");
+        return APP_BAD_USAGE;
+    }
+    struct app_ledger_client *client = malloc(sizeof *client);
+    char error[APP_NODE_MAX_ERROR] = "not enough memory";
+    code = client ? app_ledger_client_open(node, cluster, key, client, error) : APP_SYSTEM_FAILED;
+    if (!code) {
+        error[0] = '\0';
+        code = submit(client, argv[1], timeout_ns, as_json, error);
+    }
+    if (*error)
+        fprintf(stderr, "airdeed ledger submit: %s\n", error);
+    if (client)
+        sodium_memzero(client, sizeof *client);
+    free(client);
+    return code;
+}

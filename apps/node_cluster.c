@@ -1,0 +1,315 @@
+/* The cluster file. */
+#include "apps/node_cluster.h"
+
+#include "apps/keyfile.h"
+#include "apps/options.h"
+#include "apps/yaml.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int parse_key(void *root, void *value, const char *text, char *why)
+{
+    (void)root;
+    if (app_keyfile_parse_hex(text, value) == 0)
+        return 0;
+    snprintf(why, APP_YAML_MAX_WHY, "a public key has 64 hexadecimal digits, as in NAME.pub");
+    return -EINVAL;
+}
+
+/* RFC 3339 in whole seconds of UTC; the way there and back finds a 31 February */
+static int64_t read_time_s(const char *text)
+{
+    struct tm tm = {0};
+    char back[32];
+    if (strlen(text) != 20 ||
+        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+        return -1;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    time_t seconds = timegm(&tm);
+    if (!strftime(back, sizeof back, "%Y-%m-%dT%H:%M:%SZ", &tm) || strcmp(back, text) != 0)
+        return -1;
+    return seconds;
+}
+
+static int parse_time(void *root, void *value, const char *text, char *why)
+{
+    (void)root;
+    int64_t seconds = read_time_s(text);
+    if (seconds < 0 || seconds > CHAIN_MAX_TIME_NS / 2 / 1000000000) {
+        snprintf(why, APP_YAML_MAX_WHY, "a time is written as 2026-01-31T12:00:00Z");
+        return -EINVAL;
+    }
+    *(int64_t *)value = seconds * 1000000000;
+    return 0;
+}
+
+bool app_node_endpoint_ok(const char *endpoint)
+{
+    const char *port = strrchr(endpoint, ':');
+    uint64_t number;
+    if (strncmp(endpoint, "tcp://", 6) != 0 || port <= endpoint + 6 || strpbrk(endpoint, "*; "))
+        return false;
+    return app_parse_u64(port + 1, &number) == 0 && number >= 1 && number <= 65535;
+}
+
+/* Against those before it in the file; clients are read after members */
+static int check_party(const struct app_node_cluster *c, const struct app_node_party *party, const char **field_out, char *why)
+{
+    if (!app_keyfile_name_ok(party->name)) {
+        *field_out = "name";
+        snprintf(why, APP_YAML_MAX_WHY, "'%s' is no name: a-z, 0-9 and -, at most 31", party->name);
+        return -EINVAL;
+    }
+    const struct app_node_party *lists[] = {c->members, c->clients};
+    const uint32_t n[] = {c->n_members, c->n_clients};
+    for (size_t list = 0; list < 2; list++)
+        for (uint32_t i = 0; i < n[list]; i++) {
+            const struct app_node_party *other = &lists[list][i];
+            *field_out = strcmp(other->name, party->name) == 0                            ? "name"
+                         : memcmp(other->ledger_key, party->ledger_key, CHAIN_KEY_BYTES) == 0 ? "ledger_key"
+                         : memcmp(other->curve_key, party->curve_key, CHAIN_KEY_BYTES) == 0   ? "curve_key"
+                         : *party->endpoint && strcmp(other->endpoint, party->endpoint) == 0  ? "endpoint"
+                                                                                              : NULL;
+            if (*field_out) {
+                snprintf(why, APP_YAML_MAX_WHY, "the same as that of '%s'", other->name);
+                return -EINVAL;
+            }
+        }
+    return 0;
+}
+
+static int check_member(void *root, void *item, const char **field_out, char *why)
+{
+    const struct app_node_party *member = item;
+    if (!app_node_endpoint_ok(member->endpoint)) {
+        *field_out = "endpoint";
+        snprintf(why, APP_YAML_MAX_WHY, "an endpoint is written as tcp://10.0.0.7:7400");
+        return -EINVAL;
+    }
+    return check_party(root, member, field_out, why);
+}
+
+static int check_client(void *root, void *item, const char **field_out, char *why)
+{
+    return check_party(root, item, field_out, why);
+}
+
+static int check_timing(void *root, void *item, const char **field_out, char *why)
+{
+    (void)item;
+    const struct app_node_cluster *c = root;
+    if (c->timeout_ns < 3 * c->heartbeat_ns) {
+        *field_out = "timeout";
+        snprintf(why, APP_YAML_MAX_WHY, "must be at least three times timing.heartbeat, or one lost message looks like a lost leader");
+        return -EINVAL;
+    }
+    if (c->timeout_max_ns < c->timeout_ns) {
+        *field_out = "timeout_max";
+        snprintf(why, APP_YAML_MAX_WHY, "must not be below timing.timeout");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static const char *const engines[] = {"pbft", "raft", NULL};
+
+#define IN_CLUSTER(member) offsetof(struct app_node_cluster, member)
+#define IN_GENESIS(member) (IN_CLUSTER(genesis) + offsetof(struct chain_genesis, member))
+#define IN_CHANNEL(member) offsetof(struct chain_channel, member)
+#define IN_PARTY(member) offsetof(struct app_node_party, member)
+#define DURATION(field, at, low_ns, high_ns) {.name = field, .kind = APP_YAML_DURATION_NS, .offset = at, .min = low_ns, .max = high_ns}
+#define KEY(field, at) {.name = field, .kind = APP_YAML_PARSED, .required = true, .offset = at, .parse = parse_key}
+#define END {.name = ""}
+
+/* nested mappings lie at offset 0 of the cluster, so that their rows may reach anywhere in it */
+#define YEAR_NS 31536e12
+
+static const struct app_yaml_field channel_fields[] = {
+    {.name = "low", .kind = APP_YAML_FREQ_U64_HZ, .required = true, .offset = IN_CHANNEL(low_hz), .min = 1, .max = 1e12},
+    {.name = "high", .kind = APP_YAML_FREQ_U64_HZ, .required = true, .offset = IN_CHANNEL(high_hz), .min = 1, .max = 1e12},
+    {.name = "control", .kind = APP_YAML_BOOL, .offset = IN_CHANNEL(control)},
+    DURATION("quiet_phase", IN_CHANNEL(quiet_phase_ns), 0, YEAR_NS),
+    END,
+};
+static const struct app_yaml_field quiet_fields[] = {
+    DURATION("period", IN_GENESIS(quiet_period_ns), 1e3, YEAR_NS),
+    DURATION("length", IN_GENESIS(quiet_length_ns), 1, YEAR_NS),
+    END,
+};
+static const struct app_yaml_field sensing_fields[] = {
+    {.name = "p_fa", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(local_p_fa), .min = 1e-9, .max = 0.5},
+    {.name = "min_positive", .kind = APP_YAML_U32, .offset = IN_GENESIS(fuse_min_positive), .min = 1, .max = CHAIN_MAX_KEYS},
+    {.name = "white_after", .kind = APP_YAML_U32, .offset = IN_GENESIS(white_after), .min = 1, .max = 1e6},
+    DURATION("decide_after", IN_GENESIS(fuse_after_ns), 1, YEAR_NS),
+    END,
+};
+static const struct app_yaml_field lease_fields[] = {
+    DURATION("transmit_expire", IN_GENESIS(transmit_expire_ns), 1e6, YEAR_NS),
+    DURATION("heartbeat", IN_GENESIS(heartbeat_ns), 1e6, YEAR_NS),
+    DURATION("stop", IN_GENESIS(stop_ns), 0, YEAR_NS),
+    DURATION("grant", IN_GENESIS(grant_ns), 1e6, YEAR_NS),
+    DURATION("drift_guard", IN_GENESIS(drift_guard_ns), 0, YEAR_NS),
+    {.name = "max_eirp", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(max_eirp_dbm_mhz), .min = -200, .max = 200, .unit = "dBm/MHz"},
+    END,
+};
+static const struct app_yaml_field timing_fields[] = {
+    DURATION("heartbeat", IN_CLUSTER(heartbeat_ns), 1e6, 1e10),
+    DURATION("timeout", IN_CLUSTER(timeout_ns), 1e7, 6e10),
+    DURATION("timeout_max", IN_CLUSTER(timeout_max_ns), 1e7, 6e11),
+    DURATION("gossip", IN_CLUSTER(gossip_ns), 1e6, 6e10),
+    DURATION("status", IN_CLUSTER(status_ns), 1e6, 6e10),
+    DURATION("propose_delay", IN_CLUSTER(propose_delay_ns), 0, 1e10),
+    DURATION("min_block_interval", IN_GENESIS(min_block_interval_ns), 0, 6e10),
+    DURATION("max_skew", IN_GENESIS(max_skew_ns), 0, 6e10),
+    DURATION("max_ahead", IN_GENESIS(max_ahead_ns), 1e6, 6e10),
+    END,
+};
+static const struct app_yaml_field limit_fields[] = {
+    {.name = "mempool", .kind = APP_YAML_U32, .offset = IN_CLUSTER(mempool_txs), .min = 16, .max = 4096, .unit = "transactions"},
+    {.name = "batch", .kind = APP_YAML_U32, .offset = IN_CLUSTER(max_batch_bytes), .min = 1024, .max = CHAIN_MAX_BATCH_BYTES,
+     .unit = "octets"},
+    END,
+};
+static const struct app_yaml_field member_fields[] = {
+    {.name = "name", .kind = APP_YAML_TEXT, .required = true, .offset = IN_PARTY(name), .cap = APP_NODE_NAME},
+    {.name = "endpoint", .kind = APP_YAML_TEXT, .required = true, .offset = IN_PARTY(endpoint), .cap = APP_NODE_ENDPOINT},
+    KEY("ledger_key", IN_PARTY(ledger_key)),
+    KEY("curve_key", IN_PARTY(curve_key)),
+    END,
+};
+static const struct app_yaml_field client_fields[] = {
+    {.name = "name", .kind = APP_YAML_TEXT, .required = true, .offset = IN_PARTY(name), .cap = APP_NODE_NAME},
+    KEY("ledger_key", IN_PARTY(ledger_key)),
+    KEY("curve_key", IN_PARTY(curve_key)),
+    END,
+};
+static const struct app_yaml_field cluster_fields[] = {
+    {.name = "name", .kind = APP_YAML_TEXT, .required = true, .offset = IN_GENESIS(name), .cap = CHAIN_MAX_NAME},
+    {.name = "engine", .kind = APP_YAML_TEXT, .required = true, .offset = IN_GENESIS(engine), .cap = 8, .choices = engines},
+    {.name = "time", .kind = APP_YAML_PARSED, .required = true, .offset = IN_GENESIS(time_ns), .parse = parse_time},
+    {.name = "channels", .kind = APP_YAML_LIST, .required = true, .item = APP_YAML_MAP, .offset = IN_GENESIS(channels), .min_items = 1,
+     .cap = CHAIN_MAX_CHANNELS, .stride = sizeof(struct chain_channel), .count_offset = IN_GENESIS(n_channels), .fields = channel_fields},
+    {.name = "quiet", .kind = APP_YAML_MAP, .fields = quiet_fields},
+    {.name = "sensing", .kind = APP_YAML_MAP, .fields = sensing_fields},
+    {.name = "lease", .kind = APP_YAML_MAP, .fields = lease_fields},
+    {.name = "timing", .kind = APP_YAML_MAP, .fields = timing_fields, .check = check_timing},
+    {.name = "limits", .kind = APP_YAML_MAP, .fields = limit_fields},
+    {.name = "members", .kind = APP_YAML_LIST, .required = true, .item = APP_YAML_MAP, .offset = IN_CLUSTER(members), .min_items = 1,
+     .cap = CHAIN_MAX_MEMBERS, .stride = sizeof(struct app_node_party), .count_offset = IN_CLUSTER(n_members), .fields = member_fields,
+     .check = check_member},
+    {.name = "clients", .kind = APP_YAML_LIST, .item = APP_YAML_MAP, .offset = IN_CLUSTER(clients), .cap = CHAIN_MAX_MEMBERS,
+     .stride = sizeof(struct app_node_party), .count_offset = IN_CLUSTER(n_clients), .fields = client_fields, .check = check_client},
+    END,
+};
+
+static void fill_defaults(struct app_node_cluster *c)
+{
+    const int64_t ms = 1000000, s = 1000000000;
+    memset(c, 0, sizeof *c);
+    c->genesis.quiet_period_ns = 1 * s;
+    c->genesis.quiet_length_ns = 20 * ms;
+    c->genesis.max_skew_ns = 50 * ms;
+    c->genesis.transmit_expire_ns = 240 * s; /* WINNF-TS-0016: transmitExpireTime, heartbeatInterval, 60 s to stop */
+    c->genesis.heartbeat_ns = 60 * s;
+    c->genesis.stop_ns = 60 * s;
+    c->genesis.grant_ns = 3600 * s;
+    c->genesis.drift_guard_ns = 1 * s;
+    c->max_eirp_dbm_mhz = 20;
+    c->local_p_fa = 1e-3;
+    c->genesis.fuse_min_positive = 1;
+    c->genesis.white_after = 3;
+    c->genesis.fuse_after_ns = 2 * s;
+    c->genesis.min_block_interval_ns = 10 * ms;
+    c->genesis.max_ahead_ns = 500 * ms;
+    c->max_batch_bytes = CHAIN_MAX_BATCH_BYTES;
+    c->mempool_txs = 1024;
+    c->heartbeat_ns = 100 * ms;
+    c->timeout_ns = 600 * ms;
+    c->timeout_max_ns = 10 * s;
+    c->gossip_ns = 300 * ms;
+    c->status_ns = 500 * ms;
+    c->propose_delay_ns = 2 * ms;
+}
+
+/* How the file calls what the genesis block calls otherwise */
+static const char *field_in_file(const char *genesis_field)
+{
+    static const char *const names[][2] = {
+        {"members.n_keys", "clients"}, {"members.n", "members"}, {"members.keys", "members"}, {"n_channels", "channels"},
+        {"channels.low_hz", "channels: two of them overlap at low"}, {"channels.high_hz", "channels: high above low"},
+        {"channels.quiet_phase_ns", "channels.quiet_phase, in [0, quiet.period - quiet.length]"}, {"quiet_period_ns", "quiet.period"},
+        {"quiet_length_ns", "quiet.length, at most quiet.period"}, {"max_skew_ns", "timing.max_skew"},
+        {"transmit_expire_ns", "lease.transmit_expire"}, {"heartbeat_ns", "lease.heartbeat, below lease.transmit_expire"},
+        {"stop_ns", "lease.stop"}, {"grant_ns", "lease.grant, at least lease.transmit_expire"},
+        {"drift_guard_ns", "lease.drift_guard, below lease.transmit_expire"}, {"fuse_min_positive", "sensing.min_positive, at most all parties"},
+        {"fuse_after_ns", "sensing.decide_after, at most 4 quiet.period"}, {"time_ns", "time"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i][0], genesis_field) == 0)
+            return names[i][1];
+    return genesis_field;
+}
+
+static int finish(struct app_node_cluster *c, const char *name, char *error_out)
+{
+    struct chain_genesis *g = &c->genesis;
+    if (c->n_members + c->n_clients > CHAIN_MAX_KEYS) {
+        snprintf(error_out, APP_NODE_MAX_ERROR, "%s: field clients: more than %d members and clients", name, CHAIN_MAX_KEYS);
+        return -EINVAL;
+    }
+    g->members.n = c->n_members;
+    g->members.n_keys = c->n_members + c->n_clients;
+    for (uint32_t i = 0; i < g->members.n_keys; i++)
+        memcpy(g->members.keys[i], app_node_cluster_party(c, i)->ledger_key, CHAIN_KEY_BYTES);
+    g->max_eirp_cdbm_mhz = (int32_t)lround(c->max_eirp_dbm_mhz * 100);
+    g->local_p_fa_ppb = (uint32_t)lround(c->local_p_fa * 1e9);
+    g->max_batch_bytes = c->max_batch_bytes;
+    const char *bad = NULL;
+    if (chain_genesis_finish(g, &c->genesis_hash, &bad)) {
+        snprintf(error_out, APP_NODE_MAX_ERROR, "%s: field %s: out of range", name, field_in_file(bad ? bad : "genesis"));
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int app_node_cluster_read_text(const char *name, const void *text, size_t len, struct app_node_cluster *out, char *error_out)
+{
+    fill_defaults(out);
+    int err = app_yaml_read_text(name, text, len, cluster_fields, NULL, out, error_out);
+    return err ? err : finish(out, name, error_out);
+}
+
+int app_node_cluster_read(const char *path, struct app_node_cluster *out, char *error_out)
+{
+    fill_defaults(out);
+    int err = app_yaml_read(path, cluster_fields, NULL, out, error_out);
+    return err ? err : finish(out, path, error_out);
+}
+
+const struct app_node_party *app_node_cluster_party(const struct app_node_cluster *c, uint32_t id)
+{
+    if (id < c->n_members)
+        return &c->members[id];
+    return id - c->n_members < c->n_clients ? &c->clients[id - c->n_members] : NULL;
+}
+
+uint32_t app_node_cluster_find(const struct app_node_cluster *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->n_members + c->n_clients; i++)
+        if (strcmp(app_node_cluster_party(c, i)->name, name) == 0)
+            return i;
+    return CHAIN_MAX_KEYS;
+}
+
+uint32_t app_node_cluster_find_key(const struct app_node_cluster *c, const uint8_t ledger_key[CHAIN_KEY_BYTES])
+{
+    for (uint32_t i = 0; i < c->n_members + c->n_clients; i++)
+        if (memcmp(app_node_cluster_party(c, i)->ledger_key, ledger_key, CHAIN_KEY_BYTES) == 0)
+            return i;
+    return CHAIN_MAX_KEYS;
+}

@@ -1,0 +1,103 @@
+/* Lines on stderr. */
+#include "apps/node_log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+static const int64_t COUNTERS_NS = 10000000000;
+
+void app_node_log_init(struct app_node_log *log, const struct app_node_cluster *cluster, uint32_t self)
+{
+    *log = (struct app_node_log){.cluster = cluster, .name = app_node_cluster_party(cluster, self)->name, .leader = CHAIN_TO_ALL};
+}
+
+void app_node_log(const struct app_node_log *log, const char *format, ...)
+{
+    char text[600], when[32];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct timespec now;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
+    fprintf(stderr, "%s.%03dZ %s: %s\n", when, (int)(now.tv_nsec / 1000000), log->name, text);
+}
+
+static const char *name_of(const struct app_node_log *log, uint32_t id)
+{
+    const struct app_node_party *party = app_node_cluster_party(log->cluster, id);
+    return party ? party->name : "nobody";
+}
+
+void app_node_log_start(const struct app_node_log *log, const struct app_node_config *config, const struct chain_node *node)
+{
+    struct chain_node_stats stats;
+    chain_node_stats(node, &stats);
+    app_node_log(log, "member %u of %u, %s, listens on %s, ledger %s at height %" PRIu64, (unsigned)config->self + 1,
+                 (unsigned)config->cluster.n_members, config->cluster.genesis.engine, config->bind, config->database_path, stats.height);
+}
+
+void app_node_log_peer(const struct app_node_log *log, const struct chain_net_event *event)
+{
+    const char *name = name_of(log, event->from);
+    if (event->kind == CHAIN_NET_UP)
+        app_node_log(log, "connected to %s", name);
+    else if (event->kind == CHAIN_NET_DOWN)
+        app_node_log(log, "lost %s", name);
+    else if (event->kind == CHAIN_NET_NOT_LET_IN)
+        app_node_log(log, "%s does not let us in: its cluster file has another key for us", name);
+}
+
+void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledger_event *event)
+{
+    const char *who = name_of(log, event->station);
+    switch (event->kind) {
+    case CHAIN_LE_REGISTERED:
+        app_node_log(log, "block %" PRIu64 ": %s is registered", event->height, who);
+        break;
+    case CHAIN_LE_GRANTED:
+    case CHAIN_LE_AUTHORIZED:
+    case CHAIN_LE_SUSPENDED:
+    case CHAIN_LE_EXPIRED:
+    case CHAIN_LE_RELINQUISHED:
+        app_node_log(log, "block %" PRIu64 ": lease %" PRIu64 " of %s on channel %u: %s", event->height, event->id, who,
+                     (unsigned)event->channel, chain_ledger_event_name(event->kind));
+        break;
+    default:
+        break;
+    }
+}
+
+void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns)
+{
+    struct chain_node_stats stats;
+    chain_node_stats(node, &stats);
+    bool is_raft = log->cluster->genesis.engine[0] == 'r';
+    if (stats.engine.leader != log->leader || stats.engine.view != log->view) {
+        log->leader = stats.engine.leader;
+        log->view = stats.engine.view;
+        if (log->leader == CHAIN_TO_ALL)
+            app_node_log(log, "no leader (%s %" PRIu64 ")", is_raft ? "term" : "view", log->view);
+        else
+            app_node_log(log, "leader is %s (%s %" PRIu64 ")", name_of(log, log->leader), is_raft ? "term" : "view", log->view);
+    }
+    if (now_ns < log->next_ns)
+        return;
+    struct chain_net_stats traffic;
+    chain_net_stats(net, &traffic);
+    if (traffic.strangers != log->strangers) {
+        app_node_log(log, "refused %" PRIu64 " connections of keys that the cluster file does not list", traffic.strangers - log->strangers);
+        log->strangers = traffic.strangers;
+    }
+    if (stats.blocks_fetched != log->told_fetched) {
+        app_node_log(log, "caught up to height %" PRIu64 " with %" PRIu64 " blocks of others", stats.height,
+                     stats.blocks_fetched - log->told_fetched);
+        log->told_fetched = stats.blocks_fetched;
+    }
+    log->next_ns = now_ns + COUNTERS_NS;
+}

@@ -1,0 +1,24 @@
+/* What a node says on stderr, in words: one line an event, with the time of day and the node's name. */
+#ifndef APPS_NODE_LOG_H
+#define APPS_NODE_LOG_H
+
+#include "apps/node_config.h"
+#include "chain/net/net.h"
+#include "chain/node.h"
+
+struct app_node_log {
+    const struct app_node_cluster *cluster;
+    const char *name;
+    uint32_t leader;        /* last told */
+    uint64_t view, told_fetched;
+    uint64_t strangers;
+    int64_t next_ns;        /* counters are told at most once in ten seconds */
+};
+
+void app_node_log_init(struct app_node_log *log, const struct app_node_cluster *cluster, uint32_t self);
+__attribute__((format(printf, 2, 3))) void app_node_log(const struct app_node_log *log, const char *format, ...);
+void app_node_log_start(const struct app_node_log *log, const struct app_node_config *config, const struct chain_node *node);
+void app_node_log_peer(const struct app_node_log *log, const struct chain_net_event *event);
+void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledger_event *event);
+void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns);
+#endif

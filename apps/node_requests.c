@@ -1,0 +1,202 @@
+/* Clients' questions. */
+#include "apps/node_requests.h"
+
+#include "apps/ledger_db.h"
+#include "apps/ledger_json.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_TX_BYTES = 1024 };
+
+static void reply(struct app_node_requests *r, const struct chain_net_caller *caller, json_t *answer)
+{
+    char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    if (text)
+        chain_net_reply(r->net, caller, text, strlen(text));
+    free(text);
+    json_decref(answer);
+}
+
+static void reply_error(struct app_node_requests *r, const struct chain_net_caller *caller, const char *why)
+{
+    reply(r, caller, json_pack("{s:s}", "error", why));
+}
+
+static void reply_result(struct app_node_requests *r, const struct chain_net_caller *caller, const struct app_node_result *result)
+{
+    reply(r, caller,
+          json_pack("{s:b, s:I, s:i, s:s, s:I}", "committed", result->height > 0, "height", (json_int_t)result->height, "code", result->code,
+                    "code_name", chain_response_name((enum chain_response)result->code), "nonce", (json_int_t)result->nonce));
+}
+
+static const struct app_node_result *find_result(const struct app_node_requests *r, uint32_t author, uint64_t nonce)
+{
+    size_t n = r->n_results < APP_NODE_RESULTS ? (size_t)r->n_results : APP_NODE_RESULTS;
+    for (size_t i = 0; i < n; i++)
+        if (r->results[i].author == author && r->results[i].nonce == nonce)
+            return &r->results[i];
+    return NULL;
+}
+
+static void wait_for(struct app_node_requests *r, const struct chain_net_caller *caller, const struct app_node_result *what,
+                     int64_t until_ns)
+{
+    if (r->n_waiters == APP_NODE_MAX_WAITERS) {
+        reply_error(r, caller, "too many submissions wait at this node already");
+        return;
+    }
+    r->waiters[r->n_waiters++] = (struct app_node_waiter){.caller = *caller, .until_ns = until_ns, .result = *what};
+}
+
+/* Executed before this node started: its database knows. Asked only for a transaction that the ledger calls used. */
+static bool find_on_disk(const struct app_node_requests *r, struct app_node_result *result)
+{
+    char error[APP_NODE_MAX_ERROR];
+    struct app_ledger_db *db;
+    if (app_ledger_db_open(r->database_path, &db, error))
+        return false;
+    bool found = app_ledger_db_find_tx(db, result->author, result->nonce, &result->height, &result->code) == 0;
+    app_ledger_db_close(db);
+    return found;
+}
+
+static int submit(struct app_node_requests *r, const struct chain_net_caller *caller, const json_t *ask, int64_t now_ns)
+{
+    const char *hex = json_string_value(json_object_get(ask, "tx"));
+    json_int_t wait_ms = json_integer_value(json_object_get(ask, "wait_ms"));
+    uint8_t tx[MAX_TX_BYTES];
+    size_t len = 0, consumed = 0;
+    struct chain_msg msg;
+    const struct chain_members *members = &r->config->cluster.genesis.members;
+    if (!hex || sodium_hex2bin(tx, sizeof tx, hex, strlen(hex), NULL, &len, NULL) || chain_msg_decode(members, tx, len, &msg, &consumed) ||
+        consumed != len || msg.kind != CHAIN_MSG_TX) {
+        reply_error(r, caller, "no transaction of this ledger");
+        return 0;
+    }
+    struct app_node_result result = {.author = msg.author, .nonce = msg.seq};
+    const struct app_node_result *known = find_result(r, msg.author, msg.seq);
+    if (known) {
+        reply_result(r, caller, known);
+        return 0;
+    }
+    int code = r->submit(r->submit_ctx, tx, len);
+    if (code == -EIO)
+        return code;
+    if (code == -EALREADY && find_on_disk(r, &result)) {
+        reply_result(r, caller, &result);
+        return 0;
+    }
+    if (code == 0 || code == -EALREADY) {
+        wait_ms = wait_ms < 1 ? 1 : wait_ms > APP_NODE_MAX_WAIT_MS ? APP_NODE_MAX_WAIT_MS : wait_ms;
+        wait_for(r, caller, &result, now_ns + wait_ms * 1000000);
+    } else if (code > 0) {
+        result.code = code;
+        reply_result(r, caller, &result);
+    } else {
+        reply_error(r, caller, code == -ENOBUFS || code == -EAGAIN ? "too many transactions wait at this node already" : "the signature is not its author's");
+    }
+    return 0;
+}
+
+static const char *name_of(const struct app_node_requests *r, uint32_t id)
+{
+    const struct app_node_party *party = app_node_cluster_party(&r->config->cluster, id);
+    return party ? party->name : NULL;
+}
+
+static json_t *list_peers(const struct app_node_requests *r)
+{
+    json_t *peers = json_array();
+    for (uint32_t i = 0; i < r->config->cluster.n_members; i++)
+        if (i != r->config->self)
+            json_array_append_new(peers, json_pack("{s:s, s:b}", "name", name_of(r, i), "up", (int)chain_net_is_up(r->net, i)));
+    return peers;
+}
+
+static json_t *show(const struct app_node_requests *r)
+{
+    struct chain_node_stats node;
+    struct chain_net_stats net;
+    chain_node_stats(r->node, &node);
+    chain_net_stats(r->net, &net);
+    const struct chain_header *tip = chain_ledger_tip(chain_node_ledger(r->node));
+    char root[65], chain[17];
+    sodium_bin2hex(root, sizeof root, tip->state_root.octets, CHAIN_HASH_BYTES);
+    sodium_bin2hex(chain, sizeof chain, r->config->cluster.genesis.members.chain_id, 8);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:o}", "member", r->config->member, "chain", chain,
+                     "engine", r->config->cluster.genesis.engine, "height", (json_int_t)node.height, "certified_height",
+                     (json_int_t)node.certified_height, "state_root", root, "block_time_ns", (json_int_t)tip->time_ns, "view",
+                     (json_int_t)node.engine.view, "leader", name_of(r, node.engine.leader), "pending", (json_int_t)node.mempool,
+                     "strangers", (json_int_t)net.strangers, "messages", (json_int_t)net.received, "peers", list_peers(r));
+}
+
+static json_t *list_leases(const struct app_node_requests *r)
+{
+    const struct chain_ledger *ledger = chain_node_ledger(r->node);
+    json_t *leases = json_array();
+    for (size_t i = 0; i < chain_ledger_n_grants(ledger); i++) {
+        const struct chain_grant *grant = chain_ledger_grant(ledger, i);
+        json_array_append_new(leases, app_ledger_lease_json(grant, name_of(r, grant->holder)));
+    }
+    return json_pack("{s:o}", "leases", leases);
+}
+
+int app_node_requests_take(struct app_node_requests *r, const struct chain_net_event *event, int64_t now_ns)
+{
+    json_t *ask = json_loadb((const char *)event->data, event->len, JSON_REJECT_DUPLICATES, NULL);
+    const char *what = json_string_value(json_object_get(ask, "ask"));
+    int err = 0;
+    if (what && strcmp(what, "submit") == 0)
+        err = submit(r, &event->caller, ask, now_ns);
+    else if (what && strcmp(what, "show") == 0)
+        reply(r, &event->caller, show(r));
+    else if (what && strcmp(what, "leases") == 0)
+        reply(r, &event->caller, list_leases(r));
+    else
+        reply_error(r, &event->caller, "no question that this node understands: submit, show, leases");
+    json_decref(ask);
+    return err;
+}
+
+void app_node_requests_executed(struct app_node_requests *r, const struct chain_ledger_event *event)
+{
+    if (event->kind != CHAIN_LE_TX)
+        return;
+    struct app_node_result result = {event->station, event->nonce, event->height, (int)event->code};
+    if (find_result(r, result.author, result.nonce))
+        return; /* ordered twice: the first time counts */
+    r->results[r->n_results++ % APP_NODE_RESULTS] = result;
+    for (uint32_t i = 0; i < r->n_waiters; i++)
+        if (r->waiters[i].result.author == result.author && r->waiters[i].result.nonce == result.nonce) {
+            r->waiters[i].result = result;
+            r->waiters[i].done = true;
+        }
+}
+
+void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns)
+{
+    uint32_t n_kept = 0;
+    for (uint32_t i = 0; i < r->n_waiters; i++) {
+        const struct app_node_waiter *w = &r->waiters[i];
+        if (w->done)
+            reply_result(r, &w->caller, &w->result);
+        else if (w->until_ns <= now_ns)
+            reply_error(r, &w->caller, "not committed in the time given; it may still be");
+        else
+            r->waiters[n_kept++] = *w;
+    }
+    r->n_waiters = n_kept;
+}
+
+int64_t app_node_requests_deadline(const struct app_node_requests *r)
+{
+    int64_t first_ns = INT64_MAX;
+    for (uint32_t i = 0; i < r->n_waiters; i++)
+        if (r->waiters[i].until_ns < first_ns)
+            first_ns = r->waiters[i].until_ns;
+    return first_ns;
+}

@@ -1,0 +1,49 @@
+/* What clients ask a node: JSON in, JSON out. {"ask": "submit", "tx": HEX, "wait_ms": N}, {"ask": "show"}, {"ask": "leases"}.
+ * A submission is answered when its block is executed and on this node's disk. */
+#ifndef APPS_NODE_REQUESTS_H
+#define APPS_NODE_REQUESTS_H
+
+#include "apps/node_config.h"
+#include "chain/net/net.h"
+#include "chain/node.h"
+
+#include <jansson.h>
+
+enum { APP_NODE_MAX_WAITERS = 256, APP_NODE_RESULTS = 1024, APP_NODE_MAX_WAIT_MS = 60000 };
+
+struct app_node_result { /* what became of a transaction */
+    uint32_t author;
+    uint64_t nonce, height;
+    int code;
+};
+
+struct app_node_waiter {
+    struct chain_net_caller caller;
+    int64_t until_ns;
+    struct app_node_result result;
+    bool done;
+};
+
+struct app_node_requests {
+    const struct app_node_config *config;
+    struct chain_net *net;
+    struct chain_node *node;
+    const char *database_path;
+    uint32_t n_waiters;
+    struct app_node_waiter waiters[APP_NODE_MAX_WAITERS];
+    uint64_t n_results;            /* ring: the latest APP_NODE_RESULTS */
+    struct app_node_result results[APP_NODE_RESULTS];
+    /* steps the node by SUBMIT_TX: chain_node_update.submit_result, or -EIO: fatal */
+    int (*submit)(void *ctx, const uint8_t *tx, size_t len);
+    void *submit_ctx;
+};
+
+/* Answers at once, or keeps the caller. -EIO: fatal; else 0. */
+__attribute__((warn_unused_result)) int app_node_requests_take(struct app_node_requests *r, const struct chain_net_event *event, int64_t now_ns);
+/* A transaction was executed. */
+void app_node_requests_executed(struct app_node_requests *r, const struct chain_ledger_event *event);
+/* After the sync: answers what is done or has waited long enough. */
+void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns);
+/* When the next waiter has waited long enough; INT64_MAX for nobody. */
+int64_t app_node_requests_deadline(const struct app_node_requests *r);
+#endif

@@ -1,0 +1,290 @@
+/* The live loop of a ledger node. One turn takes what is ready, writes it in one transaction, syncs, and answers. */
+#include "apps/node_run.h"
+
+#include "apps/carry.h"
+#include "apps/node_clock.h"
+#include "apps/node_log.h"
+#include "apps/node_requests.h"
+#include "apps/options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
+
+struct loop {
+    const struct app_node_config *config;
+    struct app_node_clock clock;
+    struct app_node_log log;
+    int signal_fd;
+    struct chain_net *net;
+    struct chain_store *store;
+    void *node_memory;
+    struct chain_node *node;
+    struct chain_ed25519 signing_key;
+    struct chain_node_update update;
+    struct app_carry carry;
+    struct app_node_requests requests;
+    int64_t now_ns;
+};
+
+static void send_bundle(void *ctx, const struct chain_node_send *send)
+{
+    const struct loop *l = ctx;
+    chain_net_send(l->net, send->to == CHAIN_TO_ALL ? UINT32_MAX : send->to, send->data, send->len);
+}
+
+static void deliver(void *ctx, const struct chain_ledger_event *event)
+{
+    struct loop *l = ctx;
+    app_node_requests_executed(&l->requests, event);
+    app_node_log_ledger(&l->log, event);
+}
+
+/* 0, or an exit code; what is refused is counted */
+static int check_fatal(const struct loop *l, int err)
+{
+    if (err != -EIO && err != -EILSEQ)
+        return 0;
+    app_node_log(&l->log, "stopped: %s", l->carry.error);
+    return APP_SYSTEM_FAILED;
+}
+
+static int step(struct loop *l, const struct chain_node_event *event)
+{
+    return check_fatal(l, app_carry_step(&l->carry, event));
+}
+
+static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
+{
+    struct loop *l = ctx;
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {tx, len}};
+    if (step(l, &event))
+        return -EIO;
+    return l->carry.submit_result;
+}
+
+static int take(struct loop *l, const struct chain_net_event *event)
+{
+    struct chain_node_event received = {.kind = CHAIN_NODE_RECEIVE, .now_ns = l->now_ns, .bytes = {event->data, event->len}};
+    switch (event->kind) {
+    case CHAIN_NET_BUNDLE:
+        return step(l, &received);
+    case CHAIN_NET_REQUEST:
+        return app_node_requests_take(&l->requests, event, l->now_ns) ? APP_SYSTEM_FAILED : 0;
+    default:
+        app_node_log_peer(&l->log, event);
+        return 0;
+    }
+}
+
+static int wait_ms(const struct loop *l)
+{
+    int64_t until_ns = chain_node_deadline(l->node), asked_ns = app_node_requests_deadline(&l->requests);
+    if (asked_ns < until_ns)
+        until_ns = asked_ns;
+    if (until_ns <= l->now_ns)
+        return 0;
+    int64_t ms = (until_ns - l->now_ns + 999999) / 1000000;
+    return ms < MAX_WAIT_MS ? (int)ms : MAX_WAIT_MS;
+}
+
+/* 0, or an exit code */
+static int run_turn(struct loop *l)
+{
+    int timeout_ms = wait_ms(l);
+    for (int i = 0; i < MAX_EVENTS_A_TURN; i++) {
+        struct chain_net_event event;
+        int got = chain_net_poll(l->net, i == 0 ? timeout_ms : 0, &event);
+        l->now_ns = app_node_clock_read(&l->clock);
+        if (got < 0) {
+            app_node_log(&l->log, "stopped: the network failed: %s", strerror(-got));
+            return APP_SYSTEM_FAILED;
+        }
+        if (got == 0)
+            break;
+        int code = take(l, &event);
+        if (code)
+            return code;
+    }
+    if (chain_node_deadline(l->node) <= l->now_ns) {
+        struct chain_node_event tick = {.kind = CHAIN_NODE_TICK, .now_ns = l->now_ns};
+        int code = step(l, &tick);
+        if (code)
+            return code;
+    }
+    int code = check_fatal(l, app_carry_sync(&l->carry, l->now_ns));
+    if (code)
+        return code;
+    app_node_requests_flush(&l->requests, l->now_ns);
+    app_node_log_changes(&l->log, l->node, l->net, l->now_ns);
+    return 0;
+}
+
+static int open_node(struct loop *l)
+{
+    const struct app_node_config *config = l->config;
+    memcpy(l->signing_key.secret, config->key.ledger_secret, CHAIN_SECRET_BYTES);
+    struct chain_node_config cfg = {.self = config->self,
+                                    .genesis = &config->cluster.genesis,
+                                    .signer = chain_signer_ed25519(&l->signing_key),
+                                    .engine = chain_engine_find(config->cluster.genesis.engine),
+                                    .engine_heartbeat_ns = config->cluster.heartbeat_ns,
+                                    .engine_timeout_ns = config->cluster.timeout_ns,
+                                    .engine_timeout_max_ns = config->cluster.timeout_max_ns,
+                                    .gossip_ns = config->cluster.gossip_ns,
+                                    .status_ns = config->cluster.status_ns,
+                                    .propose_delay_ns = config->cluster.propose_delay_ns,
+                                    .mempool_txs = config->cluster.mempool_txs,
+                                    .read_block = chain_store_read_block,
+                                    .read_block_ctx = l->store};
+    randombytes_buf(&cfg.seed, sizeof cfg.seed); /* nobody may foresee a live node's timeouts */
+    size_t len = chain_node_bytes(&cfg);
+    l->node_memory = len ? malloc(len) : NULL;
+    const char *bad = "memory";
+    if (!l->node_memory || chain_node_init(l->node_memory, len, &cfg, &l->node, &bad)) {
+        app_node_log(&l->log, "%s: the node does not start with this %s", config->cluster_path, bad);
+        return l->node_memory ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
+    }
+    return 0;
+}
+
+static int open_store(struct loop *l)
+{
+    char error[CHAIN_STORE_MAX_ERROR];
+    int err = chain_store_open(l->config->database_path, &l->config->cluster.genesis, CHAIN_STORE_SYNC_FULL, &l->store, error);
+    if (!err)
+        return 0;
+    app_node_log(&l->log, "%s", error);
+    return err == -EINVAL ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
+}
+
+static int open_net(struct loop *l)
+{
+    const struct app_node_cluster *cluster = &l->config->cluster;
+    struct chain_net_party parties[CHAIN_MAX_KEYS];
+    struct chain_net_config cfg = {.self = l->config->self,
+                                   .bind = l->config->bind,
+                                   .n_members = cluster->n_members,
+                                   .n_parties = cluster->n_members + cluster->n_clients,
+                                   .parties = parties,
+                                   .max_message_bytes = MAX_MESSAGE_BYTES,
+                                   .queue_messages = QUEUE_MESSAGES,
+                                   .wake_fd = l->signal_fd};
+    memcpy(cfg.secret, l->config->key.curve_secret, sizeof cfg.secret);
+    for (uint32_t i = 0; i < cfg.n_parties; i++) {
+        const struct app_node_party *party = app_node_cluster_party(cluster, i);
+        memcpy(parties[i].key, party->curve_key, CHAIN_NET_KEY_BYTES);
+        parties[i].endpoint = *party->endpoint ? party->endpoint : NULL;
+    }
+    char error[CHAIN_NET_MAX_ERROR];
+    int err = chain_net_open(&cfg, &l->net, error);
+    sodium_memzero(cfg.secret, sizeof cfg.secret);
+    if (!err)
+        return 0;
+    app_node_log(&l->log, "%s", error);
+    return APP_SYSTEM_FAILED;
+}
+
+/* Before any thread of a library starts, so that all of them leave these signals to the loop */
+static int open_signals(struct loop *l)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */
+    l->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (l->signal_fd >= 0)
+        return 0;
+    app_node_log(&l->log, "signals: %s", strerror(errno));
+    return APP_SYSTEM_FAILED;
+}
+
+static bool asked_to_stop(const struct loop *l)
+{
+    struct signalfd_siginfo info;
+    return read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info;
+}
+
+static int restore(struct loop *l)
+{
+    char error[CHAIN_STORE_MAX_ERROR];
+    l->now_ns = app_node_clock_read(&l->clock);
+    if (chain_store_restore(l->store, l->node, l->now_ns, error)) {
+        app_node_log(&l->log, "%s", error);
+        return APP_SYSTEM_FAILED;
+    }
+    app_node_log_start(&l->log, l->config, l->node);
+    return 0;
+}
+
+static int open_all(struct loop *l)
+{
+    int code = open_signals(l);
+    if (!code)
+        code = open_store(l);
+    if (!code)
+        code = open_node(l);
+    if (!code)
+        code = open_net(l); /* the door last: nobody is kept waiting while blocks are read back */
+    if (!code)
+        code = restore(l);
+    if (code)
+        return code;
+    l->carry.node = l->node;
+    l->carry.store = l->store;
+    l->carry.ctx = l;
+    l->carry.send = send_bundle;
+    l->carry.deliver = deliver;
+    l->carry.update = &l->update;
+    l->requests.config = l->config;
+    l->requests.net = l->net;
+    l->requests.node = l->node;
+    l->requests.database_path = l->config->database_path;
+    l->requests.submit = submit_tx;
+    l->requests.submit_ctx = l;
+    return 0;
+}
+
+static void close_all(struct loop *l)
+{
+    if (l->net)
+        chain_net_close(l->net);
+    if (l->node)
+        chain_node_close(l->node);
+    if (l->store)
+        chain_store_close(l->store);
+    if (l->signal_fd >= 0)
+        close(l->signal_fd);
+    sodium_memzero(&l->signing_key, sizeof l->signing_key);
+    free(l->node_memory);
+    free(l);
+}
+
+int app_node_run(const struct app_node_config *config)
+{
+    struct loop *l = calloc(1, sizeof *l);
+    if (!l) {
+        fprintf(stderr, "airdeed node: not enough memory\n");
+        return APP_SYSTEM_FAILED;
+    }
+    l->config = config;
+    l->signal_fd = -1;
+    app_node_log_init(&l->log, &config->cluster, config->self);
+    int code = open_all(l);
+    while (!code && !asked_to_stop(l))
+        code = run_turn(l);
+    if (!code)
+        app_node_log(&l->log, "stopped by a signal");
+    close_all(l);
+    return code;
+}
