@@ -6,6 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 filter=${1:-}
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
+export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1
 
 # Each of these leaves TAP lines in $work/NAME.tap and what was printed in $work/NAME.out.
 
