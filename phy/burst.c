@@ -13,7 +13,7 @@ enum { MIN_WINDOW = 4, MAX_WINDOW = 4096 };
 static const double window_us = .8;
 /* a pulse of Mode S is .5 us, its gaps are .5 or 1 us: either the short window sees every gap or it sees none */
 static const double coarse_rate_hz = 8e6, coarse_short_us = 1.25;
-static const double pulse_gap_us = 3.75, pulse_us = 6; /* the rule for pulses of one message */
+static const double pulse_gap_us = 3.75, pulse_us = 8; /* the rule for pulses of one message */
 static const double pulse_level_ratio = 10;
 static const double strong_ratio = 100; /* over the floor */
 static const double edge_ratio = 1e-3;  /* of the level: what a filter still rings with after a strong burst is not the burst */
@@ -134,9 +134,8 @@ static bool belongs_to_pending(const struct phy_burst_finder *b, const struct ph
     double gap = (double)(run->start_sample - (b->pending.start_sample + b->pending.n_samples));
     if (cfg->join_us > 0 && gap <= to_samples(cfg, cfg->join_us))
         return true;
-    uint64_t shorter = run->n_samples < b->last_piece ? run->n_samples : b->last_piece;
     double ratio = level_of(&b->pending) / level_of(run);
-    return gap <= to_samples(cfg, pulse_gap_us) && (double)shorter <= to_samples(cfg, pulse_us) && ratio < pulse_level_ratio &&
+    return gap <= to_samples(cfg, pulse_gap_us) && (double)b->last_piece <= to_samples(cfg, pulse_us) && ratio < pulse_level_ratio &&
            ratio > 1 / pulse_level_ratio;
 }
 

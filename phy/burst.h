@@ -6,9 +6,9 @@
  * is 20 dB over the floor ends where the short window falls below its lower threshold or 30 dB below the burst, a weaker one
  * where the long window does.
  *
- * Pulses belong together where one message consists of them: two pieces are joined when the gap is at most 3.75 us, one of
- * them is no longer than 6 us, and their levels are within 10 dB. So the preamble of a Mode S reply (5 us, then a gap of 3 to
- * 3.5 us) joins its data, while two frames of OFDM, each longer than 6 us, stay apart even .3 us from each other.
+ * Pulses belong together where one message consists of them: a piece joins the one before it when the gap is at most 3.75 us,
+ * the one before is no longer than 8 us, and their levels are within 10 dB. So the data of a Mode S reply joins its preamble
+ * (5 us, then a gap of 3 to 3.5 us), while frames of OFDM, all longer than 8 us, stay apart even .3 us from each other.
  * Pure, streaming, bounded: the memory is that of the long window. */
 #ifndef PHY_BURST_H
 #define PHY_BURST_H
