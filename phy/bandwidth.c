@@ -45,7 +45,9 @@ int phy_bandwidth(const float *psd, size_t n, uint64_t n_segments, double noise_
             *edges[k] = ((double)i - .5 + (shares[k] - sum) / power) / (double)n - .5;
         sum += power;
     }
-    /* rounding may leave the last share just unpassed */
+    /* half of the first bin lies beyond the band; rounding may leave the last share just unpassed */
+    if (*low_out < -.5)
+        *low_out = -.5;
     if (*high_out < *low_out)
         *high_out = .5;
     return 0;

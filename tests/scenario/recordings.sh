@@ -1,0 +1,45 @@
+#!/bin/sh
+# What sensing says of real recordings, against how long their frames are. Prints TAP.
+# shellcheck disable=SC2016 # $4 and the like are awk's
+#
+# The recordings are not kept with the sources (docs/recordings.md tells where they come from): AIRDEED_RECORDINGS names their
+# folder, or they lie in a folder shared/iq/ beside the sources.
+set -u
+sources=$(cd "$(dirname "$0")/../.." && pwd)
+build=${AIRDEED_BUILD:-$sources/build/release}
+folder=${AIRDEED_RECORDINGS:-$sources/../shared/iq}
+n=0
+failed=0
+
+# check NAME TITLE PROGRAM: awk over the bursts, $4 length in us, $5 mean and $6 peak in dBFS; the program sets good
+check() {
+    n=$((n + 1))
+    if ! [ -f "$folder/$1.sigmf-meta" ]; then
+        echo "ok $n - $2 # SKIP $1 is not there"
+        return
+    fi
+    if "$build/airdeed" sense "$folder/$1.sigmf-meta" | awk '
+        function near(us, tolerance_us) { return $4 >= us - tolerance_us && $4 <= us + tolerance_us }
+        /^ +[0-9]+ +[0-9]/ { '"$3"' }
+        END { '"$4"'; exit !good }'; then
+        echo "ok $n - $2"
+    else
+        failed=1
+        echo "not ok $n - $2"
+    fi
+}
+
+check wifi-n210-80211a-6mbps-conducted "6 Mb/s, cabled: ten frames of 208 us and ten ACKs of 44 us, to half a microsecond" \
+    'all++; data += near(208, .5); ack += near(44, .5)' 'good = all == 20 && data == 10 && ack == 10'
+check wifi-n210-80211a-24mbps-conducted "24 Mb/s, cabled: frames of 68 and 60 us and ACKs of 28 us, to .6 us" \
+    'all++; data += near(68, .6) || near(60, .6); ack += near(28, .6)' 'good = all == 19 && data == 10 && ack == 9'
+check wifi-n210-80211n-26mbps-radiated "26 Mb/s, off the air: the near station's frames are 32, 68 and 80 us long, but for one that another follows without a gap" \
+    'if ($5 > -35) { all++; frame += near(32, .5) || near(68, .5) || near(80, .5) }' 'good = all == 12 && frame == 11'
+check wifi-n210-80211n-6p5mbps-radiated "6.5 Mb/s, off the air: the near station's frames are as long as their SIGNAL says, but for two that others follow without a gap" \
+    'if ($5 > -35) { all++; frame += near(32, .5) || near(68, .5) || near(136, 1.1) || near(176, .5) || near(192, .7) || near(204, .5) || near(212, .5) }' \
+    'good = all == 47 && frame == 45'
+check adsb-rtlsdr-1090mhz "Mode S: most strong bursts are 64 or 120 us long, or 56 or 112 where the preamble is cut off" \
+    'if ($4 >= 50 && $6 > -12) { all++; whole += near(64, 2.5) || near(120, 2.5); cut += near(56, 2.5) || near(112, 4.5) }' \
+    'good = whole >= 310 && whole + cut >= .85 * all'
+echo "1..$n"
+exit $failed
