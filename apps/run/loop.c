@@ -91,6 +91,8 @@ static void capture(struct app_world *w, uint32_t station, uint32_t channel, uin
                     uint32_t rate_kbps, double signal_dbfs, bool fcs_bad, bool sent)
 {
     const struct app_scenario_channel *band = &w->scenario.channels[channel];
+    char comment[64];
+    snprintf(comment, sizeof comment, "{\"fcs_ok\":false,\"length_octets\":%zu}", len);
     struct app_pcapng_frame frame = {.interface = station,
                                      .unix_ns = w->genesis.time_ns + world_ns(w, start_sample),
                                      .rate_kbps = rate_kbps,
@@ -99,8 +101,10 @@ static void capture(struct app_world *w, uint32_t station, uint32_t channel, uin
                                      .noise_dbfs = w->scenario.noise_dbfs,
                                      .fcs_bad = fcs_bad,
                                      .sent = sent,
-                                     .psdu = psdu,
-                                     .psdu_len = len};
+                                     /* octets that failed their check would only be dissected into nonsense */
+                                     .psdu = fcs_bad ? NULL : psdu,
+                                     .psdu_len = fcs_bad ? 0 : len,
+                                     .comment = fcs_bad ? comment : NULL};
     app_pcapng_write(w->pcap, &frame);
 }
 

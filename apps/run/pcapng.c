@@ -21,6 +21,7 @@ enum {
 /* radiotap "present" bits and flags */
 enum {
     RADIOTAP_FLAGS = 1 << 1, RADIOTAP_RATE = 1 << 2, RADIOTAP_CHANNEL = 1 << 3, RADIOTAP_SIGNAL = 1 << 5, RADIOTAP_NOISE = 1 << 6,
+    RADIOTAP_NO_PSDU = 1 << 26, PSDU_NOT_CAPTURED = 1,
     FLAG_FCS_INCLUDED = 0x10, FLAG_FCS_BAD = 0x40,
     CHANNEL_OFDM = 0x0040, CHANNEL_2GHZ = 0x0080, CHANNEL_5GHZ = 0x0100
 };
@@ -161,10 +162,12 @@ static void put_radiotap(struct app_pcapng *p, const struct app_pcapng_frame *fr
         present |= RADIOTAP_SIGNAL;
     if (isfinite(frame->noise_dbfs))
         present |= RADIOTAP_NOISE;
+    if (frame->psdu_len == 0)
+        present |= RADIOTAP_NO_PSDU;
     put_u16(p, 0); /* version */
     put_u16(p, 0); /* the length, when it is known */
     put_u32(p, present);
-    put_u8(p, FLAG_FCS_INCLUDED | (frame->fcs_bad ? FLAG_FCS_BAD : 0));
+    put_u8(p, (frame->psdu_len ? FLAG_FCS_INCLUDED : 0) | (frame->fcs_bad ? FLAG_FCS_BAD : 0));
     if (present & RADIOTAP_RATE)
         put_u8(p, rate_500kbps);
     if ((p->len - start) % 2)
@@ -175,6 +178,8 @@ static void put_radiotap(struct app_pcapng *p, const struct app_pcapng_frame *fr
         put_u8(p, to_dbm_octet(frame->signal_dbfs));
     if (present & RADIOTAP_NOISE)
         put_u8(p, to_dbm_octet(frame->noise_dbfs));
+    if (present & RADIOTAP_NO_PSDU)
+        put_u8(p, PSDU_NOT_CAPTURED);
     p->block[start + 2] = (uint8_t)(p->len - start);
 }
 

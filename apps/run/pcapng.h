@@ -17,7 +17,7 @@ struct app_pcapng_frame {
     bool fcs_bad;           /* radiotap flags: FCS included (0x10), bad FCS (0x40) */
     bool sent;              /* by this station: epb_flags outbound, else inbound */
     const uint8_t *psdu;    /* with FCS */
-    size_t psdu_len;
+    size_t psdu_len;        /* 0: a frame whose octets are not kept (radiotap field 26, data not captured) */
     const char *comment;    /* JSON, or NULL: option 1 */
 };
 

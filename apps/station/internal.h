@@ -97,6 +97,8 @@ struct app_station {
     struct persist_ring persists;
     uint64_t n_inbox_full, n_outbox_full;
     int64_t cpu_free_ns, disk_free_ns;
+    uint64_t n_proposed;   /* by the node, ever */
+    bool proposal_waits;   /* one of them has not yet left for the MAC */
 
     struct transmitter tx;
     struct sensing sensing;

@@ -22,7 +22,8 @@ static void queue_sends(struct app_station *s, int64_t due_ns, struct app_statio
         }
         letter->to = send->to;
         letter->urgency = send->urgency;
-        if (send->urgency == CHAIN_URGENT_PROPOSAL) {
+        if (send->urgency == CHAIN_URGENT_PROPOSAL && s->proposal_waits) {
+            s->proposal_waits = false;
             struct app_station_note *n = note(out, APP_NOTE_PROPOSAL, due_ns, s->control);
             n->id = chain_ledger_height(chain_node_ledger(s->node)) + 1;
             n->len_bytes = send->len;
@@ -62,6 +63,10 @@ int ledger_step(struct app_station *s, const struct chain_node_event *event, str
     int64_t done_ns = cost_ns == 0 ? now_ns : later(now_ns, s->cpu_free_ns) + cost_ns;
     s->cpu_free_ns = later(s->cpu_free_ns, done_ns);
     out->chain = u;
+    struct chain_node_stats stats;
+    chain_node_stats(s->node, &stats);
+    s->proposal_waits = s->proposal_waits || stats.proposed != s->n_proposed;
+    s->n_proposed = stats.proposed;
     queue_sends(s, done_ns, out);
     if (u->persist_seq != 0)
         queue_persist(s, done_ns);
