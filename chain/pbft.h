@@ -139,7 +139,7 @@ bool chain_pbft_cert_check(const struct pbft *m, const struct pbft_cert *cert, b
 bool chain_pbft_cert_is_commit(const struct pbft *m, const struct pbft_cert *cert);
 void chain_pbft_claim_put(struct pbft *m, struct chain_cbor_writer *w);
 /* Reads a VIEW-CHANGE's body and, if check, verifies its certificates. 0 or -EBADMSG. */
-int chain_pbft_claim_get(const struct pbft *m, const uint8_t *body, size_t len, uint64_t view, bool check, struct pbft_claim *out);
+int chain_pbft_claim_get(const struct pbft *m, const uint8_t *body, size_t len, bool check, struct pbft_claim *out);
 /* false: these claims do not decide what may have been committed; *offender_out is the one to leave out. */
 bool chain_pbft_choose(const struct pbft *m, const struct pbft_claim *claims, uint32_t n_claims, struct pbft_choice *out,
                        uint32_t *offender_out);

@@ -23,6 +23,7 @@ void chain_pbft_commit_by_cert(struct pbft *m, const struct pbft_cert *cert, con
     slot->cert = *cert;
     slot->committed = m->committed_now = true;
     m->committed = cert->height;
+    chain_pbft_record_cert(m, slot); /* the proof for those behind, until a quorum has signed the block */
     chain_base_commit(&m->base, cert->height, slot->cert_batch.octets, slot->cert_batch.len);
     make_progress(m);
 }

@@ -27,7 +27,7 @@ static uint32_t gather(struct pbft *m, struct pbft_claim *claims, struct pbft_ch
     for (uint32_t i = 0; i < m->n; i++) {
         const struct pbft_view_change *change = &m->peers[i].change;
         if (!change->have || change->view != m->view
-            || chain_pbft_claim_get(m, change->body, change->len, m->view, false, &claims[n_claims]) != 0)
+            || chain_pbft_claim_get(m, change->body, change->len, false, &claims[n_claims]) != 0)
             continue;
         claims[n_claims++].author = i;
     }
@@ -107,7 +107,7 @@ static int check_change(struct pbft *m, uint64_t view, struct chain_cbor_reader 
     msg.author = (uint32_t)author;
     const struct pbft_view_change *held = &m->peers[author].change;
     bool known = held->have && held->view == view && held->len == msg.body_len && memcmp(held->body, msg.body, msg.body_len) == 0;
-    if (chain_pbft_claim_get(m, msg.body, msg.body_len, view, !known, claim) != 0)
+    if (chain_pbft_claim_get(m, msg.body, msg.body_len, !known, claim) != 0)
         return -EBADMSG;
     claim->author = msg.author;
     if (known)

@@ -101,7 +101,7 @@ void chain_pbft_claim_put(struct pbft *m, struct chain_cbor_writer *w)
         chain_pbft_cert_put(w, certs[i]);
 }
 
-int chain_pbft_claim_get(const struct pbft *m, const uint8_t *body, size_t len, uint64_t view, bool check, struct pbft_claim *out)
+int chain_pbft_claim_get(const struct pbft *m, const uint8_t *body, size_t len, bool check, struct pbft_claim *out)
 {
     struct chain_cbor_reader r = {.data = body, .len = len};
     memset(out, 0, sizeof *out);
@@ -111,7 +111,7 @@ int chain_pbft_claim_get(const struct pbft *m, const uint8_t *body, size_t len, 
     for (size_t i = 0; i < n && !r.bad; i++) {
         struct pbft_cert cert;
         chain_pbft_cert_get(&r, &cert);
-        if (r.bad || cert.view >= view || cert.height < out->committed || cert.height - out->committed > 1
+        if (r.bad || cert.height < out->committed || cert.height - out->committed > 1
             || (i > 0 && cert.height != out->certs[0].height + 1) || (check && !chain_pbft_cert_check(m, &cert, false)))
             return -EBADMSG;
         out->certs[i].height = cert.height;

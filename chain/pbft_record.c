@@ -5,7 +5,7 @@
 
 #include "chain/pbft.h"
 
-enum { KEYS_A_SLOT = 2 };
+enum { KEYS_A_SLOT = 4, OF_PROP = 0, OF_CERT = 1, OF_BATCH = 2 };
 
 static uint64_t slot_key(uint64_t height, uint64_t which)
 {
@@ -26,6 +26,17 @@ static void end_record(struct pbft *m, struct chain_cbor_writer *w, uint64_t key
     chain_base_record(&m->base, key, w->out, w->len);
 }
 
+/* The certificate's batch has a row of its own only where the proposal's row does not hold it. */
+static void record_batch(struct pbft *m, const struct pbft_slot *slot)
+{
+    bool in_prop = slot->have_prop && slot->accepted && chain_pbft_same(&slot->prop_digest, &slot->cert.digest);
+    if (!slot->cert.have || in_prop)
+        return;
+    struct chain_cbor_writer w = begin_record(m);
+    chain_cbor_put_bytes(&w, slot->cert_batch.octets, slot->cert_batch.len);
+    end_record(m, &w, slot_key(slot->height, OF_BATCH));
+}
+
 void chain_pbft_record_prop(struct pbft *m, const struct pbft_slot *slot)
 {
     struct chain_cbor_writer w = begin_record(m);
@@ -33,16 +44,16 @@ void chain_pbft_record_prop(struct pbft *m, const struct pbft_slot *slot)
     chain_cbor_put_uint(&w, slot->prop_view);
     chain_cbor_put_bytes(&w, slot->prop_sig, CHAIN_SIG_BYTES);
     chain_cbor_put_bytes(&w, slot->prop.octets, slot->prop.len);
-    end_record(m, &w, slot_key(slot->height, 0));
+    end_record(m, &w, slot_key(slot->height, OF_PROP));
+    record_batch(m, slot);
 }
 
 void chain_pbft_record_cert(struct pbft *m, const struct pbft_slot *slot)
 {
     struct chain_cbor_writer w = begin_record(m);
-    chain_cbor_put_array(&w, 2);
     chain_pbft_cert_put(&w, &slot->cert);
-    chain_cbor_put_bytes(&w, slot->cert_batch.octets, slot->cert_batch.len);
-    end_record(m, &w, slot_key(slot->height, 1));
+    end_record(m, &w, slot_key(slot->height, OF_CERT));
+    record_batch(m, slot);
 }
 
 void chain_pbft_record_view(struct pbft *m)
@@ -76,7 +87,7 @@ void chain_pbft_forget(struct pbft *m, uint64_t height)
 {
     if (height <= m->forgotten)
         return;
-    chain_base_delete(&m->base, slot_key(m->forgotten, 0), slot_key(height, KEYS_A_SLOT - 1));
+    chain_base_delete(&m->base, slot_key(m->forgotten, OF_PROP), slot_key(height, KEYS_A_SLOT - 1));
     m->forgotten = height;
 }
 
@@ -98,7 +109,7 @@ static int restore_view(struct pbft *m, struct chain_cbor_reader *r)
     if (m->active)
         return 0;
     struct pbft_claim claim;
-    if (chain_pbft_claim_get(m, body, len, m->view, false, &claim) != 0)
+    if (chain_pbft_claim_get(m, body, len, false, &claim) != 0)
         return -EBADMSG;
     change->have = true;
     change->view = m->view;
@@ -154,13 +165,11 @@ static int restore_prop(struct pbft *m, struct chain_cbor_reader *r, uint64_t he
     if (chain_cbor_end(r) != 0 || len > CHAIN_MAX_BATCH_BYTES
         || chain_msg_digest(m->base.cfg.members, CHAIN_MSG_PBFT_PRE_PREPARE, batch, len, &digest) != 0)
         return -EBADMSG;
-    if (height <= m->committed)
-        return 0;
     struct pbft_slot *slot = chain_pbft_open_slot(m, height);
     chain_pbft_store_prop(slot, view, &digest, batch, len);
     memcpy(slot->prop_sig, sig, sizeof sig);
     slot->accepted = true;
-    if (view == m->view && chain_pbft_primary(m, view) != m->self)
+    if (height > m->committed && view == m->view && chain_pbft_primary(m, view) != m->self)
         restore_vote(m, &slot->prepares[m->self], CHAIN_MSG_PBFT_PREPARE, height, &digest);
     return 0;
 }
@@ -168,22 +177,57 @@ static int restore_prop(struct pbft *m, struct chain_cbor_reader *r, uint64_t he
 static int restore_cert(struct pbft *m, struct chain_cbor_reader *r, uint64_t height)
 {
     struct pbft_cert cert;
-    chain_cbor_expect_array(r, 2);
     chain_pbft_cert_get(r, &cert);
-    size_t len;
-    const uint8_t *batch = chain_cbor_get_bytes(r, &len);
-    if (chain_cbor_end(r) != 0 || cert.height != height || len > CHAIN_MAX_BATCH_BYTES)
+    if (chain_cbor_end(r) != 0 || cert.height != height)
         return -EBADMSG;
-    if (height < m->committed)
-        return 0;
     struct pbft_slot *slot = chain_pbft_open_slot(m, height);
+    slot->cert_batch.len = 0;
+    if (slot->have_prop && chain_pbft_same(&slot->prop_digest, &cert.digest)) {
+        slot->cert_batch.len = slot->prop.len;
+        memcpy(slot->cert_batch.octets, slot->prop.octets, slot->prop.len);
+    }
     slot->cert = cert;
-    slot->cert_batch.len = len;
-    if (len > 0)
-        memcpy(slot->cert_batch.octets, batch, len);
+    slot->committed = height <= m->committed && chain_pbft_cert_is_commit(m, &cert);
     if (height > m->committed && chain_pbft_prepared(m, slot))
         restore_vote(m, &slot->commits[m->self], CHAIN_MSG_PBFT_COMMIT, height, &cert.digest);
     return 0;
+}
+
+/* Comes after its certificate, as keys are in order. */
+static int restore_batch(struct pbft *m, struct chain_cbor_reader *r, uint64_t height)
+{
+    size_t len;
+    const uint8_t *batch = chain_cbor_get_bytes(r, &len);
+    struct pbft_slot *slot = chain_pbft_slot(m, height);
+    struct chain_hash digest;
+    if (chain_cbor_end(r) != 0 || len > CHAIN_MAX_BATCH_BYTES || !slot || !slot->cert.have
+        || chain_msg_digest(m->base.cfg.members, CHAIN_MSG_PBFT_PRE_PREPARE, batch, len, &digest) != 0)
+        return -EBADMSG;
+    if (!chain_pbft_same(&digest, &slot->cert.digest))
+        return 0; /* of an older certificate, since replaced */
+    slot->cert_batch.len = len;
+    if (len > 0)
+        memcpy(slot->cert_batch.octets, batch, len);
+    return 0;
+}
+
+static int restore_slot(struct pbft *m, struct chain_cbor_reader *r, uint64_t key)
+{
+    uint64_t height = (key - PBFT_KEY_SLOTS) / KEYS_A_SLOT;
+    if (height == 0 || (height > m->committed && !chain_pbft_in_window(m, height)))
+        return -EBADMSG;
+    if (m->committed - height >= CHAIN_WINDOW && height < m->committed)
+        return 0; /* older than what is kept in memory */
+    switch ((key - PBFT_KEY_SLOTS) % KEYS_A_SLOT) {
+    case OF_PROP:
+        return restore_prop(m, r, height);
+    case OF_CERT:
+        return restore_cert(m, r, height);
+    case OF_BATCH:
+        return restore_batch(m, r, height);
+    default:
+        return -EBADMSG;
+    }
 }
 
 int chain_pbft_restore(struct pbft *m, uint64_t key, const uint8_t *data, size_t len)
@@ -195,11 +239,7 @@ int chain_pbft_restore(struct pbft *m, uint64_t key, const uint8_t *data, size_t
     } else if (key == PBFT_KEY_NEW_VIEW) {
         rc = restore_new_view(m, &r);
     } else {
-        uint64_t height = key < PBFT_KEY_SLOTS ? 0 : (key - PBFT_KEY_SLOTS) / KEYS_A_SLOT;
-        if (height == 0 || (height > m->committed && !chain_pbft_in_window(m, height)))
-            rc = -EBADMSG;
-        else
-            rc = (key - PBFT_KEY_SLOTS) % KEYS_A_SLOT == 0 ? restore_prop(m, &r, height) : restore_cert(m, &r, height);
+        rc = key < PBFT_KEY_SLOTS ? -EBADMSG : restore_slot(m, &r, key);
     }
     m->base.stats.refused_malformed += rc != 0;
     return rc;

@@ -139,7 +139,7 @@ int chain_pbft_on_view_change(struct pbft *m, const struct chain_msg *msg)
         m->base.stats.equivocations += peer->change.view == msg->view && !again;
         return again ? 0 : -EBADMSG;
     }
-    if (msg->body_len > PBFT_VIEW_CHANGE_BYTES || chain_pbft_claim_get(m, msg->body, msg->body_len, msg->view, true, &claim) != 0
+    if (msg->body_len > PBFT_VIEW_CHANGE_BYTES || chain_pbft_claim_get(m, msg->body, msg->body_len, true, &claim) != 0
         || claim.committed != msg->seq) {
         m->base.stats.refused_malformed++;
         return -EBADMSG;

@@ -31,14 +31,14 @@ static int raft_init(void *mem, size_t len, const struct chain_engine_config *cf
     return 0;
 }
 
-/* After the records: blocks that the store holds beyond the log came from elsewhere. */
+/* After the records: blocks in the store may have come from elsewhere, and not be what the log says. */
 static void start(struct raft *m)
 {
     m->started = true;
     m->heard_leader_ns = m->base.now_ns;
-    if (m->last_index < m->committed) {
+    if (m->base_index < m->committed) {
         uint64_t height = m->committed;
-        m->committed = 0;
+        m->committed = m->base_index;
         chain_raft_on_synced(m, height);
     }
     chain_raft_reset_election(m);

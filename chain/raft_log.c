@@ -87,22 +87,23 @@ void chain_raft_on_stable(struct raft *m, uint64_t height)
         move_base(m, m->stable - RAFT_KEPT);
 }
 
-/* Entries beyond height stay: we may have acknowledged them. Where the log is too short it starts anew at height, and the last
- * term that we knew becomes a lower bound for the term there: as voter we demand no less than before, as candidate we claim no
- * more than is true. */
+/* What we hold up to height may be another leader's, never committed: it goes, or we would hand it on as committed. Entries beyond
+ * height stay, since we may have acknowledged them. The last term that we knew up to height becomes a lower bound for the term
+ * there: as voter we demand no less than before, as candidate we claim no more than is true. */
 void chain_raft_on_synced(struct raft *m, uint64_t height)
 {
     if (height <= m->committed)
         return;
     m->stable = height > m->stable ? height : m->stable;
-    if (m->last_index < height) {
-        uint64_t term = chain_raft_last_term(m);
-        if (m->last_index > m->base_index)
-            chain_raft_forget(m, m->base_index + 1, m->last_index);
-        m->base_index = m->last_index = height;
-        m->base_term = term;
-        chain_raft_record_base(m);
-    }
+    uint64_t known = m->last_index < height ? m->last_index : height;
+    uint64_t term = chain_raft_term_at(m, known);
+    if (known > m->base_index)
+        chain_raft_forget(m, m->base_index + 1, known);
+    m->base_index = height;
+    m->base_term = term;
+    if (m->last_index < height)
+        m->last_index = height;
+    chain_raft_record_base(m);
     m->committed = height;
     m->commit_target = m->commit_target > height ? m->commit_target : height;
     m->base.stats.committed = height;

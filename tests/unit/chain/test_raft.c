@@ -14,6 +14,16 @@ START_TEST(a_request_is_committed_by_every_member_of_a_calm_cluster)
 }
 END_TEST
 
+START_TEST(a_commit_takes_a_frame_a_member_and_the_notice_when_nothing_is_lost)
+{
+    for (uint32_t n = 1; n <= 13; n++) {
+        double frames = measure_frames_a_commit(&chain_raft_ops, n);
+        printf("raft n=%u: %.2f frames a commit\n", n, frames);
+        ck_assert_double_eq(frames, n == 1 ? 0 : n + 1);
+    }
+}
+END_TEST
+
 START_TEST(requests_are_committed_though_one_frame_in_ten_is_lost)
 {
     for (uint64_t seed = 1; seed <= 40; seed++) {
@@ -26,11 +36,67 @@ START_TEST(requests_are_committed_though_one_frame_in_ten_is_lost)
 }
 END_TEST
 
+START_TEST(one_seed_gives_one_trace_and_another_seed_another)
+{
+    uint8_t first[32], again[32], other[32];
+    fill_trace(&chain_raft_ops, 5, 3, first);
+    fill_trace(&chain_raft_ops, 5, 3, again);
+    fill_trace(&chain_raft_ops, 5, 4, other);
+    ck_assert_mem_eq(first, again, 32);
+    ck_assert_mem_ne(first, other, 32);
+}
+END_TEST
+
+START_TEST(the_others_go_on_when_the_leader_dies_and_it_comes_back)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        survive_dead_leader(&chain_raft_ops, cluster_sizes[_i], seed, MS(6000));
+}
+END_TEST
+
+START_TEST(a_member_that_was_cut_off_comes_back_without_a_change_of_leader)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        survive_a_deaf_backup(&chain_raft_ops, cluster_sizes[_i], seed);
+}
+END_TEST
+
+START_TEST(agreement_resumes_by_itself_after_a_blackout_of_one_second)
+{
+    int64_t median_ns;
+    int64_t most_ns = report_blackouts(&chain_raft_ops, cluster_sizes[_i], 60, &median_ns);
+    ck_assert_int_le(median_ns, MS(700));
+    ck_assert_int_le(most_ns, MS(4000));
+}
+END_TEST
+
+/* Crashes that lose what was not synced, partitions, deaf links, blackouts, loss; then all heals and has to converge. */
+START_TEST(no_fault_makes_two_members_disagree_and_all_converge_afterwards)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        live_through_faults(&chain_raft_ops, cluster_sizes[_i], seed, 30, false);
+}
+END_TEST
+
+START_TEST(the_same_holds_with_real_signatures)
+{
+    live_through_faults(&chain_raft_ops, 4, 1001, 12, true);
+    live_through_faults(&chain_raft_ops, 3, 1002, 12, true);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("raft");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_request_is_committed_by_every_member_of_a_calm_cluster, 0, N_CLUSTER_SIZES);
+    tcase_add_test(tc, a_commit_takes_a_frame_a_member_and_the_notice_when_nothing_is_lost);
     tcase_add_loop_test(tc, requests_are_committed_though_one_frame_in_ten_is_lost, 0, N_CLUSTER_SIZES);
+    tcase_add_test(tc, one_seed_gives_one_trace_and_another_seed_another);
+    tcase_add_loop_test(tc, the_others_go_on_when_the_leader_dies_and_it_comes_back, 1, N_CLUSTER_SIZES);
+    tcase_add_loop_test(tc, a_member_that_was_cut_off_comes_back_without_a_change_of_leader, 1, N_CLUSTER_SIZES);
+    tcase_add_loop_test(tc, agreement_resumes_by_itself_after_a_blackout_of_one_second, 1, N_CLUSTER_SIZES);
+    tcase_add_loop_test(tc, no_fault_makes_two_members_disagree_and_all_converge_afterwards, 0, N_CLUSTER_SIZES);
+    tcase_add_test(tc, the_same_holds_with_real_signatures);
     suite_add_tcase(suite, tc);
 }
