@@ -152,7 +152,8 @@ void node_fetch_timer(struct chain_node *m)
     }
     if (m->now_ns < m->fetch_due_ns)
         return;
-    if (highest > tip)
+    /* a block beyond the open ones would be refused: what is missing then is certificates, which nobody says again by himself */
+    if (highest > tip && tip - m->certified < CHAIN_NODE_MAX_OPEN)
         ask(m, tip + 1, highest - tip < NODE_FETCH_BLOCKS ? highest - tip : NODE_FETCH_BLOCKS);
     else
         ask(m, m->certified + 1, 0);
