@@ -21,6 +21,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Of a block that would end at `next`, the part that is done first: all of it, or up to a random sample. */
+static uint64_t cut_at_random(const struct app_world *w, uint64_t t, uint64_t next)
+{
+    if (w->cut_seed == 0)
+        return next;
+    uint64_t hash = (t + w->cut_seed) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 32;
+    return t + 1 + hash % (next - t);
+}
+
 /* Samples strictly after t that end a block at the latest. */
 static uint64_t next_boundary(const struct app_world *w, uint64_t t)
 {
@@ -290,7 +300,7 @@ int app_loop_run(struct app_world *w, int (*tick)(void *ctx, int64_t now_ns), vo
     uint64_t end = world_sample(w, w->scenario.duration_ns), t = 0;
     int rc = run_block(w, 0, 0); /* everybody starts */
     for (size_t block = 0; t < end && rc == 0; block++) {
-        uint64_t next = earlier(next_boundary(w, t), end);
+        uint64_t next = cut_at_random(w, t, earlier(next_boundary(w, t), end));
         app_accounts_edges(&w->accounts, world_ns(w, t), world_ns(w, next));
         rc = run_block(w, t, next);
         t = next;

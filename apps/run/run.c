@@ -52,6 +52,7 @@ static int apply_options(struct app_world *w, const struct app_run_options *o)
     if (o->consensus)
         snprintf(sc->consensus, sizeof sc->consensus, "%.7s", o->consensus);
     w->seed = sc->seed = o->has_seed ? o->seed : sc->seed;
+    w->cut_seed = o->cut_seed;
     if (o->duration_ns)
         sc->duration_ns = o->duration_ns;
     if (sc->settle_ns >= sc->duration_ns)

@@ -14,6 +14,7 @@ struct app_run_options {
     bool record;
     const char *record_station; /* NULL: the first */
     bool progress;           /* a line on stderr */
+    uint64_t cut_seed;       /* not 0: blocks also end at random samples, which must change nothing */
 };
 
 /* Runs it; DIR.partial becomes DIR. *summary_out is summary.json's content (caller's reference), folder_out the run folder.

@@ -37,7 +37,7 @@ struct world_burst { /* samples on the air, ours until they have passed every re
 
 struct app_world {
     struct app_scenario scenario;
-    uint64_t seed;
+    uint64_t seed, cut_seed;
     struct chain_genesis genesis;
     const struct phy_waveform *waveform;
     uint32_t rate_hz;
