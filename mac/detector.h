@@ -31,8 +31,8 @@ struct mac_jam_observation {
 struct mac_jam_frame {
     int64_t start_ns, seen_ns;
     int64_t rise_ns; /* of a step that counts as evidence, -1 otherwise */
-    double strength_db, head_db;
-    bool good, weak, early_rise;
+    double strength_db;
+    bool good, weak;
 };
 
 struct mac_jam_burst {
