@@ -77,12 +77,17 @@ static const char *check_fields(const struct chain_genesis *g)
     const char *bad = check_members(&g->members);
     if (bad)
         return bad;
-    const struct range rows[] = {
-        {"time_ns", g->time_ns, 0, CHAIN_MAX_TIME_NS / 2},
+    const struct range bases[] = {
         {"quiet_period_ns", g->quiet_period_ns, 1000, MAX_DURATION_NS},
+        {"transmit_expire_ns", g->transmit_expire_ns, 1, MAX_DURATION_NS},
+    };
+    bad = check_ranges(bases, sizeof bases / sizeof *bases);
+    if (bad)
+        return bad;
+    const struct range rows[] = { /* some depend on the ones above */
+        {"time_ns", g->time_ns, 0, CHAIN_MAX_TIME_NS / 2},
         {"quiet_length_ns", g->quiet_length_ns, 1, g->quiet_period_ns},
         {"max_skew_ns", g->max_skew_ns, 0, MAX_DURATION_NS},
-        {"transmit_expire_ns", g->transmit_expire_ns, 1, MAX_DURATION_NS},
         {"heartbeat_ns", g->heartbeat_ns, 1, g->transmit_expire_ns - 1},
         {"stop_ns", g->stop_ns, 0, MAX_DURATION_NS},
         {"grant_ns", g->grant_ns, g->transmit_expire_ns, MAX_DURATION_NS},
