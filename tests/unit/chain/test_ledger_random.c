@@ -1,0 +1,293 @@
+#include <errno.h>
+
+#include "tests/unit/chain/ledger_fixture.h"
+
+#define SUITE_NAME "chain/ledger_random"
+#include "tests/unit/check_main.h"
+
+/* Random transactions, sensible and senseless, against invariants that hold whatever is committed. */
+enum { N_STATIONS = 5, N_BLOCKS = 2000 };
+
+static struct bench *b;
+static struct chain_ledger *twin; /* the same blocks in memory that was full of something else */
+static uint64_t seed, counter;
+
+static uint64_t draw_below(uint64_t n)
+{
+    uint64_t z = (seed << 40) + ++counter * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ z >> 31) % n;
+}
+
+static int64_t draw_time(int64_t now_ns)
+{
+    static const int64_t odd[] = {INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX, CHAIN_MAX_TIME_NS};
+    if (draw_below(8) == 0)
+        return odd[draw_below(sizeof odd / sizeof *odd)];
+    return now_ns - (int64_t)draw_below(4000) * MS;
+}
+
+static struct chain_op draw_sensing(int64_t now_ns)
+{
+    uint64_t window = (uint64_t)((now_ns - 110 * MS) / b->genesis.quiet_period_ns) - draw_below(3);
+    if (draw_below(20) == 0)
+        window = draw_below(2) ? UINT64_MAX - draw_below(3) : draw_below(3);
+    uint32_t bits = draw_below(6) == 0 ? 1u << draw_below(4) : 2; /* channel 1 is the primary's */
+    if (draw_below(40) == 0)
+        bits = (uint32_t)draw_below(16);
+    return op_reveal(b, 0, window, bits);
+}
+
+static struct chain_op draw_grant(void)
+{
+    struct chain_op op = op_grant(b, (uint32_t)(draw_below(10) ? 2 + draw_below(2) : draw_below(4)));
+    if (draw_below(20) == 0)
+        op.grant.high_hz = draw_below(2) ? UINT64_MAX : draw_below(UINT64_MAX);
+    if (draw_below(20) == 0)
+        op.grant.max_eirp_cdbm_mhz = draw_below(2) ? INT32_MAX : INT32_MIN;
+    op.grant.n_peers = (uint32_t)(draw_below(4) ? 0 : draw_below(9));
+    for (uint32_t i = 0; i < op.grant.n_peers; i++)
+        op.grant.peers[i] = (uint32_t)draw_below(draw_below(9) ? N_STATIONS : UINT32_MAX);
+    return op;
+}
+
+static struct chain_op draw_evidence(int64_t now_ns)
+{
+    struct chain_op op = {.kind = CHAIN_OP_EVIDENCE};
+    op.evidence.channel = (uint32_t)draw_below(6);
+    op.evidence.kind = (uint8_t)draw_below(6);
+    op.evidence.at_ns = draw_time(now_ns);
+    op.evidence.from_ns = draw_below(5) ? op.evidence.at_ns - (op.evidence.at_ns > 0 ? (int64_t)draw_below(500) * MS : 0) : draw_time(now_ns);
+    op.evidence.confidence_permille = (uint32_t)draw_below(1010);
+    op.evidence.n_frames = (uint32_t)draw_below(50);
+    op.evidence.n_good = (uint32_t)draw_below(50);
+    return op;
+}
+
+static uint64_t draw_grant_id(uint32_t author)
+{
+    size_t n = chain_ledger_n_grants(b->ledger);
+    for (size_t i = n; i-- > 0 && draw_below(12);) {
+        const struct chain_grant *g = chain_ledger_grant(b->ledger, i);
+        if (g->holder == author && g->state != CHAIN_GRANT_IDLE)
+            return g->id;
+    }
+    return draw_below(3) ? draw_below(200) : UINT64_MAX;
+}
+
+static void add_random(int64_t now_ns)
+{
+    uint32_t author = (uint32_t)draw_below(N_STATIONS);
+    struct chain_op op = op_register();
+    uint64_t what = draw_below(100);
+    if (what < 3) {
+        op.reg.lat_e7 = draw_below(3) ? (int32_t)draw_below(900000000) : INT32_MIN;
+    } else if (what < 30) {
+        op = draw_grant();
+    } else if (what < 60) {
+        op = op_lease(CHAIN_OP_HEARTBEAT, draw_grant_id(author));
+    } else if (what < 68) {
+        op = op_lease(CHAIN_OP_RELINQUISH, draw_grant_id(author));
+    } else if (what < 85) {
+        op = draw_evidence(now_ns);
+    } else if (what < 92) {
+        op = draw_sensing(now_ns);
+        if (draw_below(2))
+            op = op_commit(author, &op);
+    } else {
+        uint8_t junk[600];
+        size_t len = (size_t)draw_below(sizeof junk);
+        for (size_t i = 0; i < len; i++)
+            junk[i] = (uint8_t)draw_below(256);
+        if (draw_below(2))
+            add_raw(b, junk, len);
+        else
+            add_body(b, author, junk, len < CHAIN_MAX_OP_BYTES ? len : CHAIN_MAX_OP_BYTES);
+        return;
+    }
+    uint64_t nonce = b->next_nonce[author];
+    if (draw_below(10) == 0 && nonce > 70)
+        b->next_nonce[author] -= draw_below(70); /* some nonces come again */
+    add_op(b, author, &op);
+    if (b->next_nonce[author] < nonce)
+        b->next_nonce[author] = nonce;
+}
+
+/* Who may be on the air on each channel, kept from the events alone. */
+static struct {
+    uint64_t grant_id;
+    int64_t silent_from_ns;
+} on_air[CHAIN_MAX_CHANNELS];
+
+static void check_event(const struct chain_ledger_event *e)
+{
+    const struct chain_genesis *g = &b->genesis;
+    if (e->kind != CHAIN_LE_GRANTED && e->kind != CHAIN_LE_AUTHORIZED && e->kind != CHAIN_LE_HEARTBEAT)
+        return;
+    ck_assert(on_air[e->channel].grant_id == e->id || e->block_time_ns >= on_air[e->channel].silent_from_ns);
+    if (on_air[e->channel].grant_id != e->id)
+        on_air[e->channel].silent_from_ns = 0;
+    on_air[e->channel].grant_id = e->id;
+    if (e->kind != CHAIN_LE_GRANTED) /* an upper bound: the grant may end sooner */
+        on_air[e->channel].silent_from_ns =
+            e->block_time_ns + g->transmit_expire_ns + g->stop_ns + 2 * g->max_skew_ns + g->drift_guard_ns;
+    const struct chain_grant *grant = grant_by_id(b, e->id);
+    if (grant && on_air[e->channel].silent_from_ns > grant->grant_expire_ns + g->stop_ns + 2 * g->max_skew_ns + g->drift_guard_ns)
+        on_air[e->channel].silent_from_ns = grant->grant_expire_ns + g->stop_ns + 2 * g->max_skew_ns + g->drift_guard_ns;
+}
+
+static void check_events(size_t n_txs)
+{
+    size_t n_seen = 0;
+    ck_assert_uint_le(b->n_events, chain_ledger_events_bound(n_txs));
+    for (size_t i = 0; i < b->n_events; i++) {
+        const struct chain_ledger_event *e = &b->events[i];
+        ck_assert_uint_eq(e->height, b->header.height);
+        ck_assert_int_eq(e->block_time_ns, b->header.time_ns);
+        n_seen += e->kind == CHAIN_LE_TX;
+        if (e->kind == CHAIN_LE_REFUSED) {
+            ck_assert_uint_lt(i + 1, b->n_events);
+            ck_assert_int_eq(b->events[i + 1].kind, CHAIN_LE_TX);
+            ck_assert_int_eq(b->events[i + 1].code, e->code);
+            ck_assert_int_ne(e->code, CHAIN_SUCCESS);
+        }
+        check_event(e);
+    }
+    ck_assert_uint_eq(n_seen, n_txs);
+}
+
+static void check_state(void)
+{
+    uint32_t live[CHAIN_MAX_CHANNELS] = {0};
+    ck_assert_uint_le(chain_ledger_n_grants(b->ledger), CHAIN_MAX_GRANTS);
+    ck_assert_uint_le(chain_ledger_n_evidence(b->ledger), CHAIN_MAX_EVIDENCE);
+    for (size_t i = 0; i < chain_ledger_n_grants(b->ledger); i++) {
+        const struct chain_grant *g = chain_ledger_grant(b->ledger, i);
+        ck_assert(i == 0 || g->id > chain_ledger_grant(b->ledger, i - 1)->id);
+        ck_assert(!b->genesis.channels[g->channel].control);
+        ck_assert_int_le(g->transmit_expire_ns, g->grant_expire_ns);
+        if (g->state == CHAIN_GRANT_IDLE || g->suspended)
+            continue;
+        ck_assert_uint_eq(live[g->channel]++, 0);
+        ck_assert_int_eq(chain_ledger_channel(b->ledger, g->channel)->status, CHAIN_CHANNEL_WHITE);
+        ck_assert(g->state != CHAIN_GRANT_AUTHORIZED || g->transmit_expire_ns > b->header.time_ns);
+        ck_assert_int_gt(g->grant_expire_ns, b->header.time_ns);
+    }
+    for (uint32_t i = 0; i < N_STATIONS; i++)
+        ck_assert_uint_le(chain_ledger_reputation(b->ledger, i), 1000);
+}
+
+/* The same octets on the twin. */
+static void apply_on_both(const uint8_t *batch, size_t len)
+{
+    static struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS];
+    struct chain_header header;
+    struct chain_batch_view view;
+    size_t n_events;
+    int rc = chain_ledger_apply(b->ledger, batch, len, false, &b->header, b->events, CHAIN_MAX_LEDGER_EVENTS, &b->n_events);
+    int rc_twin = chain_ledger_apply(twin, batch, len, false, &header, events, CHAIN_MAX_LEDGER_EVENTS, &n_events);
+    ck_assert_int_eq(rc, chain_batch_decode(&view, batch, len));
+    ck_assert_int_eq(rc, rc_twin);
+    struct chain_hash hash, hash_twin;
+    chain_header_hash(chain_ledger_tip(b->ledger), &hash);
+    chain_header_hash(chain_ledger_tip(twin), &hash_twin);
+    ck_assert_mem_eq(hash.octets, hash_twin.octets, CHAIN_HASH_BYTES);
+    if (rc != 0)
+        return;
+    ck_assert_uint_eq(n_events, b->n_events);
+    ck_assert_mem_eq(events, b->events, n_events * sizeof *events);
+    check_events(view.n_txs);
+    check_state();
+}
+
+/* Honest stations keep sensing, so that there is white space to ask for and a primary that comes and goes. */
+static void add_honest_sensing(uint64_t k, uint32_t bits, bool reveal)
+{
+    for (uint32_t i = 0; i < N_STATIONS; i++) {
+        struct chain_op r = op_reveal(b, i, window_number(b, k), bits), c = op_commit(i, &r);
+        add_op(b, i, reveal ? &r : &c);
+    }
+}
+
+static void corrupt_and_apply(void)
+{
+    static uint8_t bad[CHAIN_MAX_BATCH_BYTES];
+    memcpy(bad, b->batch, b->batch_len);
+    enum { TIME_OCTETS = 10 }; /* a time in 2100 is legal, and would leave nothing to test afterwards */
+    bad[TIME_OCTETS + draw_below(b->batch_len - TIME_OCTETS)] ^= (uint8_t)(1 + draw_below(255));
+    size_t len = draw_below(3) ? b->batch_len : (size_t)draw_below(b->batch_len);
+    apply_on_both(bad, len);
+}
+
+static void start_twins(void)
+{
+    memset(on_air, 0, sizeof on_air);
+    counter = 0;
+    b = bench_open(N_STATIONS);
+    b->genesis.transmit_expire_ns = 300 * MS;
+    b->genesis.heartbeat_ns = 75 * MS;
+    b->genesis.stop_ns = 75 * MS;
+    b->genesis.grant_ns = 2000 * MS;
+    ck_assert_int_eq(chain_genesis_finish(&b->genesis, NULL, NULL), 0);
+    bench_start(b);
+    size_t len = chain_ledger_bytes(&b->genesis);
+    void *mem = malloc(len);
+    memset(mem, 0xaa, len);
+    struct chain_signer signer = bench_signer(b);
+    ck_assert_int_eq(chain_ledger_init(mem, len, &b->genesis, &signer, &twin, NULL), 0);
+}
+
+START_TEST(invariants_hold_for_random_transactions)
+{
+    seed = (uint64_t)_i + 1;
+    start_twins();
+    size_t n_txs = 0, n_granted = 0, n_suspended = 0, n_authorized = 0, n_confirmed = 0;
+    int64_t now_ns = T0;
+    uint64_t k = 0;
+    uint32_t bits = 2;
+    struct chain_op reg = op_register();
+    for (uint32_t i = 0; i + 1 < N_STATIONS; i++) /* the last one may or may not */
+        add_op(b, i, &reg);
+    for (size_t block = 0; block < N_BLOCKS; block++) {
+        now_ns += (int64_t)draw_below(block % 200 == 0 ? 5000 : 60) * MS + (int64_t)draw_below(3);
+        size_t n = (size_t)draw_below(12);
+        for (size_t i = 0; i < n; i++)
+            add_random(now_ns);
+        if (now_ns >= T0 + window_end(b, k) + 150 * MS) {
+            k = (uint64_t)((now_ns - T0) / b->genesis.quiet_period_ns);
+            bits = draw_below(12) ? 2 : 4;
+        }
+        if (window_end(b, k) + T0 <= now_ns)
+            add_honest_sensing(k, bits, now_ns >= T0 + window_end(b, k) + 40 * MS);
+        n_txs += b->view.n_txs;
+        encode_batch(b, draw_below(50) ? now_ns : draw_time(now_ns) & INT64_MAX & (CHAIN_MAX_TIME_NS / 4 - 1));
+        if (draw_below(10) == 0)
+            corrupt_and_apply();
+        apply_on_both(b->batch, draw_below(30) ? b->batch_len : 0);
+        if (now_ns < b->header.time_ns)
+            now_ns = b->header.time_ns;
+        n_granted += count_events(b, CHAIN_LE_GRANTED);
+        n_suspended += count_events(b, CHAIN_LE_SUSPENDED);
+        n_authorized += count_events(b, CHAIN_LE_AUTHORIZED);
+        n_confirmed += count_events(b, CHAIN_LE_EVIDENCE_CONFIRMED);
+    }
+    printf("seed %llu: %zu transactions, %zu grants, %zu authorised, %zu suspended, %zu confirmed\n", (unsigned long long)seed, n_txs,
+           n_granted, n_authorized, n_suspended, n_confirmed);
+    ck_assert_uint_ge(n_txs, 10000);
+    ck_assert_uint_gt(n_granted, 20);
+    ck_assert_uint_gt(n_authorized, 10);
+    ck_assert_uint_gt(n_suspended, 3);
+    ck_assert_uint_gt(n_confirmed, 3);
+    free(twin);
+    bench_close(b);
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = tcase_create("random");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, invariants_hold_for_random_transactions, 0, 3);
+    suite_add_tcase(suite, tc);
+}
