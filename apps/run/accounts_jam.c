@@ -16,10 +16,9 @@ static bool matches(const struct app_scenario_jammer *jammer, const struct mac_j
 static void journal_verdict(struct app_accounts *a, uint32_t station, const struct app_station_note *n)
 {
     const struct mac_jam_verdict *v = &n->verdict;
-    app_journal_begin(a->journal, n->at_ns, "jam_verdict", a->scenario->stations[station].name);
+    app_journal_begin(a->journal, n->at_ns, mac_jam_is_attack(v->kind) ? "jam_verdict" : "link_verdict", a->scenario->stations[station].name);
     app_journal_int(a->journal, "channel", v->channel);
     app_journal_text(a->journal, "kind", mac_jam_kind_name(v->kind));
-    app_journal_bool(a->journal, "attack", mac_jam_is_attack(v->kind));
     app_journal_int(a->journal, "confidence_permille", v->confidence_permille);
     app_journal_int(a->journal, "n_frames", v->n_frames);
     app_journal_int(a->journal, "n_good", v->n_good);

@@ -70,7 +70,7 @@ static bool describe_air(const json_t *e, const char *kind, const char *channel,
         snprintf(out, cap, "* the jammer on channel %s stops", channel);
     else if (strcmp(kind, "violation") == 0)
         snprintf(out, cap, "! %s transmits on channel %s: %s", text_of(e, "station"), channel, text_of(e, "reason"));
-    else if (strcmp(kind, "jam_verdict") == 0 && json_is_true(json_object_get(e, "attack")))
+    else if (strcmp(kind, "jam_verdict") == 0)
         snprintf(out, cap, "%s: channel %s is jammed, %s (%lld of %lld frames good, confidence %.1f %%)", text_of(e, "station"), channel,
                  text_of(e, "kind"), int_of(e, "n_good"), int_of(e, "n_frames"), (double)int_of(e, "confidence_permille") / 10);
     else

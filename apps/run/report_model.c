@@ -235,8 +235,11 @@ static struct app_report_grant *find_grant(struct app_report_model *m, const jso
 static void read_authorized(struct app_report_model *m, const json_t *e, int64_t t_ns)
 {
     struct app_report_grant *x = find_grant(m, e);
-    if (x && x->authorized_ns < 0)
+    if (!x)
+        return;
+    if (x->authorized_ns < 0)
         x->authorized_ns = t_ns;
+    x->n_heartbeats++; /* it was a heartbeat that authorized it */
 }
 
 static void read_heartbeat(struct app_report_model *m, const json_t *e, int64_t t_ns)
