@@ -10,6 +10,7 @@ enum { MAX_LINE = 8192 };
 
 struct channels {
     char names[CHAIN_MAX_CHANNELS][32];
+    bool control[CHAIN_MAX_CHANNELS];
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -86,9 +87,13 @@ static void print_event(FILE *out, const json_t *e, struct channels *channels)
         long long i = int_of(e, "index");
         if (i >= 0 && i < CHAIN_MAX_CHANNELS)
             snprintf(channels->names[i], sizeof channels->names[i], "%.31s", text_of(e, "name"));
+        if (i >= 0 && i < CHAIN_MAX_CHANNELS)
+            channels->control[i] = json_is_true(json_object_get(e, "control"));
         return;
     }
     const char *channel = channel_of(e, channels);
+    if (strcmp(kind, "white-space") == 0 && channels->control[int_of(e, "channel") & (CHAIN_MAX_CHANNELS - 1)])
+        return; /* nobody can lease it */
     if (describe_ledger(e, kind, channel, sentence, sizeof sentence) || describe_air(e, kind, channel, sentence, sizeof sentence))
         fprintf(out, "  %9.3f s  %s\n", (double)int_of(e, "t_ns") / 1e9, sentence);
 }

@@ -163,7 +163,7 @@ START_TEST(the_page_tells_what_happened)
     check_says("100.0 %");
     check_says("channel &lt;one&gt; is granted to bravo (grant 7)");
     check_says("primary user tower &amp; co appears on channel &lt;one&gt;");
-    check_says("<td class=\"n\">4.250 s</td><td class=\"n\">5.000 s</td><td>relinquished</td><td class=\"n\">1</td>");
+    check_says("<td class=\"n\">4.250 s</td><td class=\"n\">5.000 s</td><td>relinquished</td><td class=\"n\">2</td>");
     check_says("p99 31.2 ms");
     check_says("block 2: 31.25 ms");
     check_says("<code>c0ffee</code>");
