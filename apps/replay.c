@@ -77,7 +77,7 @@ static int open_phy(struct replay *r, uint64_t first_sample)
     struct phy_config cfg = {
         .waveform = r->waveform,
         .sample_rate_hz = r->source.radio->sample_rate_hz,
-        .noise_dbfs = scan->noise_power > 0 ? fmax(10 * log10(scan->noise_power), -249) : -200,
+        .noise_dbfs = scan->noise_power > 0 ? fmin(fmax(10 * log10(scan->noise_power), -249), 99) : -200,
         .cca_energy_db = 10,
         .cca_samples = 64,
         /* an estimate may be too high where the recording has no quiet stretch: then look everywhere */

@@ -27,6 +27,7 @@ struct app_sense_scan {
     double noise_power;       /* 0 where the recording is silent throughout */
     const char *floor_method; /* "given", "declared", "quiet time", "quiet band" */
     uint64_t n_clipped, n_nonfinite, n_lost;
+    double silent_share; /* of the windows in which every sample is zero */
 };
 
 struct app_sense_burst {

@@ -55,6 +55,8 @@ static void choose_floor(struct app_sense *s, const struct phy_floor *floor, con
     struct phy_floor_estimate estimate;
     phy_floor_estimate(floor, &estimate);
     double in_band = phy_welch_psd(welch, psd) > 0 ? phy_floor_in_band(psd, s->options.n_fft) : 0;
+    uint64_t n_windows = floor->n_windows + floor->n_silent;
+    s->scan.silent_share = n_windows ? (double)floor->n_silent / (double)n_windows : 0;
     bool always_on = in_band > 0 && estimate.power > ratio * in_band;
     s->scan.noise_power = always_on ? in_band : estimate.power;
     s->scan.floor_method = always_on ? "quiet band" : "quiet time";

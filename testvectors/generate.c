@@ -61,7 +61,7 @@ static struct phy *open_phy(void)
                              .cca_energy_db = 10,
                              .cca_samples = 64};
     size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
-    struct phy *phy;
+    struct phy *phy = NULL;
     const char *bad_field;
     void *mem = aligned_alloc(64, len);
     if (!mem || phy_init(mem, len, &cfg, &phy, &bad_field))
@@ -214,7 +214,7 @@ static void make_primary(const char *folder)
             sum[0] += symbol[0] * table[place];
             sum[1] += symbol[1] * table[place];
         }
-        samples[n] = CMPLXF((float)sum[0] / 32768, (float)sum[1] / 32768);
+        samples[n] = (float)sum[0] / 32768 + (float)sum[1] / 32768 * I;
     }
     char path[4096], error[PHY_SIGMF_MAX_ERROR];
     snprintf(path, sizeof path, "%s/primary", folder);

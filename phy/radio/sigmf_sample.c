@@ -68,6 +68,15 @@ static int get_i16(const uint8_t *p)
     return value < 0x8000 ? value : value - 0x10000;
 }
 
+/* A complex number is laid out as an array of two (C17 6.2.5); CMPLXF is not there with every compiler. */
+static float complex make_sample(float re, float im)
+{
+    const float parts[2] = {re, im};
+    float complex sample;
+    memcpy(&sample, parts, sizeof sample);
+    return sample;
+}
+
 static void decode_f32(const uint8_t *p, size_t n, float complex *out, struct phy_radio_block *counts)
 {
     for (size_t i = 0; i < n; i++, p += 8) {
@@ -79,7 +88,7 @@ static void decode_f32(const uint8_t *p, size_t n, float complex *out, struct ph
             continue;
         }
         counts->n_clipped += fabsf(re) >= 1 || fabsf(im) >= 1;
-        out[i] = CMPLXF(re, im);
+        out[i] = make_sample(re, im);
     }
 }
 
@@ -88,7 +97,7 @@ static void decode_i16(const uint8_t *p, size_t n, float complex *out, struct ph
     for (size_t i = 0; i < n; i++, p += 4) {
         int re = get_i16(p), im = get_i16(p + 2);
         counts->n_clipped += re == 32767 || re == -32768 || im == 32767 || im == -32768;
-        out[i] = CMPLXF((float)re / 32768, (float)im / 32768);
+        out[i] = make_sample((float)re / 32768, (float)im / 32768);
     }
 }
 
@@ -98,7 +107,7 @@ static void decode_i8(const uint8_t *p, size_t n, float complex *out, struct phy
         int re = p[0] < 0x80 ? p[0] : p[0] - 0x100;
         int im = p[1] < 0x80 ? p[1] : p[1] - 0x100;
         counts->n_clipped += re == 127 || re == -128 || im == 127 || im == -128;
-        out[i] = CMPLXF((float)re / 128, (float)im / 128);
+        out[i] = make_sample((float)re / 128, (float)im / 128);
     }
 }
 
@@ -106,7 +115,7 @@ static void decode_u8(const uint8_t *p, size_t n, float complex *out, struct phy
 {
     for (size_t i = 0; i < n; i++, p += 2) {
         counts->n_clipped += p[0] == 0 || p[0] == 255 || p[1] == 0 || p[1] == 255;
-        out[i] = CMPLXF(((float)p[0] - 127.5f) / 127.5f, ((float)p[1] - 127.5f) / 127.5f);
+        out[i] = make_sample(((float)p[0] - 127.5f) / 127.5f, ((float)p[1] - 127.5f) / 127.5f);
     }
 }
 

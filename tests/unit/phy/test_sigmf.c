@@ -13,6 +13,14 @@ enum { META_BYTES = 4096 };
 static struct phy_sigmf_meta meta;
 static char error[PHY_SIGMF_MAX_ERROR];
 
+static float complex make(float re, float im)
+{
+    const float parts[2] = {re, im};
+    float complex sample;
+    memcpy(&sample, parts, sizeof sample);
+    return sample;
+}
+
 static int open_text(const char *json, const void *data, size_t len, struct phy_radio **out)
 {
     error[0] = '\0';
@@ -200,22 +208,22 @@ static void expect_samples(const char *type, const void *data, size_t len, const
 START_TEST(each_datatype_is_scaled_to_full_scale_one)
 {
     const uint8_t i16[] = {0x00, 0x40, 0x00, 0xc0, 0x00, 0x80, 0x01, 0x00};
-    expect_samples("ci16_le", i16, sizeof i16, (float complex[]){CMPLXF(.5f, -.5f), CMPLXF(-1, 1 / 32768.f)}, 2, 1);
+    expect_samples("ci16_le", i16, sizeof i16, (float complex[]){make(.5f, -.5f), make(-1, 1 / 32768.f)}, 2, 1);
     const uint8_t i8[] = {0x40, 0xc0, 0x7f, 0x01};
-    expect_samples("ci8", i8, sizeof i8, (float complex[]){CMPLXF(.5f, -.5f), CMPLXF(127 / 128.f, 1 / 128.f)}, 2, 1);
+    expect_samples("ci8", i8, sizeof i8, (float complex[]){make(.5f, -.5f), make(127 / 128.f, 1 / 128.f)}, 2, 1);
     const uint8_t u8[] = {255, 0, 128, 127};
-    expect_samples("cu8", u8, sizeof u8, (float complex[]){CMPLXF(1, -1), CMPLXF(.5f / 127.5f, -.5f / 127.5f)}, 2, 1);
+    expect_samples("cu8", u8, sizeof u8, (float complex[]){make(1, -1), make(.5f / 127.5f, -.5f / 127.5f)}, 2, 1);
     const uint8_t f32[] = {0, 0, 0x80, 0x3e, 0, 0, 0x80, 0xbf};
-    expect_samples("cf32_le", f32, sizeof f32, (float complex[]){CMPLXF(.25f, -1)}, 1, 1);
+    expect_samples("cf32_le", f32, sizeof f32, (float complex[]){make(.25f, -1)}, 1, 1);
 }
 END_TEST
 
 START_TEST(a_float_type_without_byte_order_is_taken_as_little_endian_with_a_warning)
 {
     const uint8_t f32[] = {0, 0, 0x80, 0x3e, 0, 0, 0x80, 0xbf};
-    expect_samples("cf32", f32, sizeof f32, (float complex[]){CMPLXF(.25f, -1)}, 1, 1);
+    expect_samples("cf32", f32, sizeof f32, (float complex[]){make(.25f, -1)}, 1, 1);
     ck_assert_ptr_nonnull(strstr(meta.warning, "'cf32' without a byte order; taken as cf32_le"));
-    expect_samples("cf32_le", f32, sizeof f32, (float complex[]){CMPLXF(.25f, -1)}, 1, 1);
+    expect_samples("cf32_le", f32, sizeof f32, (float complex[]){make(.25f, -1)}, 1, 1);
     ck_assert_str_eq(meta.warning, "");
 }
 END_TEST

@@ -13,6 +13,14 @@
 static char folder[] = "/tmp/airdeed-sigmf-XXXXXX";
 static char path[64], meta_path[80], data_path[80], partial_path[100], error[PHY_SIGMF_MAX_ERROR];
 
+static float complex make(float re, float im)
+{
+    const float parts[2] = {re, im};
+    float complex sample;
+    memcpy(&sample, parts, sizeof sample);
+    return sample;
+}
+
 static void make_folder(void)
 {
     strcpy(folder, "/tmp/airdeed-sigmf-XXXXXX");
@@ -54,7 +62,7 @@ static void write_some(struct phy_sigmf_writer *w, size_t n)
 {
     float complex samples[64];
     for (size_t i = 0; i < n; i++)
-        samples[i] = CMPLXF((float)i / 128, -(float)i / 128);
+        samples[i] = make((float)i / 128, -(float)i / 128);
     ck_assert_msg(phy_sigmf_write(w, samples, n, error) == 0, "%s", error);
 }
 
@@ -96,7 +104,7 @@ END_TEST
 START_TEST(integers_saturate_at_full_scale)
 {
     struct phy_sigmf_writer *w = create(PHY_SIGMF_CI16_LE);
-    const float complex loud[] = {CMPLXF(3, -3), CMPLXF(NAN, 1)};
+    const float complex loud[] = {make(3, -3), make(NAN, 1)};
     ck_assert_int_eq(phy_sigmf_write(w, loud, 2, error), 0);
     ck_assert_int_eq(phy_sigmf_finish(w, NULL, NULL, 0, error), 0);
     FILE *file = fopen(data_path, "rb");
