@@ -162,8 +162,8 @@ static void print_numbers(FILE *out, const json_t *s)
     fprintf(out, "\nConsensus   %s, %lld blocks; proposal to last replica: p50 ", text_of(s, "consensus"), int_of(commits, "count"));
     print_number(out, "%.2f ms, p99 ", json_object_get(commits, "p50_ms"));
     print_number(out, "%.2f ms, ", json_object_get(commits, "p99_ms"));
-    print_number(out, "%.2f times the shortest possible (median)\n", json_object_get(commits, "over_shortest"));
-    fprintf(out, "Frames      %lld sent; delivery ", int_of(frames, "sent"));
+    print_number(out, "%.2f times the shortest possible (median)", json_object_get(commits, "over_shortest"));
+    fprintf(out, "\nFrames      %lld sent; delivery ", int_of(frames, "sent"));
     print_number(out, "%.4f", json_object_get(s, "delivery"));
     fprintf(out, " of (frame, receiver) pairs; %lld refused by the gate; %lld sent without a lease\n", int_of(frames, "refused_by_gate"),
             int_of(s, "transmissions_without_lease"));
@@ -172,13 +172,15 @@ static void print_numbers(FILE *out, const json_t *s)
     print_number(out, "%.4f", json_object_get(sensing, "fused_pd"));
     print_number(out, ", P_fa %.4f", json_object_get(sensing, "fused_pfa"));
     print_number(out, "; one station alone: P_d %.4f", json_object_get(sensing, "local_pd"));
-    print_number(out, ", P_fa %.5f\n", json_object_get(sensing, "local_pfa"));
+    print_number(out, ", P_fa %.5f", json_object_get(sensing, "local_pfa"));
+    fputc('\n', out);
     if (int_of(jam, "episodes") == 0)
         return;
     fprintf(out, "Jamming     %lld episode(s), %lld verdict(s), %lld missed, %lld false; delivery meanwhile ", int_of(jam, "episodes"),
             int_of(jam, "verdicts"), int_of(jam, "missed"), int_of(jam, "false"));
     print_number(out, "%.3f", json_object_get(jam, "delivery_during"));
-    print_number(out, "; named after %.0f ms\n", json_object_get(jam, "p50_to_verdict_ms"));
+    print_number(out, "; named after %.0f ms", json_object_get(jam, "p50_to_verdict_ms"));
+    fputc('\n', out);
 }
 
 static void print_agreement(FILE *out, const json_t *s)

@@ -342,8 +342,14 @@ static int open_station(struct app_world *w, uint32_t i, const char *folder)
     return 0;
 }
 
+/* What a shortened run does not reach is not part of it. */
 static void normalise(struct app_scenario *sc)
 {
+    uint32_t n_jammers = 0;
+    for (uint32_t i = 0; i < sc->n_jammers; i++)
+        if (sc->jammers[i].start_ns < sc->duration_ns)
+            sc->jammers[n_jammers++] = sc->jammers[i];
+    sc->n_jammers = n_jammers;
     for (uint32_t i = 0; i < sc->n_primaries; i++)
         if (sc->primaries[i].stop_ns == 0 || sc->primaries[i].stop_ns > sc->duration_ns)
             sc->primaries[i].stop_ns = sc->duration_ns;
