@@ -109,6 +109,9 @@ bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station);
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station);
 /* True while the (station, window) commitment is on the ledger and unrevealed. */
 bool chain_ledger_committed(const struct chain_ledger *l, uint32_t station, uint64_t window);
+/* Is it time to reveal? The first reveal closes a window's commitments, so a station waits until every station that was registered
+ * before the window has committed, or half of fuse_after has passed since its end. */
+bool chain_ledger_may_reveal(const struct chain_ledger *l, uint64_t window, int64_t time_ns);
 /* A proof-friendly listing of the whole state: entry i as (key, value) CBOR octets; state_root is the Merkle root over them,
  * sorted by key. Returns the number of entries; visits each in order. */
 size_t chain_ledger_entries(const struct chain_ledger *l,

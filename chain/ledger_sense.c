@@ -4,12 +4,18 @@
 
 #include "chain/ledger_state.h"
 
+static size_t window_index(const struct chain_ledger *l, uint64_t window)
+{
+    size_t i = 0;
+    while (i < l->n_windows && l->windows[i].window != window)
+        i++;
+    return i;
+}
+
 static struct chain_window_state *find_window(struct chain_ledger *l, uint64_t window)
 {
-    for (size_t i = 0; i < l->n_windows; i++)
-        if (l->windows[i].window == window)
-            return &l->windows[i];
-    return NULL;
+    size_t i = window_index(l, window);
+    return i < l->n_windows ? &l->windows[i] : NULL;
 }
 
 /* Keeps the order; NULL when every slot is taken. */
@@ -79,17 +85,21 @@ static uint32_t count_reports(const struct chain_ledger *l, const struct chain_w
     return n;
 }
 
+/* Only who was registered when a window began is waited for. */
+static bool was_there(const struct chain_ledger *l, uint32_t station, int64_t start_ns)
+{
+    return l->stations[station].registered && l->stations[station].registered_ns <= start_ns;
+}
+
 static bool is_due(const struct chain_ledger *l, const struct chain_window_state *w)
 {
     int64_t start_ns, end_ns;
     if (!chain_genesis_window_span(&l->genesis, w->window, &start_ns, &end_ns) ||
         l->time_ns >= end_ns + l->genesis.fuse_after_ns)
         return true;
-    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
-        const struct chain_station *station = &l->stations[i];
-        if (station->registered && station->registered_ns <= start_ns && !w->by_station[i].revealed)
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++)
+        if (was_there(l, i, start_ns) && !w->by_station[i].revealed)
             return false;
-    }
     return count_reports(l, w) >= 2;
 }
 
@@ -197,8 +207,22 @@ void chain_ledger_fuse_due(struct chain_ledger *l)
 
 bool chain_ledger_committed(const struct chain_ledger *l, uint32_t station, uint64_t window)
 {
-    for (size_t i = 0; i < l->n_windows && station < CHAIN_MAX_KEYS; i++)
-        if (l->windows[i].window == window)
-            return l->windows[i].by_station[station].committed && !l->windows[i].by_station[station].revealed;
-    return false;
+    size_t i = window_index(l, window);
+    if (i == l->n_windows || station >= CHAIN_MAX_KEYS)
+        return false;
+    return l->windows[i].by_station[station].committed && !l->windows[i].by_station[station].revealed;
+}
+
+bool chain_ledger_may_reveal(const struct chain_ledger *l, uint64_t window, int64_t time_ns)
+{
+    size_t at = window_index(l, window);
+    int64_t start_ns, end_ns;
+    if (at == l->n_windows || !chain_genesis_window_span(&l->genesis, window, &start_ns, &end_ns))
+        return false;
+    if (time_ns >= end_ns + l->genesis.fuse_after_ns / 2 || l->windows[at].any_revealed)
+        return true;
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++)
+        if (was_there(l, i, start_ns) && !l->windows[at].by_station[i].committed)
+            return false;
+    return true;
 }

@@ -42,12 +42,13 @@ static void execute(const uint8_t *data, size_t len)
     const struct chain_genesis *g = make_genesis();
     static struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS];
     struct chain_signer signer = {.verify = accept_signature};
-    struct chain_ledger *l;
+    struct chain_ledger *l = NULL;
     size_t n_events, bytes = chain_ledger_bytes(g);
     void *mem = malloc(bytes);
     struct chain_header header;
     struct chain_batch_view view;
-    require(mem && chain_ledger_init(mem, bytes, g, &signer, &l, NULL) == 0);
+    require(mem != NULL);
+    require(chain_ledger_init(mem, bytes, g, &signer, &l, NULL) == 0);
     (void)chain_ledger_check_batch(l, data, len, 1000);
     int rc = chain_ledger_apply(l, data, len, true, &header, events, CHAIN_MAX_LEDGER_EVENTS, &n_events);
     require(rc == chain_batch_decode(&view, data, len));

@@ -38,6 +38,8 @@ START_TEST(a_batch_comes_back)
     }
     for (size_t i = 1; i < len; i++)
         ck_assert_int_eq(chain_batch_decode(&view, wire, i), -EBADMSG);
+    wire[len] = 0;
+    ck_assert_int_eq(chain_batch_decode(&view, wire, len + 1), -EBADMSG);
 }
 END_TEST
 

@@ -281,6 +281,25 @@ START_TEST(the_state_root_is_the_merkle_root_of_the_sorted_entries)
 }
 END_TEST
 
+/* What replicas must agree on from one version to the next: registration, sensing, a lease and evidence end in this root. */
+START_TEST(the_state_root_of_a_fixed_run_never_changes)
+{
+    static const uint8_t expected[CHAIN_HASH_BYTES] = {0xaf, 0x28, 0x20, 0x96, 0xd2, 0x0a, 0xc3, 0x44, 0x03, 0xd9, 0x0e, 0xea, 0x71, 0x4d, 0x7b, 0x67,
+                                                        0x1b, 0x53, 0xad, 0xe6, 0x33, 0xa0, 0xc0, 0xbb, 0x09, 0x34, 0xf9, 0x25, 0x58, 0x5e, 0xa4, 0x72};
+    register_all(b, 1 * MS);
+    sense_windows(b, 0, 4, 2);
+    struct chain_op grant = op_grant(b, 2), heartbeat = op_lease(CHAIN_OP_HEARTBEAT, 1), evidence = {.kind = CHAIN_OP_EVIDENCE};
+    evidence.evidence.from_ns = T0 + 900 * MS;
+    evidence.evidence.at_ns = T0 + 950 * MS;
+    add_op(b, 0, &grant);
+    add_op(b, 0, &heartbeat);
+    add_op(b, 1, &evidence);
+    run_block(b, 1000 * MS);
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_REFUSED), 0);
+    ck_assert_mem_eq(b->header.state_root.octets, expected, CHAIN_HASH_BYTES);
+}
+END_TEST
+
 START_TEST(names_are_given_to_codes_and_events)
 {
     ck_assert_str_eq(chain_response_name(CHAIN_SUSPENDED_GRANT), "SUSPENDED_GRANT");
@@ -307,6 +326,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, the_mempool_learns_why_a_transaction_is_not_wanted);
     tcase_add_test(tc, an_unfinished_genesis_is_refused_by_name);
     tcase_add_test(tc, the_state_root_is_the_merkle_root_of_the_sorted_entries);
+    tcase_add_test(tc, the_state_root_of_a_fixed_run_never_changes);
     tcase_add_test(tc, names_are_given_to_codes_and_events);
     suite_add_tcase(suite, tc);
 }

@@ -148,6 +148,24 @@ START_TEST(nobody_commits_after_the_first_reveal)
 }
 END_TEST
 
+START_TEST(a_station_reveals_when_all_have_committed_or_half_the_time_is_over)
+{
+    uint64_t window = window_number(b, 0);
+    int64_t end_ns = window_end(b, 0);
+    ck_assert(!chain_ledger_may_reveal(b->ledger, window, T0 + end_ns + 149 * MS));
+    for (uint32_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(commit(end_ns + i, i, 0, 0), CHAIN_SUCCESS);
+        ck_assert_int_eq(chain_ledger_may_reveal(b->ledger, window, T0 + end_ns + 5), i == 3);
+        ck_assert_int_eq(chain_ledger_may_reveal(b->ledger, window, T0 + end_ns + 75 * MS - 1), i == 3);
+        ck_assert(chain_ledger_may_reveal(b->ledger, window, T0 + end_ns + 75 * MS));
+    }
+    ck_assert_int_eq(commit(window_end(b, 1), 0, 1, 0), CHAIN_SUCCESS);
+    ck_assert(!chain_ledger_may_reveal(b->ledger, window_number(b, 1), T0 + window_end(b, 1)));
+    ck_assert_int_eq(reveal(window_end(b, 1) + 1, 0, 1, 0), CHAIN_SUCCESS);
+    ck_assert(chain_ledger_may_reveal(b->ledger, window_number(b, 1), T0 + window_end(b, 1)));
+}
+END_TEST
+
 START_TEST(a_reveal_takes_an_earlier_block_and_the_committed_report)
 {
     struct chain_op r = op_reveal(b, 0, window_number(b, 0), 2), c = op_commit(0, &r);
@@ -258,6 +276,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, one_positive_of_two_is_not_enough);
     tcase_add_test(tc, commitments_come_in_time_from_registered_stations_once);
     tcase_add_test(tc, nobody_commits_after_the_first_reveal);
+    tcase_add_test(tc, a_station_reveals_when_all_have_committed_or_half_the_time_is_over);
     tcase_add_test(tc, a_reveal_takes_an_earlier_block_and_the_committed_report);
     tcase_add_test(tc, a_commitment_copied_from_another_station_cannot_be_opened);
     tcase_add_test(tc, white_space_takes_consecutive_free_windows);
