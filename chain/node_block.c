@@ -71,6 +71,7 @@ struct node_block *node_execute(struct chain_node *m, const uint8_t *batch, size
         return NULL;
     }
     block->persist_seq = m->persist_seq + 1;
+    node_judge_votes(m, block);
     out->ledger = m->ledger;
     out->blocks[out->n_blocks++] = (struct chain_node_block){.height = block->height,
                                                              .batch = block->batch,

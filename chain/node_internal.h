@@ -159,6 +159,8 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg);
 /* A verified vote. Heights that no certificate is open for are only noted as reported. */
 void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
                    const uint8_t sig[CHAIN_SIG_BYTES]);
+/* Counts the votes that came before the block and are for another header. */
+void node_judge_votes(struct chain_node *m, const struct node_block *block);
 bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash);
 uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const struct chain_hash *hash);
 /* This node's own vote for a block that it executed. */

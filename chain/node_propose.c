@@ -21,22 +21,39 @@ int64_t node_propose_at(const struct chain_node *m)
     return at_ns > m->propose_not_before_ns ? at_ns : m->propose_not_before_ns;
 }
 
-/* Octets of the batch, 0 if nothing can go in. */
-static size_t build(struct chain_node *m)
+/* Urgency decides what goes in; inside, each author's transactions keep their order. */
+static size_t choose(struct chain_node *m, const struct chain_mempool_tx *chosen[CHAIN_MAX_BATCH_TXS])
 {
     enum { BATCH_OVERHEAD = 24, TX_OVERHEAD = 3 };
-    struct chain_batch_view batch;
-    int64_t parent_ns = chain_ledger_tip(m->ledger)->time_ns;
-    batch.time_ns = m->now_ns > parent_ns ? m->now_ns : parent_ns + 1;
-    batch.n_txs = 0;
-    size_t bytes = BATCH_OVERHEAD;
-    for (size_t i = 0; i < chain_mempool_size(m->pool) && batch.n_txs < CHAIN_MAX_BATCH_TXS; i++) {
+    size_t n = 0, bytes = BATCH_OVERHEAD;
+    for (size_t i = 0; i < chain_mempool_size(m->pool) && n < CHAIN_MAX_BATCH_TXS; i++) {
         const struct chain_mempool_tx *tx = chain_mempool_at(m->pool, i);
         if (!tx->executable || bytes + tx->len + TX_OVERHEAD > m->cfg.genesis->max_batch_bytes)
             continue;
-        batch.txs[batch.n_txs].data = tx->octets;
-        batch.txs[batch.n_txs++].len = tx->len;
         bytes += tx->len + TX_OVERHEAD;
+        size_t at = n++;
+        for (; at > 0; at--) {
+            const struct chain_msg *before = &chosen[at - 1]->msg;
+            if (before->author < tx->msg.author || (before->author == tx->msg.author && before->seq < tx->msg.seq))
+                break;
+            chosen[at] = chosen[at - 1];
+        }
+        chosen[at] = tx;
+    }
+    return n;
+}
+
+/* Octets of the batch, 0 if nothing can go in. */
+static size_t build(struct chain_node *m)
+{
+    const struct chain_mempool_tx *chosen[CHAIN_MAX_BATCH_TXS];
+    struct chain_batch_view batch;
+    int64_t parent_ns = chain_ledger_tip(m->ledger)->time_ns;
+    batch.time_ns = m->now_ns > parent_ns ? m->now_ns : parent_ns + 1;
+    batch.n_txs = choose(m, chosen);
+    for (size_t i = 0; i < batch.n_txs; i++) {
+        batch.txs[i].data = chosen[i]->octets;
+        batch.txs[i].len = chosen[i]->len;
     }
     if (batch.n_txs == 0)
         return 0;

@@ -57,6 +57,13 @@ void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const
         m->stats.deviating_votes++;
 }
 
+void node_judge_votes(struct chain_node *m, const struct node_block *block)
+{
+    const struct node_votes *row = row_of(m, block->height);
+    for (uint32_t i = 0; row && i < m->members->n; i++)
+        m->stats.deviating_votes += (row->have >> i & 1) && !same_hash(&row->hash[i], &block->hash);
+}
+
 /* For heights below the open ones only the header we know to be certified counts. */
 static void take_old_vote(struct chain_node *m, const struct chain_msg *msg)
 {

@@ -238,7 +238,8 @@ static inline struct cluster *cluster_open(const struct chain_engine_ops *ops, u
     c->seed = seed;
     c->n = n;
     c->ops = ops;
-    c->genesis = make_genesis(&c->ring, n);
+    c->genesis = make_genesis(&c->ring, n > 1 ? n : 2);
+    c->genesis.members.n = n;
     snprintf(c->genesis.engine, sizeof c->genesis.engine, "%s", ops->byzantine ? "pbft" : "raft");
     const char *bad = NULL;
     ck_assert_int_eq(chain_genesis_finish(&c->genesis, NULL, &bad), 0);
