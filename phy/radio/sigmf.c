@@ -64,8 +64,8 @@ static int read_samples(struct sigmf_reader *s, uint64_t file_sample, float comp
         size_t want = cap - counts->n;
         if (want > READ_BYTES / bytes)
             want = READ_BYTES / bytes;
-        const uint8_t *octets;
-        size_t n_octets;
+        const uint8_t *octets = NULL;
+        size_t n_octets = 0;
         int err = read_octets(s, (file_sample + counts->n) * bytes, want * bytes, &octets, &n_octets);
         if (err)
             return err;
@@ -139,8 +139,8 @@ static int check_hash(struct sigmf_reader *s, const char *data_name, uint64_t n_
     crypto_hash_sha512_init(&state);
     for (uint64_t at = 0; at < n_bytes;) {
         size_t want = n_bytes - at < READ_BYTES ? (size_t)(n_bytes - at) : READ_BYTES;
-        const uint8_t *octets;
-        size_t n;
+        const uint8_t *octets = NULL;
+        size_t n = 0;
         int err = read_octets(s, at, want, &octets, &n);
         if (!err && n < want)
             err = -EIO;
@@ -209,7 +209,7 @@ int phy_sigmf_open(const char *path, struct phy_radio **out, struct phy_sigmf_me
     char *json = NULL;
     size_t len = 0;
     uint64_t n_bytes = 0;
-    struct phy_sigmf_parsed parsed;
+    struct phy_sigmf_parsed parsed = {""};
     *out = NULL;
     int err = phy_sigmf_paths(path, meta_path, data_path, error_out);
     if (!err)
@@ -243,7 +243,7 @@ int phy_sigmf_open_memory(const char *name, const void *meta, size_t meta_len, c
         return phy_sigmf_fail(error_out, -ENOMEM, "%s: no memory", name);
     s->fd = -1;
     s->memory = data;
-    struct phy_sigmf_parsed parsed;
+    struct phy_sigmf_parsed parsed = {""};
     int err = phy_sigmf_parse(name, meta, meta_len, &s->meta, &parsed, error_out);
     err = err ? err : check_data(s, name, data_len, &parsed, error_out);
     if (err) {

@@ -41,7 +41,7 @@ json_t *phy_sigmf_load_json(const char *name, const void *json, size_t len, int 
     const char *key;
     json_t *value;
     json_object_foreach(root, key, value)
-        if (!*err_out && strcmp(key, "global") && strcmp(key, "captures") && strcmp(key, "annotations"))
+        if (!*err_out && strcmp(key, "global") != 0 && strcmp(key, "captures") != 0 && strcmp(key, "annotations") != 0)
             *err_out = phy_sigmf_fail(error_out, -EINVAL,
                                       "%s: unknown field '%.60s'; the top level holds global, captures and annotations only",
                                       name, key);
@@ -86,7 +86,7 @@ static int parse_datatype(const struct parse *p, const json_t *global)
     const char *text;
     bool suffix_missing;
     int err = get_text(p, global, "core:datatype", true, &text);
-    if (err)
+    if (err || !text)
         return err;
     if (phy_sigmf_type_find(text, &p->meta->type, &suffix_missing))
         return phy_sigmf_fail(p->error_out, -EINVAL,
@@ -103,7 +103,7 @@ static int parse_version(const struct parse *p, const json_t *global)
 {
     const char *text;
     int err = get_text(p, global, "core:version", true, &text);
-    if (err)
+    if (err || !text)
         return err;
     bool known = (text[0] == '0' || text[0] == '1') && text[1] == '.' && isdigit((unsigned char)text[2]);
     if (!known)
@@ -181,7 +181,7 @@ static int copy_text(const struct parse *p, const json_t *global, const char *ke
         return err;
     if (strlen(text) >= cap)
         return phy_sigmf_fail(p->error_out, -EINVAL, "%s: global: field '%s' is longer than %zu octets", p->name, key, cap - 1);
-    strcpy(out, text);
+    memcpy(out, text, strlen(text) + 1);
     return 0;
 }
 
@@ -269,7 +269,7 @@ static int parse_datetime(const struct parse *p, const json_t *capture, size_t i
         return phy_sigmf_fail(p->error_out, -EINVAL,
                               "%s: captures[%zu]: field 'core:datetime' must look like 2020-01-31T23:59:59.5Z", p->name, i);
     if (i == 0)
-        strcpy(p->meta->datetime, text);
+        memcpy(p->meta->datetime, text, strlen(text) + 1);
     return 0;
 }
 

@@ -43,10 +43,8 @@ int phy_sigmf_paths(const char *path, char meta_out[SIGMF_MAX_PATH], char data_o
         len -= strlen(".sigmf-meta");
     if (len + sizeof ".sigmf-meta.partial" > SIGMF_MAX_PATH)
         return phy_sigmf_fail(error_out, -ENAMETOOLONG, "%.60s...: the name is too long", path);
-    memcpy(meta_out, path, len);
-    strcpy(meta_out + len, ".sigmf-meta");
-    memcpy(data_out, path, len);
-    strcpy(data_out + len, ".sigmf-data");
+    snprintf(meta_out, SIGMF_MAX_PATH, "%.*s.sigmf-meta", (int)len, path);
+    snprintf(data_out, SIGMF_MAX_PATH, "%.*s.sigmf-data", (int)len, path);
     return 0;
 }
 
