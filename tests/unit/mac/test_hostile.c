@@ -118,6 +118,28 @@ START_TEST(mpdus_of_random_octets_are_counted_and_nothing_breaks)
 }
 END_TEST
 
+/* Fills in what an event of this kind carries, mostly as no caller would. */
+static void fill_event(uint64_t *c, struct mac_event *event, uint8_t *mpdu)
+{
+    int64_t now_ns = event->now_ns;
+    if (event->kind == MAC_EV_SEND) {
+        event->send.to = next(c) % 2 ? mac_broadcast : mac_address_of(5);
+        event->send.category = (enum mac_category)(next(c) % 5);
+        event->send.message = message;
+        event->send.len_bytes = next(c) % 4000;
+    } else if (event->kind == MAC_EV_FRAME) {
+        event->frame.len_bytes = make_mpdu(c, mpdu);
+        event->frame.mpdu = mpdu;
+        event->frame.quality = (struct mac_rx_quality){.start_ns = now_ns - (int64_t)(next(c) % 900000), .end_ns = now_ns,
+            .header_ok = true, .fcs_ok = next(c) % 2, .head_dbfs = -60, .rssi_dbfs = -60, .rise_ns = -1};
+    } else if (event->kind == MAC_EV_HOLD) {
+        event->hold.from_ns = now_ns + (int64_t)(next(c) % 1000000) - 100000;
+        event->hold.to_ns = now_ns + (int64_t)(next(c) % 1000000);
+    } else if (event->kind == MAC_EV_DEAF) {
+        event->deaf.until_ns = now_ns + (int64_t)(next(c) % 500000);
+    }
+}
+
 START_TEST(random_events_in_any_order_never_break_the_machine)
 {
     static struct mac_update out;
@@ -138,22 +160,7 @@ START_TEST(random_events_in_any_order_never_break_the_machine)
                 now_ns = due_ns;
         }
         struct mac_event event = {.kind = kind, .now_ns = now_ns};
-        if (event.kind == MAC_EV_SEND) {
-            event.send.to = next(&c) % 2 ? mac_broadcast : mac_address_of(5);
-            event.send.category = (enum mac_category)(next(&c) % 5);
-            event.send.message = message;
-            event.send.len_bytes = next(&c) % 4000;
-        } else if (event.kind == MAC_EV_FRAME) {
-            event.frame.len_bytes = make_mpdu(&c, mpdu);
-            event.frame.mpdu = mpdu;
-            event.frame.quality = (struct mac_rx_quality){.start_ns = now_ns - (int64_t)(next(&c) % 900000), .end_ns = now_ns,
-                .header_ok = true, .fcs_ok = next(&c) % 2, .head_dbfs = -60, .rssi_dbfs = -60, .rise_ns = -1};
-        } else if (event.kind == MAC_EV_HOLD) {
-            event.hold.from_ns = now_ns + (int64_t)(next(&c) % 1000000) - 100000;
-            event.hold.to_ns = now_ns + (int64_t)(next(&c) % 1000000);
-        } else if (event.kind == MAC_EV_DEAF) {
-            event.deaf.until_ns = now_ns + (int64_t)(next(&c) % 500000);
-        }
+        fill_event(&c, &event, mpdu);
         int rc = mac_step(s.stations[0].mac, &event, &out);
         SIM_REQUIRE(rc == 0 || rc == -EBADMSG || rc == -ENOBUFS);
         n_taken += event.kind == MAC_EV_SEND && rc == 0;

@@ -275,65 +275,66 @@ START_TEST(a_lock_whose_end_never_comes_is_given_up)
 }
 END_TEST
 
+struct quiet_time {
+    int64_t from_ns, to_ns;
+};
+
+static void ask_for_holds(struct quiet_time *holds, int n, const struct mac_draw_key *key, uint64_t *c)
+{
+    for (int h = 0; h < n; h++) {
+        struct mac_event hold = {.kind = MAC_EV_HOLD, .now_ns = 0};
+        hold.hold.from_ns = holds[h].from_ns = (int64_t)(mac_draw(key, MAC_DRAW_BACKOFF, (*c)++) % 20000) * US;
+        hold.hold.to_ns = holds[h].to_ns = holds[h].from_ns + 1 + (int64_t)(mac_draw(key, MAC_DRAW_BACKOFF, (*c)++) % 5000) * US;
+        if (mac_step(mac, &hold, &out) != 0 || out.transmit)
+            ck_abort_msg("a hold sends");
+    }
+}
+
+/* Lets a frame go out and end, answered or not; returns when all is over. */
+static int64_t let_out(const struct quiet_time *holds, int n, bool answer)
+{
+    bool unicast = !(out.mpdu[4] & 1);
+    int64_t start_ns = out.start_ns, end_ns = start_ns + airtime_ns(NULL, out.mpdu_len, 0);
+    int64_t over_ns = unicast ? end_ns + SIFS + ack_ns : end_ns;
+    for (int h = 0; h < n; h++)
+        if (start_ns < holds[h].to_ns && over_ns > holds[h].from_ns)
+            ck_abort_msg("sends [%lld, %lld) in a hold", (long long)start_ns, (long long)over_ns);
+    if (feed(MAC_EV_TX_DONE, end_ns) != 0)
+        ck_abort_msg("tx done");
+    if (!unicast || !answer)
+        return end_ns;
+    struct mac_frame ack = {.kind = MAC_FRAME_ACK, .receiver = mac_address_of(1)};
+    hear(end_ns + SIFS, over_ns, over_ns, &ack, true);
+    return over_ns;
+}
+
 START_TEST(no_exchange_ever_overlaps_a_hold)
 {
+    enum { N_HOLDS = 3 };
     struct mac_draw_key key = {.seed = 77};
     uint64_t c = 0;
-    unsigned n_sent = 0, n_acks = 0;
+    unsigned n_sent = 0;
     for (int trial = 0; trial < 300; trial++) {
-        struct mac_hold {
-            int64_t from_ns, to_ns;
-        } holds[3];
+        struct quiet_time holds[N_HOLDS];
         struct mac_config cfg = describe();
         const char *bad_field;
         cfg.seed = (uint64_t)trial;
         cfg.profile.lifetime_ns = 5000 * MS;
         if (mac_init(memory, sizeof memory, &cfg, &mac, &bad_field) != 0)
             ck_abort_msg("init");
-        for (int h = 0; h < 3; h++) {
-            struct mac_event hold = {.kind = MAC_EV_HOLD, .now_ns = 0};
-            hold.hold.from_ns = (int64_t)(mac_draw(&key, MAC_DRAW_BACKOFF, c++) % 20000) * US;
-            hold.hold.to_ns = hold.hold.from_ns + 1 + (int64_t)(mac_draw(&key, MAC_DRAW_BACKOFF, c++) % 5000) * US;
-            holds[h].from_ns = hold.hold.from_ns;
-            holds[h].to_ns = hold.hold.to_ns;
-            if (mac_step(mac, &hold, &out) != 0 || out.transmit)
-                ck_abort_msg("a hold sends");
-        }
+        ask_for_holds(holds, N_HOLDS, &key, &c);
         for (int i = 0; i < 6; i++)
             send(0, i % 2 ? mac_broadcast : mac_address_of(3), 1 + mac_draw(&key, MAC_DRAW_BACKOFF, c++) % 3000);
         int64_t now_ns = 0;
-        bool unicast = false, sent = false;
         while (now_ns < 60 * MS && mac_deadline(mac) < 60 * MS) {
-            if (!sent) {
-                now_ns = mac_deadline(mac) > now_ns ? mac_deadline(mac) : now_ns;
-                if (feed(MAC_EV_TICK, now_ns) != 0)
-                    ck_abort_msg("tick");
-            }
-            sent = out.transmit;
-            if (!sent)
-                continue;
-            unicast = !(out.mpdu[4] & 1);
-            int64_t end_ns = out.start_ns + airtime_ns(NULL, out.mpdu_len, 0);
-            int64_t over_ns = unicast ? end_ns + SIFS + ack_ns : end_ns;
-            for (int h = 0; h < 3; h++)
-                if (out.start_ns < holds[h].to_ns && over_ns > holds[h].from_ns)
-                    ck_abort_msg("trial %d: sends [%lld, %lld) in a hold", trial, (long long)out.start_ns, (long long)over_ns);
-            n_sent++;
-            now_ns = end_ns;
-            if (feed(MAC_EV_TX_DONE, end_ns) != 0)
-                ck_abort_msg("tx done");
-            sent = out.transmit;
-            if (unicast && trial % 2) {
-                struct mac_frame ack = {.kind = MAC_FRAME_ACK, .receiver = mac_address_of(1)};
-                now_ns = over_ns;
-                hear(end_ns + SIFS, over_ns, over_ns, &ack, true);
-                sent = out.transmit;
-                n_acks++;
-            }
+            now_ns = mac_deadline(mac) > now_ns ? mac_deadline(mac) : now_ns;
+            if (feed(MAC_EV_TICK, now_ns) != 0)
+                ck_abort_msg("tick");
+            for (; out.transmit; n_sent++)
+                now_ns = let_out(holds, N_HOLDS, trial % 2);
         }
     }
     ck_assert_uint_gt(n_sent, 3000);
-    ck_assert_uint_gt(n_acks, 500);
     printf("%u frames around 900 holds\n", n_sent);
 }
 END_TEST
@@ -378,6 +379,35 @@ START_TEST(a_reception_cut_off_by_the_own_transmitter_is_no_evidence)
         hear(now_ns - 300 * US, now_ns, now_ns, &frame, false);
         ck_assert(!out.has_verdict);
     }
+}
+END_TEST
+
+START_TEST(jammed_frames_make_the_machine_speak_once_and_time_makes_it_take_that_back)
+{
+    open_mac();
+    struct mac_jam_verdict verdict = {.kind = MAC_JAM_NONE};
+    unsigned n_verdicts = 0;
+    int64_t last_ns = 0;
+    for (int i = 0; i < 12; i++) {
+        last_ns = (10 + 10 * i) * MS;
+        ck_assert_int_eq(feed(MAC_EV_LOCK, last_ns - 400 * US), 0);
+        struct mac_event event = {.kind = MAC_EV_FRAME, .now_ns = last_ns};
+        event.frame.quality = (struct mac_rx_quality){.start_ns = last_ns - 440 * US, .end_ns = last_ns, .header_ok = false,
+            .head_dbfs = -40, .rssi_dbfs = -33, .rise_ns = (60 + i % 3 * 8) * US, .rise_db = 8};
+        ck_assert_int_eq(mac_step(mac, &event, &out), 0);
+        n_verdicts += out.has_verdict;
+        if (out.has_verdict)
+            verdict = out.verdict;
+    }
+    ck_assert_uint_eq(n_verdicts, 1);
+    ck_assert_int_eq(verdict.kind, MAC_JAM_REACTIVE);
+    ck_assert_uint_eq(verdict.channel, 2);
+    ck_assert_int_ge(verdict.mean_rise_us, 60);
+    ck_assert_int_eq(verdict.from_ns, 10 * MS - 440 * US);
+    ck_assert_int_eq(mac_deadline(mac), last_ns + 250 * MS);
+    ck_assert_int_eq(feed(MAC_EV_TICK, last_ns + 250 * MS), 0);
+    ck_assert(out.has_verdict);
+    ck_assert_int_eq(out.verdict.kind, MAC_JAM_NONE);
 }
 END_TEST
 
@@ -444,6 +474,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, an_ack_is_not_sent_into_a_hold);
     tcase_add_test(tc, a_frame_to_another_network_is_not_answered);
     tcase_add_test(tc, a_reception_cut_off_by_the_own_transmitter_is_no_evidence);
+    tcase_add_test(tc, jammed_frames_make_the_machine_speak_once_and_time_makes_it_take_that_back);
     tcase_add_test(tc, a_bad_configuration_names_its_field);
     tcase_add_test(tc, malformed_events_are_refused_and_counted);
     suite_add_tcase(suite, tc);
