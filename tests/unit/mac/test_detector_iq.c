@@ -115,7 +115,7 @@ static void attack(uint64_t seed, int64_t react_us, double level_dbfs)
 {
     struct bench b;
     open_bench(&b, seed);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 8; i++) {
         (void)begin_scene(&b);
         hear_scene(&b);
         pass(&b, 18 * MS);
@@ -123,7 +123,7 @@ static void attack(uint64_t seed, int64_t react_us, double level_dbfs)
     ck_assert_uint_eq(b.n_attacks, 0);
     int64_t start_ns = sample_ns(b.sample), verdict_ns = -1;
     b.n_sent = b.n_locks = b.n_good = 0;
-    for (int i = 0; i < 30; i++) { /* 50 frames a second are heard */
+    for (int i = 0; i < 14; i++) { /* 50 frames a second are heard */
         (void)begin_scene(&b);
         size_t at = GAP + (size_t)react_us * US + 64 + link_random(&b.random) % 80;
         link_add_noise(scene + at, 400 * US, level_dbfs, link_random(&b.random));
