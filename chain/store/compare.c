@@ -38,6 +38,14 @@ static void show_value(sqlite3_stmt *row, int column, char *out, size_t cap)
         snprintf(out, cap, "%.24s", (const char *)sqlite3_column_text(row, column));
 }
 
+static bool fault_key(struct store_check *c, const struct store_table *table, sqlite3_stmt *row, sqlite3_stmt *twin)
+{
+    char is[80], should[80];
+    name_row(table, row, is, sizeof(is));
+    name_row(table, twin, should, sizeof(should));
+    return store_fault(c, "%s: execution gives %s here", is, should);
+}
+
 static bool compare_rows(struct store_check *c, const struct store_table *table, sqlite3_stmt *row, sqlite3_stmt *twin)
 {
     int n = sqlite3_column_count(twin);
@@ -47,9 +55,11 @@ static bool compare_rows(struct store_check *c, const struct store_table *table,
         if (same_value(row, twin, i))
             continue;
         char name[96], is[32], should[32];
+        if (i < table->n_key)
+            return fault_key(c, table, row, twin);
         show_value(row, i, is, sizeof(is));
         show_value(twin, i, should, sizeof(should));
-        name_row(table, i < table->n_key ? twin : row, name, sizeof(name));
+        name_row(table, row, name, sizeof(name));
         return store_fault(c, "%s: %s is %s, execution gives %s", name, sqlite3_column_name(twin, i), is, should);
     }
     return true;

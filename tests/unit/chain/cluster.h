@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "chain/node.h"
+#include "chain/store/store.h"
 #include "tests/unit/chain/ledger_fixture.h"
 
 enum { CLUSTER_MAX = 8, CLUSTER_MAX_FLYING = 16384, CLUSTER_MAX_DISK = 4096, CLUSTER_MAX_ROWS = 512 };
@@ -48,6 +49,7 @@ struct cluster {
     struct chain_node *nodes[CLUSTER_MAX]; /* NULL: stopped */
     void *mem[CLUSTER_MAX];
     struct cluster_disk *disks[CLUSTER_MAX];
+    struct chain_store *stores[CLUSTER_MAX]; /* written to besides, where there is one */
     struct chain_node_update *update;
     struct cluster_flying flying[CLUSTER_MAX_FLYING];
     size_t n_flying;
@@ -156,6 +158,19 @@ static inline int cluster_read_block(void *ctx, uint64_t height, struct chain_no
     return 0;
 }
 
+static inline void cluster_store(struct cluster *c, uint32_t i)
+{
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    if (!c->stores[i] || c->update->persist_seq == 0)
+        return;
+    int rc = chain_store_begin(c->stores[i], error);
+    if (rc == 0)
+        rc = chain_store_write(c->stores[i], c->update, error);
+    if (rc == 0)
+        rc = chain_store_commit(c->stores[i], error);
+    ck_assert_msg(rc == 0, "%s", error);
+}
+
 /* One event, and what came of it. The disk keeps what it is given: a crash loses only memory. */
 static inline int cluster_step(struct cluster *c, uint32_t i, struct chain_node_event *event)
 {
@@ -168,6 +183,8 @@ static inline int cluster_step(struct cluster *c, uint32_t i, struct chain_node_
         cluster_write_row(c->disks[i], &u->records[k]);
     for (size_t k = 0; k < u->n_blocks; k++)
         cluster_write_block(c->disks[i], &u->blocks[k]);
+    if (event->kind != CHAIN_NODE_RESTORE_BLOCK && event->kind != CHAIN_NODE_RESTORE_RECORD)
+        cluster_store(c, i);
     for (size_t k = 0; k < u->n_sends; k++)
         cluster_send(c, i, &u->sends[k]);
     for (size_t k = 0; k < u->n_events; k++)
