@@ -95,7 +95,9 @@ static void put_air(const struct drawing *d, uint32_t channel, double y)
     static const char *const classes[] = {"consensus", "data", "ack"};
     double bin_width = (double)(RIGHT - LEFT) / N_BINS;
     shares *bins = calloc(N_BINS, sizeof *bins);
-    double most = bins ? fill_bins(d, channel, bins) : 0;
+    if (!bins)
+        return;
+    double most = fill_bins(d, channel, bins);
     for (int kind = 0; most > 0 && kind < APP_REPORT_N_KINDS; kind++) {
         fprintf(d->page, "<path class=\"%s\" d=\"", classes[kind]);
         for (int bin = 0; bin < N_BINS; bin++) {
