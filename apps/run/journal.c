@@ -245,26 +245,39 @@ static int compare_waiting(const void *left, const void *right)
     return a->order < b->order ? -1 : 1;
 }
 
-void app_journal_settle(struct app_journal *j, int64_t before_ns)
+/* Those that wait are in order. */
+static void write_waiting(struct app_journal *j, size_t n)
 {
-    size_t n_written = 0;
+    for (size_t i = 0; i < n; i++) {
+        errno = 0;
+        if (!j->error && fwrite(j->waiting[i].text, 1, j->waiting[i].len, j->file) != j->waiting[i].len)
+            note_failure(j);
+        free(j->waiting[i].text);
+    }
+    j->n_waiting -= n;
+    if (n && j->n_waiting)
+        memmove(j->waiting, j->waiting + n, j->n_waiting * sizeof *j->waiting);
+}
+
+static void sort_waiting(struct app_journal *j)
+{
     if (j->n_waiting)
         qsort(j->waiting, j->n_waiting, sizeof *j->waiting, compare_waiting);
-    while (n_written < j->n_waiting && j->waiting[n_written].t_ns < before_ns) {
-        struct waiting *line = &j->waiting[n_written++];
-        errno = 0;
-        if (!j->error && fwrite(line->text, 1, line->len, j->file) != line->len)
-            note_failure(j);
-        free(line->text);
-    }
-    j->n_waiting -= n_written;
-    if (n_written && j->n_waiting)
-        memmove(j->waiting, j->waiting + n_written, j->n_waiting * sizeof *j->waiting);
+}
+
+void app_journal_settle(struct app_journal *j, int64_t before_ns)
+{
+    size_t n = 0;
+    sort_waiting(j);
+    while (n < j->n_waiting && j->waiting[n].t_ns < before_ns)
+        n++;
+    write_waiting(j, n);
 }
 
 int app_journal_close(struct app_journal *j)
 {
-    app_journal_settle(j, INT64_MAX);
+    sort_waiting(j);
+    write_waiting(j, j->n_waiting);
     errno = 0;
     if (fclose(j->file) != 0)
         note_failure(j);

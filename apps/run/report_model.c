@@ -120,6 +120,14 @@ static void read_emission(struct app_report_model *m, const json_t *e, int64_t t
     x->kind = kind && strcmp(kind, "data") == 0 ? APP_REPORT_DATA : kind && strcmp(kind, "ack") == 0 ? APP_REPORT_ACK : APP_REPORT_CONSENSUS;
 }
 
+static void read_jam_burst(struct app_report_model *m, const json_t *e, int64_t t_ns)
+{
+    struct app_report_emission *x = append(m, &m->emissions);
+    if (x)
+        *x = (struct app_report_emission){.start_ns = t_ns, .end_ns = get_int(e, "end_ns", t_ns), .channel = get_channel(m, e),
+                                          .kind = APP_REPORT_JAM};
+}
+
 static void begin_episode(struct app_report_model *m, struct app_report_list *list, const json_t *e, int64_t t_ns)
 {
     struct app_report_episode *x = append(m, list);
@@ -282,11 +290,29 @@ static const struct {
 } readers[] = {
     {"run_start", read_run_start}, {"channel", read_channel}, {"station_info", read_station}, {"emission", read_emission},
     {"primary_on", read_primary_on}, {"primary_off", read_primary_off}, {"jam_on", read_jam_on}, {"jam_off", read_jam_off},
-    {"jam_verdict", read_verdict}, {"block", read_block}, {"commit", read_commit}, {"window-fused", read_window},
+    {"jam_burst", read_jam_burst}, {"jam_verdict", read_verdict}, {"block", read_block}, {"commit", read_commit}, {"window-fused", read_window},
     {"granted", read_granted}, {"authorized", read_authorized}, {"heartbeat", read_heartbeat}, {"suspended", read_suspended},
     {"expired", read_ended}, {"relinquished", read_ended}, {"data_sent", read_message}, {"data_received", read_message},
     {"data_acked", read_message},
 };
+
+/* Once for each instant, however often. */
+static void keep_line(struct app_report_model *m, const struct app_report_line *line)
+{
+    struct app_report_line *lines = m->story.items;
+    for (size_t i = m->story.n; i-- > 0 && lines[i].t_ns == line->t_ns;)
+        if (strcmp(lines[i].who, line->who) == 0 && strcmp(lines[i].text, line->text) == 0) {
+            lines[i].n++;
+            return;
+        }
+    struct app_report_line *kept = m->story.n < APP_REPORT_MAX_STORY ? append(m, &m->story) : NULL;
+    if (!kept) {
+        m->cut = true;
+        return;
+    }
+    *kept = *line;
+    kept->n = 1;
+}
 
 static void read_event(struct app_report_model *m, const json_t *e)
 {
@@ -304,14 +330,10 @@ static void read_event(struct app_report_model *m, const json_t *e)
     get_text(e, "name", facts.name, sizeof facts.name);
     get_text(e, "kind", facts.kind, sizeof facts.kind);
     get_text(e, "reason", facts.reason, sizeof facts.reason);
+    get_text(e, "op", facts.op, sizeof facts.op);
     struct app_report_line line = {.t_ns = t_ns};
-    if (!app_report_tell(m, &facts, &line))
-        return;
-    struct app_report_line *kept = m->story.n < APP_REPORT_MAX_STORY ? append(m, &m->story) : NULL;
-    if (kept)
-        *kept = line;
-    else
-        m->cut = true;
+    if (app_report_tell(m, &facts, &line))
+        keep_line(m, &line);
 }
 
 static int read_events(struct app_report_model *m, const char *path, char *error_out)

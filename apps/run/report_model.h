@@ -19,7 +19,7 @@ struct app_report_list {
 };
 const void *app_report_at(const struct app_report_list *list, size_t i);
 
-enum app_report_emission_kind { APP_REPORT_CONSENSUS, APP_REPORT_DATA, APP_REPORT_ACK, APP_REPORT_N_KINDS };
+enum app_report_emission_kind { APP_REPORT_CONSENSUS, APP_REPORT_DATA, APP_REPORT_ACK, APP_REPORT_JAM, APP_REPORT_N_KINDS };
 
 struct app_report_emission {
     int64_t start_ns, end_ns;
@@ -68,6 +68,7 @@ struct app_report_line { /* of the story */
     int64_t t_ns;
     char who[APP_REPORT_NAME], text[APP_REPORT_TEXT];
     const char *tone; /* class of the page's style */
+    unsigned n;       /* so often at this instant */
 };
 
 struct app_report_ledger { /* the last block that a station executed */

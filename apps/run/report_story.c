@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* In a sentence @c is the channel, @b who wrote the transaction, @n a name, @k a kind, @i the id, @e the code, @p the confidence,
- * @r the reason. who: NULL stands for the event's station. */
+ * @r the reason, @o the operation. who: NULL stands for the event's station. */
 static const struct {
     const char *event, *who, *tone, *text;
 } sentences[] = {
@@ -15,6 +15,7 @@ static const struct {
     {"jam_on", "air", "bad", "jammer @n (@k) attacks channel @c"},
     {"jam_off", "air", "bad", "jammer @n leaves channel @c"},
     {"jam_verdict", NULL, "verdict", "channel @c is jammed: @k, confidence @p"},
+    {"link_verdict", NULL, "", "channel @c is not jammed: @k, confidence @p"},
     {"violation", NULL, "bad", "an emission on channel @c that no deed covers: @r"},
     {"registered", "ledger", "", "@b is registered"},
     {"white-space", "ledger", "good", "channel @c is recorded as white space"},
@@ -26,7 +27,7 @@ static const struct {
     {"relinquished", "ledger", "", "@b gives grant @i on channel @c back"},
     {"evidence", "ledger", "verdict", "@b's evidence of jamming on channel @c is recorded"},
     {"evidence-confirmed", "ledger", "verdict", "jamming on channel @c is confirmed by enough witnesses"},
-    {"refused", "ledger", "", "a transaction of @b is refused (code @e)"},
+    {"refused", "ledger", "", "a @o of @b is refused (code @e)"},
 };
 
 struct sentence {
@@ -49,6 +50,7 @@ static void add_field(struct sentence *s, char mark, const struct app_report_mod
     case 'n': add(s, f->name); return;
     case 'k': add(s, f->kind); return;
     case 'r': add(s, f->reason); return;
+    case 'o': add(s, *f->op ? f->op : "transaction"); return;
     case 'i': snprintf(number, sizeof number, "%" PRId64, f->id); break;
     case 'e': snprintf(number, sizeof number, "%" PRId64, f->code); break;
     case 'p': snprintf(number, sizeof number, "%.1f %%", (double)f->confidence_permille / 10); break;

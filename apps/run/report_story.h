@@ -6,7 +6,8 @@
 
 struct app_report_facts {
     const char *event;
-    char station[APP_REPORT_NAME], by[APP_REPORT_NAME], name[APP_REPORT_NAME], kind[APP_REPORT_NAME], reason[APP_REPORT_NAME];
+    char station[APP_REPORT_NAME], by[APP_REPORT_NAME], name[APP_REPORT_NAME], kind[APP_REPORT_NAME];
+    char reason[APP_REPORT_NAME], op[APP_REPORT_NAME];
     uint32_t channel;
     int64_t id, code, confidence_permille;
 };

@@ -101,6 +101,8 @@ void app_report_put_story(FILE *page, const struct app_report_model *m)
         app_report_put_text(page, line->who);
         fputs("</td><td class=\"wide\">", page);
         app_report_put_text(page, line->text);
+        if (line->n > 1)
+            fprintf(page, ", %u times", line->n);
         fputs("</td></tr>\n", page);
     }
     fputs("</table></div>\n", page);
@@ -203,9 +205,9 @@ void app_report_put_agreement(FILE *page, const struct app_report_model *m)
           page);
     const char *common = json_string_value(app_report_value(m, "agreement.state_root"));
     bool all_equal = json_is_true(app_report_value(m, "agreement.all_equal"));
-    const json_t *roots = app_report_value(m, "agreement.state_roots");
+    const json_t *ledgers = app_report_value(m, "agreement.ledgers");
     for (uint32_t i = 0; i < m->n_stations; i++) {
-        const char *root = json_string_value(json_object_get(roots, m->stations[i]));
+        const char *root = json_string_value(json_object_get(json_object_get(ledgers, m->stations[i]), "state_root"));
         if (!root && all_equal)
             root = common;
         fputs("<tr>", page);

@@ -8,7 +8,7 @@
 enum {
     WIDTH = 1130, LEFT = 156, RIGHT = 1110, TOP = 34,
     LANE = 92, BAR = 15, ROW_PRIMARY = 8, ROW_LEASE = 27, ROW_AIR = 48, AIR_HEIGHT = 26, ROW_SENSE = 79,
-    DATA_LANE = 78, COMMIT_LANE = 118, N_BINS = (RIGHT - LEFT) / 2, DELIVERY_BIN_NS = 200000000
+    DATA_LANE = 78, COMMIT_LANE = 118, N_BINS = (RIGHT - LEFT) / 4, DELIVERY_BIN_NS = 200000000
 };
 
 struct drawing {
@@ -84,15 +84,19 @@ static double fill_bins(const struct drawing *d, uint32_t channel, shares *bins)
         for (int bin = (int)fmax(0, (double)e->start_ns / bin_ns); bin < N_BINS && (double)e->end_ns > bin * bin_ns; bin++)
             bins[bin][e->kind] += (fmin((double)e->end_ns, (bin + 1) * bin_ns) - fmax((double)e->start_ns, bin * bin_ns)) / bin_ns;
     }
-    for (int bin = 0; bin < N_BINS; bin++)
-        most = fmax(most, bins[bin][APP_REPORT_CONSENSUS] + bins[bin][APP_REPORT_DATA] + bins[bin][APP_REPORT_ACK]);
+    for (int bin = 0; bin < N_BINS; bin++) {
+        double sum = 0;
+        for (int kind = 0; kind < APP_REPORT_N_KINDS; kind++)
+            sum += bins[bin][kind];
+        most = fmax(most, sum);
+    }
     return most;
 }
 
 /* Frames on air, stacked by kind; the full height is the busiest bin of the lane, whose share stands beside it. */
 static void put_air(const struct drawing *d, uint32_t channel, double y)
 {
-    static const char *const classes[] = {"consensus", "data", "ack"};
+    static const char *const classes[] = {"consensus", "data", "ack", "jam"};
     double bin_width = (double)(RIGHT - LEFT) / N_BINS;
     shares *bins = calloc(N_BINS, sizeof *bins);
     if (!bins)
@@ -110,7 +114,7 @@ static void put_air(const struct drawing *d, uint32_t channel, double y)
         fputs("\"/>\n", d->page);
     }
     if (most > 0)
-        fprintf(d->page, "<text class=\"m s e\" x=\"%d\" y=\"%.1f\">%.0f %%</text>\n", LEFT - 6, y + 8, 100 * fmin(1, most));
+        fprintf(d->page, "<text class=\"m s e\" x=\"%d\" y=\"%.1f\">%.0f %%</text>\n", LEFT - 6, y + 8, 100 * most);
     fprintf(d->page, "<line class=\"rule\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n", LEFT, y + AIR_HEIGHT, RIGHT, y + AIR_HEIGHT);
     free(bins);
 }
@@ -287,10 +291,10 @@ static void put_legend(FILE *page)
         {"<rect class=\"granted\" width=\"18\" height=\"11\" rx=\"2\"/>", "lease GRANTED"},
         {"<rect class=\"lease\" width=\"18\" height=\"11\" rx=\"2\"/>", "AUTHORIZED"},
         {"<rect class=\"suspended\" x=\".5\" y=\".5\" width=\"17\" height=\"10\" rx=\"2\"/>", "suspended"},
-        {"<rect class=\"consensus\" width=\"18\" height=\"11\"/>", "consensus frames (share of air time)"},
+        {"<rect class=\"consensus\" width=\"18\" height=\"11\"/>", "consensus frames, share of air time"},
         {"<rect class=\"data\" width=\"18\" height=\"11\"/>", "data"},
         {"<rect class=\"ack\" width=\"18\" height=\"11\"/>", "acknowledgements"},
-        {"<rect class=\"jam\" width=\"18\" height=\"11\" rx=\"2\"/>", "jammer"},
+        {"<rect class=\"jam\" width=\"18\" height=\"11\" rx=\"2\"/>", "jammer: armed, and its bursts"},
         {"<path class=\"consensus\" d=\"M9 -1l6 6.5l-6 6.5l-6 -6.5z\"/>", "jam verdict of a station"},
         {"<rect class=\"primary\" x=\"3\" y=\"2\" width=\"4\" height=\"7\"/><rect class=\"free\" x=\"11\" y=\"2\" width=\"4\" height=\"7\"/>",
          "quiet window on the ledger: occupied, free"},

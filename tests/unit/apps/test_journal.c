@@ -48,14 +48,36 @@ START_TEST(a_line_is_exactly_as_documented)
     app_journal_real(j, "snr_db", 19.95, 1);
     app_journal_hex(j, "hash", (const uint8_t[]){0, 0xab, 0xff}, 3);
     app_journal_end(j);
-    app_journal_begin(j, INT64_MIN, "x", NULL);
+    app_journal_begin(j, INT64_MAX, "x", NULL);
     app_journal_end(j);
     ck_assert_int_eq(app_journal_close(j), 0);
     char text[512];
     read_back(text, sizeof text);
     ck_assert_str_eq(text, "{\"t_ns\":1500000000,\"event\":\"granted\",\"station\":\"alpha\",\"name\":\"bravo\",\"channel\":-2,"
                            "\"fcs_ok\":true,\"snr_db\":20.0,\"hash\":\"00abff\"}\n"
-                           "{\"t_ns\":-9223372036854775808,\"event\":\"x\",\"station\":null}\n");
+                           "{\"t_ns\":9223372036854775807,\"event\":\"x\",\"station\":null}\n");
+}
+END_TEST
+
+START_TEST(lines_come_out_in_time_order_and_those_of_one_instant_as_written)
+{
+    static const struct {
+        int64_t t_ns;
+        const char *event;
+    } lines[] = {{30, "e"}, {10, "a"}, {20, "c"}, {10, "b"}, {25, "d"}, {30, "f"}};
+    struct app_journal *j = open_journal();
+    for (size_t i = 0; i < 6; i++) {
+        app_journal_begin(j, lines[i].t_ns, lines[i].event, NULL);
+        app_journal_end(j);
+        if (i == 3)
+            app_journal_settle(j, 20);
+    }
+    ck_assert_int_eq(app_journal_close(j), 0);
+    char text[512], order[8] = "";
+    read_back(text, sizeof text);
+    for (const char *at = text; (at = strstr(at, "\"event\":\"")) != NULL; at++)
+        order[strlen(order)] = at[strlen("\"event\":\"")];
+    ck_assert_str_eq(order, "abcdef");
 }
 END_TEST
 
@@ -137,6 +159,7 @@ static void add_cases(Suite *suite)
     TCase *t = tcase_create("journal");
     tcase_add_checked_fixture(t, make_path, remove_file);
     tcase_add_test(t, a_line_is_exactly_as_documented);
+    tcase_add_test(t, lines_come_out_in_time_order_and_those_of_one_instant_as_written);
     tcase_add_test(t, every_octet_is_escaped_or_replaced);
     tcase_add_test(t, real_numbers_are_rounded_as_stated_and_nan_is_null);
     tcase_add_test(t, a_full_disk_is_reported_at_the_end);

@@ -134,6 +134,8 @@ static void put_run(void)
         put_event(j, SECOND, i ? "data_received" : "data_sent", "bravo", 1);
         app_journal_end(j);
     }
+    for (int i = 0; i < 3; i++)
+        put_ledger(j, 8 * (int64_t)SECOND, "refused", 1);
     put_event(j, SECOND, "an_event_of_a_later_version", "alpha", 77);
     app_journal_end(j);
     ck_assert_int_eq(app_journal_close(j), 0);
@@ -164,6 +166,7 @@ START_TEST(the_page_tells_what_happened)
     check_says("channel &lt;one&gt; is granted to bravo (grant 7)");
     check_says("primary user tower &amp; co appears on channel &lt;one&gt;");
     check_says("<td class=\"n\">4.250 s</td><td class=\"n\">5.000 s</td><td>relinquished</td><td class=\"n\">2</td>");
+    check_says("a transaction of bravo is refused (code 501), 3 times");
     check_says("p99 31.2 ms");
     check_says("block 2: 31.25 ms");
     check_says("<code>c0ffee</code>");
