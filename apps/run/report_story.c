@@ -12,8 +12,8 @@ static const struct {
 } sentences[] = {
     {"primary_on", "air", "truth", "primary user @n appears on channel @c"},
     {"primary_off", "air", "truth", "primary user @n leaves channel @c"},
-    {"jam_on", "air", "bad", "jammer @n (@k) attacks channel @c"},
-    {"jam_off", "air", "bad", "jammer @n leaves channel @c"},
+    {"jam_on", "air", "bad", "@n, a jammer (@k), attacks channel @c"},
+    {"jam_off", "air", "bad", "@n leaves channel @c"},
     {"jam_verdict", NULL, "verdict", "channel @c is jammed: @k, confidence @p"},
     {"link_verdict", NULL, "", "channel @c is not jammed: @k, confidence @p"},
     {"violation", NULL, "bad", "an emission on channel @c that no deed covers: @r"},

@@ -198,6 +198,17 @@ void app_report_put_jamming(FILE *page, const struct app_report_model *m)
         fprintf(page, "<p class=\"note\">While a jammer was armed, %.1f %% of (frame, receiver) pairs on its channel arrived intact.</p>\n", 100 * during);
 }
 
+/* Enough of a hash to tell it from others. */
+static void put_start(FILE *page, const char *hash)
+{
+    enum { N_SHOWN = 24 };
+    char start[N_SHOWN + 1];
+    snprintf(start, sizeof start, "%s", hash);
+    app_report_put_text(page, start);
+    if (strlen(hash) > N_SHOWN)
+        fputs("\u2026", page);
+}
+
 void app_report_put_agreement(FILE *page, const struct app_report_model *m)
 {
     fputs("<h2>Agreement</h2>\n<div class=\"scroll\"><table><tr><th>ledger</th><th class=\"n\">height</th><th>hash of its last block</th>"
@@ -212,8 +223,10 @@ void app_report_put_agreement(FILE *page, const struct app_report_model *m)
             root = common;
         fputs("<tr>", page);
         put_text_cell(page, m->stations[i]);
-        fprintf(page, "<td class=\"n\">%" PRIu64 "</td><td><code>", m->ledgers[i].height);
+        fprintf(page, "<td class=\"n\">%" PRIu64 "</td><td title=\"", m->ledgers[i].height);
         app_report_put_text(page, m->ledgers[i].hash);
+        fputs("\"><code>", page);
+        put_start(page, m->ledgers[i].hash);
         fprintf(page, "</code></td><td class=\"%s\"><code>", root && common && strcmp(root, common) == 0 ? "good" : "bad");
         app_report_put_text(page, root ? root : "\u2013");
         fputs("</code></td></tr>\n", page);
