@@ -17,9 +17,19 @@ static void submit_paced(struct cluster *c, uint32_t n, int64_t every_ns)
     }
 }
 
+static bool all_applied(const struct cluster *c, uint64_t n_txs)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->nodes[i] && c->n_applied[i] < n_txs)
+            return false;
+    return true;
+}
+
 /* All nodes applied all n transactions once, on one certified chain. */
 static void expect_agreement(struct cluster *c, uint64_t n_txs, uint64_t least_height)
 {
+    for (int64_t end_ns = c->now_ns + 5000 * MS; c->now_ns < end_ns && !all_applied(c, n_txs);)
+        cluster_run(c, 5 * MS);
     ck_assert(cluster_settle(c, 5000 * MS));
     ck_assert_uint_ge(cluster_height(c), least_height);
     for (uint32_t i = 0; i < c->n; i++)
