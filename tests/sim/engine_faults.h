@@ -83,7 +83,7 @@ static inline void cut_a_link(struct cluster *c)
 static inline void one_fault(struct cluster *c)
 {
     uint32_t id = (uint32_t)cluster_draw(c, c->cfg.n);
-    switch (cluster_draw(c, 8)) {
+    switch (cluster_draw(c, 9)) {
     case 0:
     case 1:
         if (c->nodes[id].alive)
@@ -104,14 +104,21 @@ static inline void one_fault(struct cluster *c)
         c->blackout_from_ns = c->now_ns;
         c->blackout_to_ns = c->now_ns + (int64_t)cluster_draw(c, (uint64_t)MS(1000));
         break;
+    case 6: /* the power fails everywhere */
+        for (uint32_t i = 0; i < c->cfg.n; i++)
+            if (c->nodes[i].alive && cluster_draw(c, 2) == 0)
+                cluster_crash(c, i);
+        break;
     default:
-        if (!c->nodes[id].alive)
-            cluster_restart(c, id);
+        for (uint32_t i = 0; i < c->cfg.n; i++)
+            if (!c->nodes[i].alive && cluster_draw(c, 2) == 0)
+                cluster_restart(c, i);
     }
 }
 
-/* First every fault, with the invariants after each event; then none but loss, and all has to converge. */
-static inline void live_through_faults(const struct chain_engine_ops *ops, uint32_t n, uint64_t seed, int n_faults, bool ed25519)
+/* First every fault, with the invariants after each event; then none but loss, and all has to converge. The first n_liars lie. */
+static inline void live_through_faults(const struct chain_engine_ops *ops, uint32_t n, uint64_t seed, int n_faults, bool ed25519,
+                                       uint32_t n_liars)
 {
     struct cluster_config cfg = lossy_config(ops, n, seed);
     cfg.loss_permille = (uint32_t)(seed % 4) * 80;
@@ -121,12 +128,15 @@ static inline void live_through_faults(const struct chain_engine_ops *ops, uint3
     cfg.certify_ns = seed % 7 == 0 ? MS(400) : MS(5);
     cfg.ed25519 = ed25519;
     struct cluster *c = cluster_new(&cfg);
+    for (uint32_t i = 0; i < n_liars; i++)
+        c->nodes[i].liar = true;
     cluster_run(c, c->now_ns + MS(300));
     for (int i = 0; i < n_faults; i++) {
         one_fault(c);
         for (uint64_t k = cluster_draw(c, 3); k > 0; k--)
             cluster_request(c);
-        cluster_run(c, c->now_ns + (int64_t)cluster_draw(c, (uint64_t)MS(600)));
+        /* short pauses strike in the middle of a commit, long ones let timers run out */
+        cluster_run(c, c->now_ns + (int64_t)cluster_draw(c, (uint64_t)(cluster_draw(c, 2) == 0 ? MS(600) : MS(6))));
         ck_holds(c);
     }
     heal(c);

@@ -74,15 +74,15 @@ END_TEST
 /* Crashes that lose what was not synced, partitions, deaf links, blackouts, loss; then all heals and has to converge. */
 START_TEST(no_fault_makes_two_members_disagree_and_all_converge_afterwards)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++)
-        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 30, false);
+    for (uint64_t seed = 1; seed <= 150; seed++)
+        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 40, false, 0);
 }
 END_TEST
 
 START_TEST(the_same_holds_with_real_signatures)
 {
-    live_through_faults(&chain_pbft_ops, 4, 1001, 12, true);
-    live_through_faults(&chain_pbft_ops, 3, 1002, 12, true);
+    live_through_faults(&chain_pbft_ops, 4, 1001, 12, true, 0);
+    live_through_faults(&chain_pbft_ops, 3, 1002, 12, true, 0);
 }
 END_TEST
 
@@ -106,6 +106,13 @@ START_TEST(a_primary_that_says_two_things_splits_nobody_and_is_deposed)
         survive_a_liar(4, (uint32_t)(seed % 2), seed);
         survive_a_liar(7, (uint32_t)(seed % 3), seed);
     }
+}
+END_TEST
+
+START_TEST(no_fault_and_f_liars_together_make_two_honest_members_disagree)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++)
+        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 30, false, chain_pbft_f(cluster_sizes[_i]));
 }
 END_TEST
 
@@ -138,6 +145,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, no_fault_makes_two_members_disagree_and_all_converge_afterwards, 0, N_CLUSTER_SIZES);
     tcase_add_test(tc, the_same_holds_with_real_signatures);
     tcase_add_test(tc, a_primary_that_says_two_things_splits_nobody_and_is_deposed);
+    tcase_add_loop_test(tc, no_fault_and_f_liars_together_make_two_honest_members_disagree, 2, N_CLUSTER_SIZES);
     tcase_add_test(tc, two_liars_of_seven_split_nobody);
     suite_add_tcase(suite, tc);
 }

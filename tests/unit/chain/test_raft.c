@@ -73,15 +73,15 @@ END_TEST
 /* Crashes that lose what was not synced, partitions, deaf links, blackouts, loss; then all heals and has to converge. */
 START_TEST(no_fault_makes_two_members_disagree_and_all_converge_afterwards)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++)
-        live_through_faults(&chain_raft_ops, cluster_sizes[_i], seed, 30, false);
+    for (uint64_t seed = 1; seed <= 150; seed++)
+        live_through_faults(&chain_raft_ops, cluster_sizes[_i], seed, 40, false, 0);
 }
 END_TEST
 
 START_TEST(the_same_holds_with_real_signatures)
 {
-    live_through_faults(&chain_raft_ops, 4, 1001, 12, true);
-    live_through_faults(&chain_raft_ops, 3, 1002, 12, true);
+    live_through_faults(&chain_raft_ops, 4, 1001, 12, true, 0);
+    live_through_faults(&chain_raft_ops, 3, 1002, 12, true, 0);
 }
 END_TEST
 
