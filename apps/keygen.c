@@ -30,10 +30,6 @@ static int run_keygen(int argc, char **argv)
         fprintf(stderr, "airdeed keygen: '%s' is no name: a-z, 0-9 and -, at most 31\n", argv[1]);
         return APP_BAD_USAGE;
     }
-    if (sodium_init() < 0) {
-        fprintf(stderr, "airdeed keygen: the system has no random numbers\n");
-        return APP_SYSTEM_FAILED;
-    }
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */
     struct app_keyfile key;
     char error[APP_KEYFILE_MAX_ERROR], line[APP_KEYFILE_LINE];

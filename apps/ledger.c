@@ -28,10 +28,6 @@ static int run_ledger(int argc, char **argv)
             fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
         return help ? APP_OK : APP_BAD_USAGE;
     }
-    if (sodium_init() < 0) {
-        fprintf(stderr, "airdeed ledger: the system has no random numbers\n");
-        return APP_SYSTEM_FAILED;
-    }
     for (size_t i = 0; i < N_SUBCOMMANDS; i++)
         if (strcmp(argv[1], subcommands[i].name) == 0) {
             argv[1] = (char *)subcommands[i].full_name;

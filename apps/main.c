@@ -1,6 +1,7 @@
 /* airdeed: one program, subcommands. */
 #include "apps/options.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) {
         printf("airdeed %s\n", AIRDEED_VERSION);
         return APP_OK;
+    }
+    if (sodium_init() < 0) {
+        fprintf(stderr, "airdeed: libsodium cannot start\n");
+        return APP_SYSTEM_FAILED;
     }
     for (size_t i = 0; commands[i]; i++)
         if (strcmp(argv[1], commands[i]->name) == 0)

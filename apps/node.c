@@ -86,10 +86,6 @@ static int run_node(int argc, char **argv)
         fprintf(stderr, "airdeed node: %s\n", init_given ? "--init-cluster takes --dir DIR and no file" : "one CONFIG.yaml is needed; 'airdeed node --help' says more");
         return APP_BAD_USAGE;
     }
-    if (sodium_init() < 0) {
-        fprintf(stderr, "airdeed node: the system has no random numbers\n");
-        return APP_SYSTEM_FAILED;
-    }
     if (!init_given)
         return run_config(argv[1]);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */

@@ -53,6 +53,7 @@ struct sensing {
     struct phy_sense result[CHAIN_MAX_CHANNELS];
     struct chain_sense_report report; /* of the last window committed to, until revealed */
     bool unrevealed;
+    int64_t reveal_ns;        /* when to look again whether it may be revealed */
 };
 
 struct traffic {
@@ -156,6 +157,8 @@ void policy_sensed(struct app_station *s, uint32_t channel, const struct phy_sen
                    struct app_station_update *out);
 void policy_ledger_event(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns,
                          struct app_station_update *out);
+/* An operation of ours was signed under this nonce. */
+void policy_submitted(struct app_station *s, enum chain_op_kind op, uint64_t nonce, int64_t now_ns);
 void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns, struct app_station_update *out);
 int64_t policy_deadline(const struct app_station *s);
 int policy_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);

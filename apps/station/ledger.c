@@ -107,6 +107,7 @@ static int run_op(struct app_station *s, int64_t now_ns, struct app_station_upda
     s->ops.count--;
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT, .now_ns = now_ns, .op = &op.op};
     int rc = ledger_step(s, &event, out);
+    policy_submitted(s, op.op.kind, s->chain_update->submitted_nonce, now_ns);
     note(out, APP_NOTE_SUBMITTED, now_ns, s->control)->id = (uint64_t)op.op.kind;
     return rc;
 }

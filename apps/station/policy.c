@@ -84,6 +84,7 @@ static void commit_report(struct app_station *s, int64_t now_ns)
     if (chain_sense_commitment(s->cfg.id, report, &op.commit.commitment) != 0)
         return;
     sensing->unrevealed = true;
+    sensing->reveal_ns = sensing->end_ns + s->cfg.genesis->fuse_after_ns / 2 + s->cfg.genesis->max_skew_ns;
     submit(s, now_ns + (1 + s->cfg.id) * STAGGER_NS, &op);
 }
 
@@ -108,15 +109,17 @@ static void close_window(struct app_station *s, int64_t now_ns)
     arm_window(s, now_ns);
 }
 
-static void reveal_if_committed(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns)
+/* The first reveal closes a window's commitments: not before everybody has committed, or half of fuse_after has passed. */
+static void reveal_if_due(struct app_station *s, int64_t now_ns)
 {
-    if (!s->sensing.unrevealed || event->kind != CHAIN_LE_TX || event->op != CHAIN_OP_SENSE_COMMIT ||
-        event->station != s->cfg.id || event->code != CHAIN_SUCCESS)
+    struct sensing *sensing = &s->sensing;
+    const struct chain_ledger *ledger = chain_node_ledger(s->node);
+    uint64_t window = sensing->report.window;
+    if (!sensing->unrevealed || !chain_ledger_committed(ledger, s->cfg.id, window) ||
+        !chain_ledger_may_reveal(ledger, window, block_time(s, now_ns)))
         return;
-    if (!chain_ledger_committed(chain_node_ledger(s->node), s->cfg.id, s->sensing.report.window))
-        return;
-    struct chain_op op = {.kind = CHAIN_OP_SENSE_REVEAL, .reveal = s->sensing.report};
-    s->sensing.unrevealed = false;
+    struct chain_op op = {.kind = CHAIN_OP_SENSE_REVEAL, .reveal = sensing->report};
+    sensing->unrevealed = false;
     submit(s, now_ns + s->cfg.id * STAGGER_NS / 2, &op);
 }
 
@@ -166,6 +169,18 @@ static void step_holder(struct app_station *s, const struct chain_ledger_event *
         radio_drop_queue(s, channel); /* silent at once: what was queued under the old deed dies with it */
 }
 
+void policy_submitted(struct app_station *s, enum chain_op_kind op, uint64_t nonce, int64_t now_ns)
+{
+    struct chain_holder_event in = {.kind = CHAIN_HOLDER_SUBMITTED,
+                                    .now_ns = block_time(s, now_ns),
+                                    .ledger = chain_node_ledger(s->node),
+                                    .op = op,
+                                    .nonce = nonce};
+    struct chain_holder_update update = {0};
+    if (s->has_holder && chain_holder_step(&s->holder, &in, &update) == 0 && update.submit && originates(s, now_ns))
+        submit(s, now_ns, &update.op);
+}
+
 void policy_ledger_event(struct app_station *s, const struct chain_ledger_event *event, int64_t now_ns,
                          struct app_station_update *out)
 {
@@ -181,7 +196,8 @@ void policy_ledger_event(struct app_station *s, const struct chain_ledger_event 
     default:
         break;
     }
-    reveal_if_committed(s, event, now_ns);
+    if (event->kind == CHAIN_LE_TX)
+        reveal_if_due(s, now_ns);
     if (s->has_holder)
         step_holder(s, event, now_ns, out);
 }
@@ -273,6 +289,8 @@ int64_t policy_deadline(const struct app_station *s)
         first_ns = holder_deadline(s);
     if (s->has_holder && s->traffic.next_ns < first_ns)
         first_ns = s->traffic.next_ns;
+    if (s->sensing.reveal_ns < first_ns)
+        first_ns = s->sensing.reveal_ns;
     return first_ns;
 }
 
@@ -284,6 +302,10 @@ int policy_run(struct app_station *s, int64_t now_ns, struct app_station_update 
         step_holder(s, NULL, now_ns, out);
     else if (s->has_holder && s->traffic.next_ns <= now_ns)
         return run_traffic(s, now_ns, out);
+    else if (s->sensing.reveal_ns <= now_ns) {
+        s->sensing.reveal_ns = INT64_MAX;
+        reveal_if_due(s, now_ns);
+    }
     return 0;
 }
 
@@ -314,6 +336,7 @@ void policy_start(struct app_station *s)
     op.reg.lat_e7 = s->cfg.y_cm * 100 / 111;
     op.reg.lon_e7 = s->cfg.x_cm * 100 / 111;
     submit(s, (5 + 7 * (int64_t)s->cfg.id) * 1000000, &op);
+    s->sensing.reveal_ns = INT64_MAX;
     start_holder(s);
     arm_window(s, 0);
 }
