@@ -32,7 +32,8 @@ __attribute__((warn_unused_result)) int chain_mempool_init(void *mem, size_t len
                                                            struct chain_mempool **out, const char **bad_field_out);
 /* Would add take it? 0; -EALREADY: known, same content; -EEXIST: same author and nonce, other content; -ENOBUFS: no room. */
 int chain_mempool_admits(const struct chain_mempool *p, const struct chain_msg *tx, enum chain_op_kind op);
-/* octets: its encoded form, copied; tx was decoded from them, so that its body lies there. Also -EMSGSIZE. A full pool drops its least urgent transaction for a more urgent class. */
+/* octets: its encoded form, copied; tx was decoded from them, so that its body lies there. Also -EMSGSIZE.
+ * A full pool drops its least urgent transaction for a more urgent class. */
 __attribute__((warn_unused_result)) int chain_mempool_add(struct chain_mempool *p, const struct chain_msg *tx,
                                                           enum chain_op_kind op, const uint8_t *octets, size_t len,
                                                           int64_t now_ns, struct chain_mempool_tx **tx_out);

@@ -138,7 +138,7 @@ void node_fetch_timer(struct chain_node *m)
     for (uint32_t i = 0; i < m->members->n; i++)
         if (i != m->cfg.self && m->reported[i] > highest)
             highest = m->reported[i];
-    if (highest <= tip && m->certified == tip) {
+    if (highest <= tip && (m->certified == tip || node_certify_waits(m))) {
         m->fetch_due_ns = INT64_MAX;
         return;
     }

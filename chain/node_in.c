@@ -82,7 +82,8 @@ static bool is_engine_kind(const struct chain_node *m, uint8_t kind)
 /* What the engine would drop anyway for its height or view. Proposals and COMMITs of older views still prove something. */
 static bool is_stale(const struct chain_node *m, const struct chain_msg *msg)
 {
-    bool votes = msg->kind == CHAIN_MSG_PBFT_PRE_PREPARE || msg->kind == CHAIN_MSG_PBFT_PREPARE || msg->kind == CHAIN_MSG_PBFT_COMMIT;
+    bool votes =
+        msg->kind == CHAIN_MSG_PBFT_PRE_PREPARE || msg->kind == CHAIN_MSG_PBFT_PREPARE || msg->kind == CHAIN_MSG_PBFT_COMMIT;
     if (votes && msg->seq <= m->certified)
         return true;
     if (msg->kind != CHAIN_MSG_PBFT_PREPARE && msg->kind != CHAIN_MSG_RAFT_APPEND_REPLY && msg->kind != CHAIN_MSG_RAFT_VOTE_REPLY)

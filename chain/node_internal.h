@@ -97,6 +97,7 @@ struct chain_node {
     uint64_t reported[CHAIN_MAX_MEMBERS]; /* highest height that the member signed a header of */
     uint64_t vote_next; /* first height whose own vote has not left */
     int64_t vote_due_ns, status_due_ns;
+    int64_t certify_due_ns; /* a certificate is complete and not written */
 
     uint64_t last_nonce;
     bool nonce_used; /* in this run */
@@ -165,6 +166,8 @@ bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height,
 uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const struct chain_hash *hash);
 /* This node's own vote for a block that it executed. */
 void node_vote_for(struct chain_node *m, struct node_block *block);
+/* Fails the node when a quorum signed another header than ours. */
+void node_check_fork(struct chain_node *m);
 /* Completes certificates in height order; rows into out while it has room. */
 void node_certify(struct chain_node *m, struct chain_node_update *out);
 bool node_certify_waits(const struct chain_node *m);

@@ -152,6 +152,13 @@ static bool is_outvoted(const struct chain_node *m, const struct node_block *blo
     return false;
 }
 
+void node_check_fork(struct chain_node *m)
+{
+    const struct node_block *block = node_find_block(m, m->certified + 1);
+    if (block && is_outvoted(m, block))
+        node_fail(m, block->height);
+}
+
 /* The certificate joins the block's row if that is in this update too. */
 static void put_row(const struct node_block *block, struct chain_node_update *out)
 {
@@ -174,10 +181,6 @@ void node_certify(struct chain_node *m, struct chain_node_update *out)
 {
     struct node_block *block;
     while (out->n_blocks < CHAIN_NODE_MAX_BLOCKS && (block = node_find_block(m, m->certified + 1)) != NULL) {
-        if (is_outvoted(m, block)) {
-            node_fail(m, block->height);
-            return;
-        }
         if (!is_complete(m, block))
             return;
         struct chain_certificate cert;

@@ -91,7 +91,8 @@ static bool compare_table(struct store_check *c, const struct store_table *table
     snprintf(sql, sizeof(sql), "SELECT * FROM %s ORDER BY %s", table->name, table->key);
     sqlite3_stmt *row = NULL, *twin = NULL;
     bool ok;
-    if (sqlite3_prepare_v2(c->db, sql, -1, &row, NULL) != SQLITE_OK || sqlite3_prepare_v2(c->twin, sql, -1, &twin, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(c->db, sql, -1, &row, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(c->twin, sql, -1, &twin, NULL) != SQLITE_OK) {
         char name[96];
         snprintf(name, sizeof(name), "table %s", table->name);
         ok = store_fault_sqlite(c, name);
@@ -109,7 +110,8 @@ static bool compare_schema(struct store_check *c)
     const char *sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2";
     sqlite3_stmt *row = NULL, *twin = NULL;
     bool ok;
-    if (sqlite3_prepare_v2(c->db, sql, -1, &row, NULL) != SQLITE_OK || sqlite3_prepare_v2(c->twin, sql, -1, &twin, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(c->db, sql, -1, &row, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(c->twin, sql, -1, &twin, NULL) != SQLITE_OK)
         ok = store_fault_sqlite(c, "schema");
     else
         ok = compare_streams(c, &schema, row, twin);
@@ -128,7 +130,8 @@ static bool check_engine(struct store_check *c)
         uint8_t check[STORE_CHECK_BYTES];
         uint64_t key = (uint64_t)sqlite3_column_int64(query, 0);
         store_record_check(key, sqlite3_column_blob(query, 1), (size_t)sqlite3_column_bytes(query, 1), check);
-        if (sqlite3_column_bytes(query, 2) != STORE_CHECK_BYTES || memcmp(sqlite3_column_blob(query, 2), check, STORE_CHECK_BYTES) != 0)
+        if (sqlite3_column_bytes(query, 2) != STORE_CHECK_BYTES ||
+            memcmp(sqlite3_column_blob(query, 2), check, STORE_CHECK_BYTES) != 0)
             ok = store_fault(c, "engine row %llu: digest differs from its key and data", (unsigned long long)key);
         rc = SQLITE_OK;
     }
@@ -141,7 +144,8 @@ static bool check_engine(struct store_check *c)
 static bool check_structure(struct store_check *c)
 {
     sqlite3_stmt *query = NULL;
-    bool ok = sqlite3_prepare_v2(c->db, "PRAGMA integrity_check(1)", -1, &query, NULL) == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW;
+    bool ok = sqlite3_prepare_v2(c->db, "PRAGMA integrity_check(1)", -1, &query, NULL) == SQLITE_OK &&
+              sqlite3_step(query) == SQLITE_ROW;
     const char *text = ok ? (const char *)sqlite3_column_text(query, 0) : sqlite3_errmsg(c->db);
     if (!text || strcmp(text, "ok") != 0)
         ok = store_fault(c, "database structure: %.120s", text ? text : "cannot be read");

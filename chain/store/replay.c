@@ -33,10 +33,12 @@ static bool check_header(struct store_check *c, const struct chain_node_block *r
     if (chain_header_decode(&stored, row->header, row->header_len) != 0)
         return store_fault(c, "block %llu: header is no block header", (unsigned long long)row->height);
     const char *field = find_difference(&stored, executed);
-    return !field || store_fault(c, "block %llu: %s in header differs from what execution gives", (unsigned long long)row->height, field);
+    unsigned long long height = row->height;
+    return !field || store_fault(c, "block %llu: %s in header differs from what execution gives", height, field);
 }
 
-static bool check_certificate(struct store_check *c, struct replay *r, struct chain_node_block *row, const struct chain_header *header)
+static bool check_certificate(struct store_check *c, struct replay *r, struct chain_node_block *row,
+                              const struct chain_header *header)
 {
     unsigned long long height = row->height;
     struct chain_certificate cert;
@@ -69,7 +71,8 @@ static bool replay_block(struct store_check *c, struct replay *r, struct chain_n
         return store_fault(c, "block %llu: height is not %llu", height, expected);
     struct chain_header header;
     if (row->batch_len > CHAIN_MAX_BATCH_BYTES ||
-        chain_ledger_apply(r->ledger, row->batch, row->batch_len, true, &header, r->events, CHAIN_MAX_LEDGER_EVENTS, &r->n_events) != 0)
+        chain_ledger_apply(r->ledger, row->batch, row->batch_len, true, &header, r->events, CHAIN_MAX_LEDGER_EVENTS,
+                           &r->n_events) != 0)
         return store_fault(c, "block %llu: batch is no batch", height);
     if (!check_header(c, row, &header) || !check_certificate(c, r, row, &header))
         return false;
