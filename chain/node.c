@@ -327,7 +327,7 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         m->inbox_first = m->n_inbox = m->inbox_len = 0;
     uint64_t verified = m->stats.verified, n_signed = m->stats.signed_;
     int rc = take_event(m, in, out);
-    if (m->started && in->kind != CHAIN_NODE_START) {
+    if (rc == 0 && m->started && in->kind != CHAIN_NODE_START) {
         m->stats.mempool_expired += chain_mempool_expire(m->pool, m->now_ns);
         work(m, out);
         node_check_fork(m);

@@ -202,6 +202,23 @@ START_TEST(strangers_forgers_and_echoes_are_counted_and_change_nothing)
 }
 END_TEST
 
+START_TEST(refused_octets_change_nothing_even_when_something_is_due)
+{
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 15);
+    struct chain_op op = register_op(0);
+    ck_assert_int_eq(cluster_submit(c, 0, &op), CHAIN_SUCCESS);
+    c->now_ns += 50 * MS; /* the primary's proposal is overdue */
+    ck_assert_int_le(chain_node_deadline(c->nodes[0]), c->now_ns);
+    ck_assert_int_eq(receive(c, 0, (const uint8_t *)"\x82\x00", 2), -EBADMSG);
+    ck_assert_uint_eq(c->update->persist_seq + c->update->n_records + c->update->n_sends, 0);
+    ck_assert_int_le(chain_node_deadline(c->nodes[0]), c->now_ns);
+    struct chain_node_event tick = {.kind = CHAIN_NODE_TICK};
+    ck_assert_int_eq(cluster_step(c, 0, &tick), 0);
+    ck_assert_uint_ne(c->update->persist_seq, 0);
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_recorded_conversation_played_again_changes_nothing)
 {
     struct cluster *c = cluster_open(engines[_i], 4, 8);
@@ -401,6 +418,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_node_that_starts_again_catches_up, 0, N_ENGINES);
     tcase_add_loop_test(tc, a_node_alone_is_a_ledger_too, 0, N_ENGINES);
     tcase_add_test(tc, strangers_forgers_and_echoes_are_counted_and_change_nothing);
+    tcase_add_test(tc, refused_octets_change_nothing_even_when_something_is_due);
     tcase_add_loop_test(tc, a_recorded_conversation_played_again_changes_nothing, 1, N_ENGINES);
     tcase_add_test(tc, a_full_mempool_says_so);
     tcase_add_test(tc, a_client_s_transaction_is_taken_once_and_only_with_its_signature);
