@@ -22,7 +22,8 @@ void chain_pbft_note_peer(struct pbft *m, const struct chain_msg *msg)
 static bool find_ahead(const struct pbft *m, uint32_t i)
 {
     const struct pbft_peer *peer = &m->peers[i];
-    return i != m->self && (peer->height > m->committed + 1 || peer->view > m->view || (!m->active && peer->view == m->view && m->view > 0));
+    bool in_later_view = peer->view > m->view || (!m->active && peer->view == m->view);
+    return i != m->self && (peer->height > m->committed + 1 || in_later_view);
 }
 
 static bool find_any_ahead(const struct pbft *m)
@@ -69,7 +70,8 @@ static void resend_proposal(struct pbft *m, const struct pbft_slot *slot)
 {
     uint32_t n_missing = 0, last = 0;
     for (uint32_t i = 0; i < m->n; i++) {
-        bool has = (slot->prepares[i].have && slot->prepares[i].view == m->view) || (slot->commits[i].have && slot->commits[i].view == m->view);
+        bool has = (slot->prepares[i].have && slot->prepares[i].view == m->view)
+                   || (slot->commits[i].have && slot->commits[i].view == m->view);
         if (has || i == m->self)
             continue;
         n_missing++;

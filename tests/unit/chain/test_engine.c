@@ -6,73 +6,9 @@
 
 #include "chain/cbor.h"
 #include "chain/pbft.h"
-#include "tests/sim/engine_faults.h"
+#include "tests/sim/engine_bench.h"
 
 static const struct chain_engine_ops *const engines[] = {&chain_raft_ops, &chain_pbft_ops};
-
-/* One engine by itself, with a node's tip below it. */
-struct bench {
-    struct cluster_node node;
-    struct chain_members members;
-    struct chain_engine *engine;
-    struct chain_update out;
-    int verdict; /* what check_batch says */
-    int64_t now_ns;
-};
-
-static int say_verdict(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns)
-{
-    const struct bench *b = ctx;
-    (void)height, (void)batch, (void)len, (void)now_ns;
-    return b->verdict;
-}
-
-static struct bench *bench_new(const struct chain_engine_ops *ops, uint32_t n, uint32_t self)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    ck_assert_ptr_nonnull(b);
-    b->members.n = b->members.n_keys = n;
-    b->node.id = self;
-    b->now_ns = MS(1000);
-    b->node.signer = (struct chain_signer){.ctx = &b->node, .sign = sign_fast, .verify = verify_fast};
-    b->node.cfg = (struct chain_engine_config){.seed = 1, .self = self, .members = &b->members, .signer = &b->node.signer,
-                                               .check_batch = say_verdict, .check_ctx = b, .heartbeat_ns = MS(50),
-                                               .timeout_ns = MS(400), .timeout_max_ns = MS(1600)};
-    b->node.mem = malloc(ops->bytes(&b->node.cfg));
-    ck_assert_ptr_nonnull(b->node.mem);
-    ck_assert_int_eq(ops->init(b->node.mem, ops->bytes(&b->node.cfg), &b->node.cfg, &b->engine, NULL), 0);
-    return b;
-}
-
-static void bench_free(struct bench *b)
-{
-    free(b->node.mem);
-    free(b);
-}
-
-static int bench_receive(struct bench *b, const struct chain_engine_ops *ops, struct chain_msg msg)
-{
-    if (msg.body_len > 0 || msg.kind == CHAIN_MSG_PBFT_PRE_PREPARE)
-        ck_assert_int_eq(chain_msg_digest(&b->members, msg.kind, msg.body, msg.body_len, &msg.digest), 0);
-    sign_fast(NULL, &b->members, &msg);
-    struct chain_event event = {.kind = CHAIN_EV_MESSAGE, .now_ns = b->now_ns, .msg = &msg};
-    return ops->step(b->engine, &event, &b->out);
-}
-
-static struct chain_engine_stats bench_stats(const struct bench *b, const struct chain_engine_ops *ops)
-{
-    struct chain_engine_stats stats;
-    ops->stats(b->engine, &stats);
-    return stats;
-}
-
-static size_t put_batch(uint8_t *out, size_t cap, int64_t time_ns)
-{
-    struct chain_batch_view view = {.time_ns = time_ns};
-    long len = chain_batch_encode(&view, out, cap);
-    ck_assert_int_gt(len, 0);
-    return (size_t)len;
-}
 
 START_TEST(an_engine_is_found_by_its_name)
 {
