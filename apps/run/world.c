@@ -312,34 +312,40 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
                  .gossip_ns = sc->engine.gossip_ns,
                  .status_ns = sc->engine.status_ns,
                  .propose_delay_ns = sc->engine.propose_delay_ns,
-                 .mempool_txs = 256}};
+                 .mempool_txs = 256,
+                 .read_block = chain_store_read_block,
+                 .read_block_ctx = w->stations[i].store}};
     snprintf(cfg.call_sign, sizeof cfg.call_sign, "%.31s", sc->stations[i].name);
     describe_traffic(w, i, &cfg.traffic);
     return cfg;
 }
 
+static int open_store(struct app_world *w, uint32_t i, const char *folder)
+{
+    char path[640], error[CHAIN_STORE_MAX_ERROR];
+    snprintf(path, sizeof path, "%.550s/ledger-%.31s.db", folder, w->scenario.stations[i].name);
+    if (chain_store_open(path, &w->genesis, CHAIN_STORE_SYNC_OFF, &w->stations[i].store, error) == 0)
+        return 0;
+    w->stations[i].store = NULL;
+    return fail(w, -EIO, "ledger database", error);
+}
+
 static int open_station(struct app_world *w, uint32_t i, const char *folder)
 {
     struct world_station *ws = &w->stations[i];
+    int rc = open_store(w, i, folder);
+    if (rc != 0)
+        return rc;
     struct app_station_config cfg = describe_station(w, i);
     const char *bad_field = "";
     size_t n = app_station_bytes(&cfg);
     ws->memory = allocate(n);
     if (!ws->memory)
         return fail(w, -EIO, "memory", strerror(ENOMEM));
-    if (app_station_init(ws->memory, n, &cfg, &ws->station, &bad_field) != 0) {
-        ws->station = NULL;
-        return fail(w, -EINVAL, w->scenario.stations[i].name, bad_field);
-    }
-    char error[CHAIN_STORE_MAX_ERROR];
-    char path[640];
-    snprintf(path, sizeof path, "%.550s/ledger-%.31s.db", folder, w->scenario.stations[i].name);
-    int rc = chain_store_open(path, &w->genesis, CHAIN_STORE_SYNC_OFF, &ws->store, error);
-    if (rc != 0) {
-        ws->store = NULL;
-        return fail(w, -EIO, "ledger database", error);
-    }
-    return 0;
+    if (app_station_init(ws->memory, n, &cfg, &ws->station, &bad_field) == 0)
+        return 0;
+    ws->station = NULL;
+    return fail(w, -EINVAL, w->scenario.stations[i].name, bad_field);
 }
 
 /* What a shortened run does not reach is not part of it. */
