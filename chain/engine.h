@@ -107,7 +107,7 @@ struct chain_engine_ops {
     size_t (*bytes)(const struct chain_engine_config *cfg);
     int (*init)(void *mem, size_t len, const struct chain_engine_config *cfg, struct chain_engine **out,
                 const char **bad_field_out);
-    /* 0; -EAGAIN: no room in out's bounds, state unchanged; -EBADMSG with a counted reason */
+    /* 0; -EAGAIN: no room in out's bounds, state unchanged; -EBADMSG with a counted reason. Where it is not 0, out is empty. */
     int (*step)(struct chain_engine *m, const struct chain_event *in, struct chain_update *out);
     int64_t (*deadline)(const struct chain_engine *m);
     void (*stats)(const struct chain_engine *m, struct chain_engine_stats *out);

@@ -169,20 +169,8 @@ static int dispatch(struct pbft *m, const struct chain_event *in)
     return -EBADMSG;
 }
 
-static int pbft_step(struct chain_engine *engine, const struct chain_event *in, struct chain_update *out)
+static void plan_resend(struct pbft *m)
 {
-    struct pbft *m = (struct pbft *)engine;
-    chain_base_begin(&m->base, in, out);
-    m->changed = m->committed_now = false;
-    int rc = dispatch(m, in);
-    if (in->kind == CHAIN_EV_RESTORE)
-        return rc;
-    if (m->view_since_ns == INT64_MIN)
-        m->view_since_ns = in->now_ns; /* the first event after the restart: timers start here */
-    chain_pbft_commit_ready(m);
-    chain_pbft_advance(m);
-    chain_pbft_commit_ready(m);
-    run_timers(m);
     if (!chain_pbft_something_open(m)) {
         m->resend_ns = INT64_MAX;
         m->resend_step = 0;
@@ -190,6 +178,28 @@ static int pbft_step(struct chain_engine *engine, const struct chain_event *in, 
         m->resend_step = 0;
         schedule_resend(m);
     }
+}
+
+static int pbft_step(struct chain_engine *engine, const struct chain_event *in, struct chain_update *out)
+{
+    struct pbft *m = (struct pbft *)engine;
+    bool was_committed = m->committed_now;
+    chain_base_begin(&m->base, in, out);
+    m->changed = m->committed_now = false;
+    int rc = dispatch(m, in);
+    if (in->kind == CHAIN_EV_RESTORE)
+        return rc;
+    if (m->view_since_ns == INT64_MIN)
+        m->view_since_ns = in->now_ns; /* the first event after the restart: timers start here */
+    if (rc == 0) {
+        chain_pbft_commit_ready(m);
+        chain_pbft_advance(m);
+        chain_pbft_commit_ready(m);
+        run_timers(m);
+    } else {
+        m->committed_now = was_committed; /* what is refused writes and sends nothing; what is due comes with the next event */
+    }
+    plan_resend(m);
     return rc;
 }
 

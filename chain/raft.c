@@ -126,9 +126,11 @@ static int raft_step(struct chain_engine *engine, const struct chain_event *in, 
     int rc = dispatch(m, in);
     if (in->kind == CHAIN_EV_RESTORE)
         return rc;
+    if (rc != 0 && out->n_records == 0)
+        return rc; /* what is refused writes and sends nothing; what is due comes with the next event */
     chain_raft_emit_commits(m);
     run_timers(m);
-    return rc;
+    return 0;
 }
 
 static void raft_stats(const struct chain_engine *engine, struct chain_engine_stats *out)

@@ -101,9 +101,10 @@ int chain_raft_on_append(struct raft *m, const struct chain_msg *msg)
     }
     if (msg->view < m->term || (msg->view == m->term && m->role == RAFT_LEADER)) {
         m->base.stats.refused_stale++;
-        if (m->role != RAFT_LEADER && m->leader == CHAIN_TO_ALL && chain_base_settled(&m->base))
-            send_reply(m, msg->author, 0, append.counter); /* it learns of our term, or we would never hear a leader again */
-        return -EBADMSG;
+        if (m->role == RAFT_LEADER || m->leader != CHAIN_TO_ALL || !chain_base_settled(&m->base))
+            return -EBADMSG;
+        send_reply(m, msg->author, 0, append.counter); /* it learns of our term, or we would never hear a leader again */
+        return 0;
     }
     heed_leader(m, msg, append.counter);
     bool matches = prev_matches(m, &append);

@@ -113,9 +113,17 @@ static void carry_out(struct cluster *c, struct cluster_node *node)
     node->writes_tail = &w->next;
 }
 
+/* A refused event has no consequence. */
+static void step_engine(struct cluster *c, struct cluster_node *node, const struct chain_event *event)
+{
+    int rc = c->cfg.ops->step(node->engine, event, &c->update);
+    if (rc != 0 && c->update.n_msgs + c->update.n_records + c->update.n_commits > 0)
+        FAIL(c, "node %u refuses an event of kind %d and answers it", node->id, (int)event->kind);
+}
+
 static void step_node(struct cluster *c, struct cluster_node *node, const struct chain_event *event)
 {
-    c->cfg.ops->step(node->engine, event, &c->update);
+    step_engine(c, node, event);
     carry_out(c, node);
 }
 
@@ -159,7 +167,7 @@ static void pump_node(struct cluster *c, struct cluster_node *node)
 
 static void feed(struct cluster *c, struct cluster_node *node, const struct chain_event *event)
 {
-    c->cfg.ops->step(node->engine, event, &c->update);
+    step_engine(c, node, event);
     pump_node(c, node);
 }
 
