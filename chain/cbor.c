@@ -161,6 +161,20 @@ static const uint8_t *get_string(struct chain_cbor_reader *r, unsigned major, si
     return data;
 }
 
+uint32_t chain_cbor_get_u32(struct chain_cbor_reader *r)
+{
+    uint64_t value = chain_cbor_get_uint(r);
+    r->bad = r->bad || value > UINT32_MAX;
+    return (uint32_t)value;
+}
+
+int32_t chain_cbor_get_i32(struct chain_cbor_reader *r)
+{
+    int64_t value = chain_cbor_get_int(r);
+    r->bad = r->bad || value < INT32_MIN || value > INT32_MAX;
+    return (int32_t)value;
+}
+
 const uint8_t *chain_cbor_get_bytes(struct chain_cbor_reader *r, size_t *len_out)
 {
     return get_string(r, MAJOR_BYTES, len_out);

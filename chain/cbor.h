@@ -31,6 +31,9 @@ struct chain_cbor_reader {
 };
 uint64_t chain_cbor_get_uint(struct chain_cbor_reader *r);
 int64_t chain_cbor_get_int(struct chain_cbor_reader *r);
+/* The same within 32 bits; what does not fit is bad. */
+uint32_t chain_cbor_get_u32(struct chain_cbor_reader *r);
+int32_t chain_cbor_get_i32(struct chain_cbor_reader *r);
 /* Borrowed from the reader's data. */
 const uint8_t *chain_cbor_get_bytes(struct chain_cbor_reader *r, size_t *len_out);
 /* Exactly len octets into out. */

@@ -170,26 +170,10 @@ long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t ca
     return chain_cbor_finish(&w);
 }
 
-static uint32_t get_u32(struct chain_cbor_reader *r)
-{
-    uint64_t value = chain_cbor_get_uint(r);
-    if (value > UINT32_MAX)
-        r->bad = true;
-    return (uint32_t)value;
-}
-
-static int32_t get_i32(struct chain_cbor_reader *r)
-{
-    int64_t value = chain_cbor_get_int(r);
-    if (value < INT32_MIN || value > INT32_MAX)
-        r->bad = true;
-    return (int32_t)value;
-}
-
 static void get_members_and_channels(struct chain_cbor_reader *r, struct chain_genesis *g)
 {
-    g->members.epoch = get_u32(r);
-    g->members.n = get_u32(r);
+    g->members.epoch = chain_cbor_get_u32(r);
+    g->members.n = chain_cbor_get_u32(r);
     g->members.n_keys = (uint32_t)chain_cbor_get_array(r, CHAIN_MAX_KEYS);
     for (uint32_t i = 0; i < g->members.n_keys; i++)
         chain_cbor_get_fixed(r, g->members.keys[i], CHAIN_KEY_BYTES);
@@ -223,14 +207,14 @@ int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t 
     out->stop_ns = chain_cbor_get_int(&r);
     out->grant_ns = chain_cbor_get_int(&r);
     out->drift_guard_ns = chain_cbor_get_int(&r);
-    out->max_eirp_cdbm_mhz = get_i32(&r);
-    out->local_p_fa_ppb = get_u32(&r);
-    out->fuse_min_positive = get_u32(&r);
-    out->white_after = get_u32(&r);
+    out->max_eirp_cdbm_mhz = chain_cbor_get_i32(&r);
+    out->local_p_fa_ppb = chain_cbor_get_u32(&r);
+    out->fuse_min_positive = chain_cbor_get_u32(&r);
+    out->white_after = chain_cbor_get_u32(&r);
     out->fuse_after_ns = chain_cbor_get_int(&r);
     out->min_block_interval_ns = chain_cbor_get_int(&r);
     out->max_ahead_ns = chain_cbor_get_int(&r);
-    out->max_batch_bytes = get_u32(&r);
+    out->max_batch_bytes = chain_cbor_get_u32(&r);
     return chain_cbor_end(&r);
 }
 

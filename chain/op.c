@@ -123,22 +123,6 @@ long chain_op_encode(const struct chain_op *op, uint8_t *out, size_t cap)
     return chain_cbor_finish(&w);
 }
 
-static uint32_t get_u32(struct chain_cbor_reader *r)
-{
-    uint64_t value = chain_cbor_get_uint(r);
-    if (value > UINT32_MAX)
-        r->bad = true;
-    return (uint32_t)value;
-}
-
-static int32_t get_i32(struct chain_cbor_reader *r)
-{
-    int64_t value = chain_cbor_get_int(r);
-    if (value < INT32_MIN || value > INT32_MAX)
-        r->bad = true;
-    return (int32_t)value;
-}
-
 static void get_report(struct chain_cbor_reader *r, struct chain_sense_report *report)
 {
     report->window = chain_cbor_get_uint(r);
@@ -146,7 +130,7 @@ static void get_report(struct chain_cbor_reader *r, struct chain_sense_report *r
     report->n_channels = (uint32_t)chain_cbor_get_array(r, CHAIN_MAX_CHANNELS);
     for (uint32_t i = 0; i < report->n_channels; i++) {
         report->occupied[i] = bits >> i & 1;
-        report->power_cdb[i] = get_i32(r);
+        report->power_cdb[i] = chain_cbor_get_i32(r);
     }
     if (bits >> report->n_channels != 0)
         r->bad = true;
@@ -157,32 +141,32 @@ static void get_grant(struct chain_cbor_reader *r, struct chain_op *op)
 {
     op->grant.low_hz = chain_cbor_get_uint(r);
     op->grant.high_hz = chain_cbor_get_uint(r);
-    op->grant.max_eirp_cdbm_mhz = get_i32(r);
+    op->grant.max_eirp_cdbm_mhz = chain_cbor_get_i32(r);
     op->grant.n_peers = (uint32_t)chain_cbor_get_array(r, MAX_PEERS);
     for (uint32_t i = 0; i < op->grant.n_peers; i++)
-        op->grant.peers[i] = get_u32(r);
+        op->grant.peers[i] = chain_cbor_get_u32(r);
 }
 
 static void get_evidence(struct chain_cbor_reader *r, struct chain_op *op)
 {
-    op->evidence.channel = get_u32(r);
+    op->evidence.channel = chain_cbor_get_u32(r);
     uint64_t kind = chain_cbor_get_uint(r);
     if (kind > UINT8_MAX)
         r->bad = true;
     op->evidence.kind = (uint8_t)kind;
     op->evidence.from_ns = chain_cbor_get_int(r);
     op->evidence.at_ns = chain_cbor_get_int(r);
-    op->evidence.confidence_permille = get_u32(r);
-    op->evidence.n_frames = get_u32(r);
-    op->evidence.n_good = get_u32(r);
+    op->evidence.confidence_permille = chain_cbor_get_u32(r);
+    op->evidence.n_frames = chain_cbor_get_u32(r);
+    op->evidence.n_good = chain_cbor_get_u32(r);
 }
 
 static void get_register(struct chain_cbor_reader *r, struct chain_op *op)
 {
     chain_cbor_get_text(r, op->reg.call_sign, sizeof op->reg.call_sign);
-    op->reg.lat_e7 = get_i32(r);
-    op->reg.lon_e7 = get_i32(r);
-    op->reg.height_cm = get_i32(r);
+    op->reg.lat_e7 = chain_cbor_get_i32(r);
+    op->reg.lon_e7 = chain_cbor_get_i32(r);
+    op->reg.height_cm = chain_cbor_get_i32(r);
 }
 
 int chain_op_decode(struct chain_op *out, const uint8_t *data, size_t len)
