@@ -1,0 +1,163 @@
+#define SUITE_NAME "apps/node"
+#include "tests/unit/check_main.h"
+
+#include "apps/keyfile.h"
+#include "apps/ledger_op.h"
+#include "apps/node_clock.h"
+#include "apps/node_cluster.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int64_t S = 1000000000;
+
+START_TEST(the_clock_follows_the_day_and_never_runs_backward)
+{
+    struct app_node_clock clock = {0};
+    ck_assert_int_eq(app_node_clock_step(&clock, 1000 * S, 5 * S), 1000 * S);
+    ck_assert_int_eq(app_node_clock_step(&clock, 1001 * S, 6 * S), 1001 * S);
+    /* forward at once */
+    ck_assert_int_eq(app_node_clock_step(&clock, 2002 * S, 7 * S), 2002 * S);
+    /* ten seconds back: from here on a sixteenth slower */
+    int64_t before = app_node_clock_step(&clock, 1993 * S, 8 * S);
+    ck_assert_int_eq(before, 2003 * S - S / 16);
+    ck_assert_int_eq(clock.worst_ahead_ns, 10 * S);
+    for (int64_t i = 1; i <= 200; i++) {
+        int64_t now = app_node_clock_step(&clock, (1993 + i) * S, (8 + i) * S);
+        ck_assert_int_gt(now, before);
+        before = now;
+    }
+    ck_assert_int_eq(before, 2193 * S); /* caught up: 10 s at 1/16 take 160 s */
+}
+END_TEST
+
+static char *cluster_text(const char *change_from, const char *change_to)
+{
+    static char text[4096];
+    static const char base[] =
+        "name: test\nengine: pbft\ntime: 2026-01-31T12:00:00Z\nchannels:\n  - {low: 5180M, high: 5190M, control: true}\n"
+        "  - {low: 5190M, high: 5200M, quiet_phase: 500ms}\nmembers:\n"
+        "  - {name: a, endpoint: tcp://10.0.0.1:7400, ledger_key: 1111111111111111111111111111111111111111111111111111111111111111,\n"
+        "     curve_key: 2222222222222222222222222222222222222222222222222222222222222222}\n"
+        "  - {name: b, endpoint: tcp://10.0.0.2:7400, ledger_key: 3333333333333333333333333333333333333333333333333333333333333333,\n"
+        "     curve_key: 4444444444444444444444444444444444444444444444444444444444444444}\n"
+        "clients:\n"
+        "  - {name: c, ledger_key: 5555555555555555555555555555555555555555555555555555555555555555,\n"
+        "     curve_key: 6666666666666666666666666666666666666666666666666666666666666666}\n";
+    const char *at = change_from ? strstr(base, change_from) : NULL;
+    if (!at)
+        return strcpy(text, base);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, change_to, at + strlen(change_from));
+    return text;
+}
+
+static struct app_node_cluster cluster;
+static char error[APP_NODE_MAX_ERROR];
+
+static int read_cluster(const char *from, const char *to)
+{
+    const char *text = cluster_text(from, to);
+    return app_node_cluster_read_text("c.yaml", text, strlen(text), &cluster, error);
+}
+
+START_TEST(a_cluster_file_becomes_a_genesis_block)
+{
+    ck_assert_msg(read_cluster(NULL, NULL) == 0, "%s", error);
+    ck_assert_uint_eq(cluster.genesis.members.n, 2);
+    ck_assert_uint_eq(cluster.genesis.members.n_keys, 3);
+    ck_assert_uint_eq(cluster.genesis.members.keys[2][0], 0x55);
+    ck_assert_int_eq(cluster.genesis.time_ns, INT64_C(1769860800) * S);
+    ck_assert_uint_eq(cluster.genesis.channels[1].low_hz, 5190000000);
+    ck_assert(cluster.genesis.channels[0].control && !cluster.genesis.channels[1].control);
+    ck_assert_uint_eq(app_node_cluster_find(&cluster, "c"), 2);
+    ck_assert_uint_eq(app_node_cluster_find(&cluster, "d"), CHAIN_MAX_KEYS);
+    struct chain_hash first = cluster.genesis_hash;
+    ck_assert_int_eq(read_cluster("5200M", "5201M"), 0);
+    ck_assert_mem_ne(first.octets, cluster.genesis_hash.octets, CHAIN_HASH_BYTES); /* another rule is another chain */
+}
+END_TEST
+
+static const struct {
+    const char *from, *to, *error;
+} bad_clusters[] = {
+    {"2026-01-31T12", "2026-02-31T12", "c.yaml:3: field time: '2026-02-31T12:00:00Z': a time is written as 2026-01-31T12:00:00Z"},
+    {"name: b", "name: a", "c.yaml:10: field members[1].name: the same as that of 'a'"},
+    {"name: c", "name: b", "c.yaml:13: field clients[0].name: the same as that of 'b'"},
+    {"name: b", "name: B", "c.yaml:10: field members[1].name: 'B' is no name: a-z, 0-9 and -, at most 31"},
+    {"10.0.0.2", "10.0.0.1", "c.yaml:10: field members[1].endpoint: the same as that of 'a'"},
+    {"tcp://10.0.0.2:7400", "tcp://*:7400", "c.yaml:10: field members[1].endpoint: an endpoint is written as tcp://10.0.0.7:7400"},
+    {"10.0.0.2:7400", "10.0.0.2:0", "c.yaml:10: field members[1].endpoint: an endpoint is written as tcp://10.0.0.7:7400"},
+    {"3333", "333", "c.yaml:10: field members[1].ledger_key: '333333333333333333333333333333333333333333333333333333333333': "
+                    "a public key has 64 hexadecimal digits, as in NAME.pub"},
+    {"low: 5190M", "low: 5185M", "c.yaml: field channels: two of them overlap at low: out of range"},
+    {"quiet_phase: 500ms", "quiet_phase: 2s", "c.yaml: field channels.quiet_phase, in [0, quiet.period - quiet.length]: out of range"},
+    {"engine: pbft", "engine: pbft\ntiming: {heartbeat: 1s}", "c.yaml:3: field timing.timeout: must be at least three times timing.heartbeat, "
+                                                              "or one lost message looks like a lost leader"},
+};
+
+START_TEST(a_cluster_file_that_cannot_be_meant_is_refused)
+{
+    ck_assert_int_eq(read_cluster(bad_clusters[_i].from, bad_clusters[_i].to), -EINVAL);
+    ck_assert_str_eq(error, bad_clusters[_i].error);
+}
+END_TEST
+
+START_TEST(operations_are_read_with_units_and_names)
+{
+    struct chain_op op;
+    ck_assert_int_eq(read_cluster(NULL, NULL), 0);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"register\", \"call_sign\": \"AD1\", \"lat_deg\": -48.1, \"lon_deg\": 11.5,"
+                                        " \"height_m\": 12.34}",
+                                        &cluster, &op, error),
+                     0);
+    ck_assert_int_eq(op.kind, CHAIN_OP_REGISTER);
+    ck_assert_int_eq(op.reg.lat_e7, -481000000);
+    ck_assert_int_eq(op.reg.height_cm, 1234);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 17.5,"
+                                        " \"peers\": [\"c\", \"a\"]}",
+                                        &cluster, &op, error),
+                     0);
+    ck_assert_int_eq(op.grant.max_eirp_cdbm_mhz, 1750);
+    ck_assert_uint_eq(op.grant.n_peers, 2);
+    ck_assert_uint_eq(op.grant.peers[0], 2);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"grant\", \"low_hz\": 1, \"high_hz\": 2, \"max_eirp_dbm_mhz\": 1, \"peers\": [\"x\"]}", &cluster,
+                                        &op, error),
+                     -EINVAL);
+    ck_assert_str_eq(error, "operation: field peers: 'x' is no member or client of the cluster");
+}
+END_TEST
+
+START_TEST(a_key_file_comes_back_as_it_was_written)
+{
+    char dir[] = "/tmp/airdeed-key-XXXXXX", path[64];
+    struct app_keyfile made, read;
+    ck_assert_int_ge(sodium_init(), 0);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    app_keyfile_make("alpha", &made);
+    ck_assert_int_eq(app_keyfile_write(&made, dir, false, error), 0);
+    ck_assert_int_eq(app_keyfile_write(&made, dir, false, error), -EEXIST);
+    snprintf(path, sizeof path, "%s/alpha.key", dir);
+    ck_assert_msg(app_keyfile_read(path, &read, error) == 0, "%s", error);
+    ck_assert_mem_eq(&made, &read, sizeof made);
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    ck_assert_int_eq(app_keyfile_read(path, &read, error), -EPERM);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/alpha.pub", dir);
+    unlink(path);
+    ck_assert_int_eq(rmdir(dir), 0); /* nothing else was left in it */
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *node = tcase_create("node");
+    tcase_add_test(node, the_clock_follows_the_day_and_never_runs_backward);
+    tcase_add_test(node, a_cluster_file_becomes_a_genesis_block);
+    tcase_add_loop_test(node, a_cluster_file_that_cannot_be_meant_is_refused, 0, (int)(sizeof bad_clusters / sizeof bad_clusters[0]));
+    tcase_add_test(node, operations_are_read_with_units_and_names);
+    tcase_add_test(node, a_key_file_comes_back_as_it_was_written);
+    suite_add_tcase(suite, node);
+}
