@@ -53,16 +53,16 @@ static uint64_t next_boundary(const struct app_world *w, uint64_t t)
     return next;
 }
 
-/* A running digest of what a listener was given: multiply and rotate, one word a sample. */
-static uint64_t fold_samples(uint64_t fold, const float complex *samples, size_t n)
+/* A running digest of what a listener was given: multiply and rotate, one word a sample. Four of them take turns by sample index,
+ * so that one multiplication need not wait for the last. */
+static void fold_samples(uint64_t fold[WORLD_FOLDS], uint64_t first, const float complex *samples, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t word;
+        uint64_t word, *lane = &fold[(first + i) % WORLD_FOLDS];
         memcpy(&word, &samples[i], sizeof word);
-        fold = (fold ^ word) * 0x9e3779b97f4a7c15u;
-        fold ^= fold >> 29;
+        *lane = (*lane ^ word) * 0x9e3779b97f4a7c15u;
+        *lane ^= *lane >> 29;
     }
-    return fold;
 }
 
 static void record_block(struct app_world *w, uint32_t station, uint32_t channel, size_t n)
@@ -91,7 +91,7 @@ static void hear_channel(struct app_world *w, uint32_t i, uint32_t channel, uint
     } else {
         phy_air_render(w->air, i, channel, t, n, w->block);
         phy_adc_quantise(w->block, n);
-        ws->fold[channel] = fold_samples(ws->fold[channel], w->block, n);
+        fold_samples(ws->fold[channel], t, w->block, n);
     }
     record_block(w, i, channel, n);
     app_station_hear(ws->station, channel, w->block, n);

@@ -180,10 +180,10 @@ static void air_sha256(const struct app_world *w, char out[65])
     uint8_t digest[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_init(&state);
     for (uint32_t i = 0; i < w->scenario.n_stations; i++)
-        for (uint32_t c = 0; c < w->scenario.n_channels; c++) {
+        for (uint32_t c = 0; c < w->scenario.n_channels * WORLD_FOLDS; c++) {
             uint8_t octets[8];
             for (size_t k = 0; k < 8; k++)
-                octets[k] = (uint8_t)(w->stations[i].fold[c] >> (8 * k));
+                octets[k] = (uint8_t)(w->stations[i].fold[c / WORLD_FOLDS][c % WORLD_FOLDS] >> (8 * k));
             crypto_hash_sha256_update(&state, octets, sizeof octets);
         }
     crypto_hash_sha256_final(&state, digest);

@@ -12,7 +12,7 @@
 #include "phy/jammer.h"
 #include "phy/radio/sigmf.h"
 
-enum { WORLD_BURSTS = 64, WORLD_BLOCK = 4096, WORLD_MAX_ERROR = 400 };
+enum { WORLD_BURSTS = 64, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };
 
 struct world_station {
     struct app_station *station;
@@ -21,7 +21,7 @@ struct world_station {
     struct chain_store *store;
     bool sending;              /* [send_start, send_end), samples */
     uint64_t send_start, send_end;
-    uint64_t fold[CHAIN_MAX_CHANNELS]; /* digest of what was rendered for it */
+    uint64_t fold[CHAIN_MAX_CHANNELS][WORLD_FOLDS]; /* digest of what was rendered for it */
 };
 
 struct world_jammer {

@@ -75,7 +75,9 @@ struct app_station {
     struct mac *macs[CHAIN_MAX_CHANNELS];
     void *mac_memory[CHAIN_MAX_CHANNELS];
     struct mac_config mac_cfg[CHAIN_MAX_CHANNELS];
+    int64_t mac_deadline_ns[CHAIN_MAX_CHANNELS]; /* as of each MAC's last step */
     struct chain_node *node;
+    int64_t node_deadline_ns; /* station time, as of the node's last step */
     struct chain_node_update *chain_update;
     struct mac_update mac_update;
     struct phy_update phy_update;

@@ -54,6 +54,8 @@ int ledger_step(struct app_station *s, const struct chain_node_event *event, str
     timed.now_ns = block_time(s, now_ns);
     struct chain_node_update *u = s->chain_update;
     int rc = chain_node_step(s->node, &timed, u);
+    int64_t deadline_ns = chain_node_deadline(s->node);
+    s->node_deadline_ns = deadline_ns == INT64_MAX ? INT64_MAX : station_time(s, deadline_ns);
     if (rc == -EILSEQ)
         return rc;
     if (rc != 0)
@@ -123,15 +125,9 @@ static int run_inbox(struct app_station *s, int64_t now_ns, struct app_station_u
     return rc;
 }
 
-static int64_t node_deadline(const struct app_station *s)
-{
-    int64_t deadline_ns = chain_node_deadline(s->node);
-    return deadline_ns == INT64_MAX ? INT64_MAX : station_time(s, deadline_ns);
-}
-
 int64_t ledger_deadline(const struct app_station *s)
 {
-    int64_t first_ns = node_deadline(s);
+    int64_t first_ns = s->node_deadline_ns;
     if (first_ns != INT64_MAX)
         first_ns = later(first_ns, s->cpu_free_ns);
     int64_t candidates[4] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
@@ -167,7 +163,7 @@ int ledger_run(struct app_station *s, int64_t now_ns, struct app_station_update 
         return run_op(s, now_ns, out);
     if (s->inbox.count && letter_peek(&s->inbox)->due_ns <= now_ns)
         return run_inbox(s, now_ns, out);
-    if (node_deadline(s) <= now_ns) {
+    if (s->node_deadline_ns <= now_ns) {
         struct chain_node_event event = {.kind = CHAIN_NODE_TICK, .now_ns = now_ns};
         return ledger_step(s, &event, out);
     }

@@ -4,6 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
+/* Every step of a MAC goes through here: its next deadline is asked for once, not at each block of samples. */
+static int feed_mac(struct app_station *s, uint32_t channel, const struct mac_event *event)
+{
+    int rc = mac_step(s->macs[channel], event, &s->mac_update);
+    s->mac_deadline_ns[channel] = mac_deadline(s->macs[channel]);
+    return rc;
+}
+
 static void deliver_control(struct app_station *s, const struct mac_delivery *delivery)
 {
     /* the processor takes it up on the CCA grid: results do not depend on how samples were cut into blocks */
@@ -77,14 +85,14 @@ static int after_mac(struct app_station *s, uint32_t channel, int64_t now_ns, st
         return 0;
     if (s->tx.busy || out->has_emission) { /* the transmitter works on another channel: as if the frame were lost */
         struct mac_event done = {.kind = MAC_EV_TX_DONE, .now_ns = now_ns};
-        return mac_step(s->macs[channel], &done, &s->mac_update);
+        return feed_mac(s, channel, &done);
     }
     return emit(s, channel, out);
 }
 
 static int step_mac(struct app_station *s, uint32_t channel, const struct mac_event *event, struct app_station_update *out)
 {
-    int rc = mac_step(s->macs[channel], event, &s->mac_update);
+    int rc = feed_mac(s, channel, event);
     if (rc == -ENOBUFS || rc == -EBADMSG)
         return 0; /* counted by the MAC; nothing else changed */
     return rc != 0 ? rc : after_mac(s, channel, event->now_ns, out);
@@ -167,7 +175,7 @@ void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t
     event.hold.from_ns = from_ns;
     event.hold.to_ns = to_ns;
     /* a hold never makes a MAC send; a refusal is counted there */
-    int rc = mac_step(s->macs[channel], &event, &s->mac_update);
+    int rc = feed_mac(s, channel, &event);
     (void)rc;
 }
 
@@ -178,6 +186,7 @@ void radio_drop_queue(struct app_station *s, uint32_t channel)
     int rc = mac_init(s->mac_memory[channel], mac_bytes(&s->mac_cfg[channel]), &s->mac_cfg[channel], &s->macs[channel],
                       &bad_field);
     (void)rc; /* the same configuration was accepted at start */
+    s->mac_deadline_ns[channel] = mac_deadline(s->macs[channel]);
     s->traffic.outstanding = false;
 }
 
@@ -189,7 +198,7 @@ void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns)
             continue;
         struct mac_event event = {.kind = MAC_EV_DEAF, .now_ns = s->now_ns};
         event.deaf.until_ns = end_ns;
-        int rc = mac_step(s->macs[c], &event, &s->mac_update);
+        int rc = feed_mac(s, c, &event);
         (void)rc; /* changes only what the MAC believes of its medium */
     }
 }

@@ -81,7 +81,10 @@ static int open_channel(struct app_station *s, uint32_t channel, uint8_t **curso
     s->mac_cfg[channel].airtime_ctx = &s->cfg;
     n = mac_bytes(&s->mac_cfg[channel]);
     s->mac_memory[channel] = take(cursor, n);
-    return mac_init(s->mac_memory[channel], n, &s->mac_cfg[channel], &s->macs[channel], bad_field_out);
+    rc = mac_init(s->mac_memory[channel], n, &s->mac_cfg[channel], &s->macs[channel], bad_field_out);
+    if (rc == 0)
+        s->mac_deadline_ns[channel] = mac_deadline(s->macs[channel]);
+    return rc;
 }
 
 int app_station_init(void *mem, size_t len, const struct app_station_config *cfg, struct app_station **out,
@@ -130,8 +133,8 @@ static int64_t mac_first(const struct app_station *s, uint32_t *channel_out)
     *channel_out = s->control;
     for (uint32_t i = 0; i < s->n_channels; i++) {
         uint32_t c = (s->control + i) % s->n_channels; /* control first */
-        if (mac_deadline(s->macs[c]) < first_ns) {
-            first_ns = mac_deadline(s->macs[c]);
+        if (s->mac_deadline_ns[c] < first_ns) {
+            first_ns = s->mac_deadline_ns[c];
             *channel_out = c;
         }
     }
