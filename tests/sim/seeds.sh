@@ -16,7 +16,8 @@ failed=0
 for seed in $(seq 1 "$n"); do
     for consensus in pbft raft; do
         start=$SECONDS
-        if "$root/build/release/airdeed" run --seed "$seed" --consensus $consensus --out "$work/run" >"$work/out" 2>&1; then
+        if "$root/build/release/airdeed" run --seed "$seed" --consensus $consensus --out "$work/run" --json >"$work/out" 2>&1 &&
+            grep -q '"granted": 2,' "$work/out" && grep -q '"suspended": 1,' "$work/out" && grep -q '"reactive"' "$work/out"; then
             passed=$((passed + 1))
             echo "seed $seed $consensus: done in $((SECONDS - start)) s"
         else
