@@ -45,6 +45,16 @@ struct persist_ring {
     size_t head, count;
 };
 
+/* Ledger events wait for the disk: what a station acts on is on it. */
+enum { HELD_EVENTS = 2 * CHAIN_MAX_LEDGER_EVENTS };
+struct held_events {
+    struct {
+        uint64_t seq;
+        struct chain_ledger_event event;
+    } slots[HELD_EVENTS];
+    size_t head, count;
+};
+
 struct sensing {
     uint64_t window;          /* being prepared or measured, per channel the same number */
     int64_t end_ns;           /* of the latest channel's window, station time */
@@ -98,6 +108,7 @@ struct app_station {
     struct letter_ring inbox, outbox;
     struct op_ring ops;
     struct persist_ring persists;
+    struct held_events held;
     uint64_t n_inbox_full, n_outbox_full;
     int64_t cpu_free_ns, disk_free_ns;
     uint64_t n_proposed;   /* by the node, ever */

@@ -2,6 +2,7 @@
  * done with it; a vote leaves when the disk has it. */
 #include "apps/station/internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -47,6 +48,31 @@ static void queue_persist(struct app_station *s, int64_t from_ns)
     ring->slots[at].seq = s->chain_update->persist_seq;
 }
 
+static void hold_event(struct app_station *s, const struct chain_ledger_event *event, uint64_t seq)
+{
+    struct held_events *held = &s->held;
+    assert(held->count < HELD_EVENTS); /* a block is executed only while the events of one more fit */
+    size_t at = (held->head + held->count++) % HELD_EVENTS;
+    held->slots[at].seq = seq;
+    held->slots[at].event = *event;
+}
+
+static void deliver_held(struct app_station *s, uint64_t persisted_seq, int64_t now_ns, struct app_station_update *out)
+{
+    struct held_events *held = &s->held;
+    while (held->count && held->slots[held->head].seq <= persisted_seq) {
+        policy_ledger_event(s, &held->slots[held->head].event, now_ns, out);
+        held->head = (held->head + 1) % HELD_EVENTS;
+        held->count--;
+    }
+}
+
+/* New work may execute a block; it waits until the events of one more have room. */
+static bool has_room(const struct app_station *s)
+{
+    return s->held.count + CHAIN_MAX_LEDGER_EVENTS <= HELD_EVENTS;
+}
+
 int ledger_step(struct app_station *s, const struct chain_node_event *event, struct app_station_update *out)
 {
     struct chain_node_event timed = *event;
@@ -73,17 +99,19 @@ int ledger_step(struct app_station *s, const struct chain_node_event *event, str
     if (u->persist_seq != 0)
         queue_persist(s, done_ns);
     for (size_t i = 0; i < u->n_events; i++)
-        policy_ledger_event(s, &u->events[i], now_ns, out);
+        hold_event(s, &u->events[i], u->persist_seq);
     return u->fatal;
 }
 
 static int run_persisted(struct app_station *s, int64_t now_ns, struct app_station_update *out)
 {
     struct chain_node_event event = {.kind = CHAIN_NODE_PERSISTED, .now_ns = now_ns};
-    event.persisted_seq = s->persists.slots[s->persists.head].seq;
+    uint64_t seq = event.persisted_seq = s->persists.slots[s->persists.head].seq;
     s->persists.head = (s->persists.head + 1) % PERSIST_SLOTS;
     s->persists.count--;
-    return ledger_step(s, &event, out);
+    int rc = ledger_step(s, &event, out);
+    deliver_held(s, seq, now_ns, out);
+    return rc;
 }
 
 static int run_outbox(struct app_station *s, int64_t now_ns, struct app_station_update *out)
@@ -128,6 +156,8 @@ static int run_inbox(struct app_station *s, int64_t now_ns, struct app_station_u
 int64_t ledger_deadline(const struct app_station *s)
 {
     int64_t first_ns = s->node_deadline_ns;
+    if (!has_room(s))
+        first_ns = INT64_MAX;
     if (first_ns != INT64_MAX)
         first_ns = later(first_ns, s->cpu_free_ns);
     int64_t candidates[4] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
@@ -135,9 +165,9 @@ int64_t ledger_deadline(const struct app_station *s)
         candidates[0] = s->persists.slots[s->persists.head].due_ns;
     if (s->outbox.count)
         candidates[1] = letter_peek(&s->outbox)->due_ns;
-    if (s->inbox.count)
+    if (s->inbox.count && has_room(s))
         candidates[2] = later(letter_peek(&s->inbox)->due_ns, s->cpu_free_ns);
-    if (s->ops.count)
+    if (s->ops.count && has_room(s))
         candidates[3] = later(s->ops.slots[s->ops.head].due_ns, s->cpu_free_ns);
     for (size_t i = 0; i < 4; i++)
         if (candidates[i] < first_ns)
@@ -157,7 +187,7 @@ int ledger_run(struct app_station *s, int64_t now_ns, struct app_station_update 
         return run_persisted(s, now_ns, out);
     if (s->outbox.count && letter_peek(&s->outbox)->due_ns <= now_ns)
         return run_outbox(s, now_ns, out);
-    if (s->cpu_free_ns > now_ns)
+    if (s->cpu_free_ns > now_ns || !has_room(s))
         return 0;
     if (s->ops.count && s->ops.slots[s->ops.head].due_ns <= now_ns)
         return run_op(s, now_ns, out);
