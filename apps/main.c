@@ -1,6 +1,7 @@
 /* airdeed: one program, subcommands. */
 #include "apps/options.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static void print_usage(FILE *out)
         fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     if (argc < 2) {
         print_usage(stderr);
@@ -46,4 +47,20 @@ int main(int argc, char **argv)
             return commands[i]->main(argc - 1, argv + 1);
     fprintf(stderr, "airdeed: unknown command '%s'; 'airdeed --help' lists them\n", argv[1]);
     return APP_BAD_USAGE;
+}
+
+/* What was printed may still lie in stdio's buffer: only flushing it tells that it arrived. Codes 2 and 3 have their line already. */
+static int check_output(int code)
+{
+    errno = 0;
+    bool bad = fflush(stdout) != 0 || ferror(stdout);
+    if (!bad || code == APP_BAD_USAGE || code == APP_SYSTEM_FAILED)
+        return code;
+    fprintf(stderr, "airdeed: standard output: cannot write: %s\n", strerror(errno ? errno : EIO));
+    return APP_SYSTEM_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    return check_output(run_command(argc, argv));
 }
