@@ -9,7 +9,8 @@
 
 #include "chain/msg.h"
 
-enum { CHAIN_MAX_OUT_MSGS = 32, CHAIN_MAX_RECORDS = 64, CHAIN_MAX_COMMITS = 16, CHAIN_TO_ALL = 0xffffffff };
+enum { CHAIN_MAX_OUT_MSGS = 32, CHAIN_MAX_RECORDS = 64, CHAIN_MAX_COMMITS = 16 };
+#define CHAIN_TO_ALL UINT32_MAX
 
 struct chain_engine_config {
     uint64_t seed;
