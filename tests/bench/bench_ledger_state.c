@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "chain/ledger.h"
+#include "tests/bench/cpu_name.h"
 
 enum { N_STATIONS = 4, N_BLOCKS = 3000 };
 static const int64_t MS = 1000000;
@@ -152,12 +153,14 @@ int main(void)
     for (int i = 0; i < N_BLOCKS; i++)
         run_block((int64_t)++k * genesis.quiet_period_ns, false);
     double idle_us = 1e6 * (seconds() - start) / N_BLOCKS;
-    printf("{\"bench\": \"ledger_state\", \"version\": \"%s\", \"cpu\": null, \"results\": ["
+    char cpu[200];
+    read_cpu_name(cpu, sizeof cpu);
+    printf("{\"bench\": \"ledger_state\", \"version\": \"%s\", \"cpu\": \"%s\", \"results\": ["
            "{\"name\": \"block_4_txs_empty_tables\", \"value\": %.2f, \"unit\": \"us\", \"peer\": null, \"peer_value\": null, \"ratio\": null}, "
            "{\"name\": \"block_4_txs_64_grants_64_evidence\", \"value\": %.2f, \"unit\": \"us\", \"peer\": null, \"peer_value\": null, "
            "\"ratio\": null}, "
            "{\"name\": \"block_0_txs_64_grants_64_evidence\", \"value\": %.2f, \"unit\": \"us\", \"peer\": null, \"peer_value\": null, "
            "\"ratio\": null}]}\n",
-           AIRDEED_VERSION, empty_us, full_us, idle_us);
+           AIRDEED_VERSION, cpu, empty_us, full_us, idle_us);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "phy/phy.h"
 #include "phy/waveform.h"
 #include "phy/welch.h"
+#include "tests/bench/cpu_name.h"
 
 enum { N_ROUNDS = 9, STEP = 4000, N_STEPS = 250, N_SAMPLES = STEP * N_STEPS, N_FFT = 1024 };
 
@@ -195,23 +196,6 @@ static double measure_msps(struct bench *b, void (*run)(struct bench *))
     double start = cpu_s();
     run(b);
     return N_SAMPLES / (cpu_s() - start) / 1e6;
-}
-
-static void read_cpu_name(char *name, size_t cap)
-{
-    snprintf(name, cap, "unknown");
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    while (file && fgets(line, sizeof line, file)) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon)
-            continue;
-        line[strcspn(line, "\n\"\\")] = '\0';
-        snprintf(name, cap, "%s", colon + 2);
-        break;
-    }
-    if (file)
-        fclose(file);
 }
 
 int main(void)
