@@ -233,18 +233,6 @@ void phy_air_render(struct phy_air *air, uint32_t listener, uint32_t channel, ui
         phy_awgn_add(&air->noise[listener * air->cfg.n_channels + channel], start_sample, (float)noise_power, out, n);
 }
 
-bool phy_air_active(const struct phy_air *air, uint32_t listener, uint32_t channel, uint64_t start_sample, size_t n)
-{
-    uint64_t from, to;
-    for (size_t i = 0; i < air->n_emissions; i++) {
-        const struct emission *e = &air->emissions[i];
-        if (is_heard(air, e, listener, channel) &&
-            overlap(e, link_of(air, e->emitter, listener)->delay_samples, start_sample, n, &from, &to))
-            return true;
-    }
-    return false;
-}
-
 void phy_air_forget(struct phy_air *air, uint64_t before_sample)
 {
     size_t n_kept = 0;

@@ -50,9 +50,6 @@ __attribute__((warn_unused_result)) long phy_air_emit_loop(struct phy_air *air, 
 /* Renders [start_sample, start_sample + n) of a channel as the listener hears it; own emissions are not heard. */
 void phy_air_render(struct phy_air *air, uint32_t listener, uint32_t channel, uint64_t start_sample, size_t n,
                     float complex *out);
-/* True if any emission of another node overlaps [start, start+n) at this listener (used by nobody who receives: only to
- * skip mixing, and for the air's own accounts). */
-bool phy_air_active(const struct phy_air *air, uint32_t listener, uint32_t channel, uint64_t start_sample, size_t n);
 /* Drops emissions that ended (with the longest delay) before the sample. */
 void phy_air_forget(struct phy_air *air, uint64_t before_sample);
 #endif

@@ -70,12 +70,6 @@ double phy_energy_p_fa(uint64_t n, double threshold)
     return upper_gamma((double)n, (double)n * threshold);
 }
 
-double phy_energy_p_d(uint64_t n, double threshold, double snr)
-{
-    assert(n >= 1 && snr >= 0.0);
-    return upper_gamma((double)n, (double)n * threshold / (1.0 + snr));
-}
-
 /* Newton on log Q, kept inside a bracket that bisection narrows. */
 double phy_energy_threshold(uint64_t n, double p_fa)
 {

@@ -176,10 +176,6 @@ START_TEST(a_loop_plays_from_its_phase_until_its_end)
     open_air(c);
     float complex *x = signal_of(3), out[2000];
     ck_assert_int_ge(phy_air_emit_loop(c->air, 0, 0, 100, 1500, x, 333, 1000, 1.0f), 0);
-    ck_assert(!phy_air_active(c->air, 1, 0, 0, 100));
-    ck_assert(phy_air_active(c->air, 1, 0, 99, 2));
-    ck_assert(!phy_air_active(c->air, 1, 0, 1500, 500));
-    ck_assert(!phy_air_active(c->air, 0, 0, 0, 2000));
     phy_air_render(c->air, 1, 0, 0, 2000, out);
     for (size_t i = 0; i < 2000; i++) {
         float complex expected = i >= 100 && i < 1500 ? x[(i + 1000) % 333] : 0.0f;
