@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016 # $4 and the like are awk's
 #
 # The recordings are not kept with the sources (docs/recordings.md tells where they come from): AIRDEED_RECORDINGS names their
-# folder, or they lie in a folder shared/iq/ beside the sources.
+# folder; without it, they are looked for in a folder shared/iq/ beside the sources, where there is one.
 set -u
 sources=$(cd "$(dirname "$0")/../.." && pwd)
 build=${AIRDEED_BUILD:-$sources/build/release}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The metadata that airdeed writes, against the published SigMF schema. Prints TAP.
 #
-# The schema is not kept with the sources: AIRDEED_SIGMF_SCHEMA names it, or it lies in a folder shared/vectors/ beside them.
+# The schema is not kept with the sources: AIRDEED_SIGMF_SCHEMA names it; without it, it is looked for in a folder shared/vectors/
+# beside the sources, where there is one.
 set -u
 sources=$(cd "$(dirname "$0")/../.." && pwd)
 build=${AIRDEED_BUILD:-$sources/build/release}
