@@ -274,8 +274,10 @@ static int finish(struct app_world *w, const char *partial, const char *folder, 
         snprintf(w->error, sizeof w->error, "summary.json: %s", strerror(-rc));
     if (rc == 0)
         rc = app_report_write(partial, w->error);
-    if (rc == 0)
+    if (rc == 0) {
         rc = app_folder_publish(partial, folder, w->error);
+        w->keep_partial = rc != 0;
+    }
     *summary_out = summary;
     if (rc != 0)
         return APP_SYSTEM_FAILED;
@@ -296,8 +298,10 @@ static int run_world(struct app_world *w, const struct app_run_options *o, const
     int rc = app_world_open(w, partial);
     if (rc == 0)
         rc = open_outputs(w, partial);
-    if (rc != 0)
+    if (rc != 0) {
+        (void)close_outputs(w, rc);
         return rc == -EINVAL ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
+    }
     catch_signals();
     app_accounts_start(&w->accounts, w->seed);
     rc = app_loop_run(w, show_progress, &progress);
@@ -306,6 +310,7 @@ static int run_world(struct app_world *w, const struct app_run_options *o, const
     if (interrupted && rc == 0) {
         snprintf(w->error, sizeof w->error, "interrupted; what there is of the run is in %.300s", partial);
         rc = -EINTR;
+        w->keep_partial = true;
     }
     if (rc == 0) {
         app_journal_begin(w->journal, w->scenario.duration_ns, "run_end", NULL);
@@ -317,32 +322,41 @@ static int run_world(struct app_world *w, const struct app_run_options *o, const
     return finish(w, partial, folder, w->scenario.duration_ns, wall_s() - progress.started_s, summary_out);
 }
 
-int app_run(const struct app_run_options *o, json_t **summary_out, char *folder_out, size_t folder_cap, char *error_out)
+static int run_scenario(struct app_world *w, const struct app_run_options *o, json_t **summary_out, char *folder_out, size_t folder_cap)
 {
     char partial[600];
+    int rc = app_scenario_load(o->scenario, &w->scenario, w->error);
+    if (rc == 0)
+        rc = apply_options(w, o);
+    if (rc != 0)
+        return APP_BAD_USAGE;
+    int len = o->out ? snprintf(folder_out, folder_cap, "%s", o->out)
+                     : snprintf(folder_out, folder_cap, "run-%s-%llu", w->scenario.name, (unsigned long long)w->seed);
+    if (len < 0 || (size_t)len >= folder_cap) {
+        snprintf(w->error, sizeof w->error, "--out: the name is longer than %zu octets", folder_cap - 1);
+        return APP_BAD_USAGE;
+    }
+    rc = app_folder_prepare(folder_out, partial, sizeof partial, w->error);
+    if (rc != 0)
+        return rc == -EINVAL ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
+    int code = run_world(w, o, partial, folder_out, summary_out);
+    app_world_close(w);
+    if (code > APP_EXPECTATION_FAILED && !w->keep_partial)
+        app_folder_discard(partial);
+    return code;
+}
+
+int app_run(const struct app_run_options *o, json_t **summary_out, char *folder_out, size_t folder_cap, char *error_out)
+{
     struct app_world *w = calloc(1, sizeof *w);
     *summary_out = NULL;
     if (!w) {
         snprintf(error_out, WORLD_MAX_ERROR, "out of memory");
         return APP_SYSTEM_FAILED;
     }
-    int code = APP_BAD_USAGE;
-    int rc = app_scenario_load(o->scenario, &w->scenario, w->error);
-    if (rc == 0)
-        rc = apply_options(w, o);
-    if (rc == 0) {
-        if (o->out)
-            snprintf(folder_out, folder_cap, "%s", o->out);
-        else
-            snprintf(folder_out, folder_cap, "run-%s-%llu", w->scenario.name, (unsigned long long)w->seed);
-        rc = app_folder_prepare(folder_out, partial, sizeof partial, w->error);
-        code = rc == -EINVAL ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
-    }
-    if (rc == 0)
-        code = run_world(w, o, partial, folder_out, summary_out);
+    int code = run_scenario(w, o, summary_out, folder_out, folder_cap);
     if (code > APP_EXPECTATION_FAILED)
         snprintf(error_out, WORLD_MAX_ERROR, "%s", w->error);
-    app_world_close(w);
     app_accounts_close(&w->accounts);
     free(w);
     return code;

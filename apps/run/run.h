@@ -22,7 +22,11 @@ struct app_run_options {
 int app_run(const struct app_run_options *options, json_t **summary_out, char *folder_out, size_t folder_cap, char *error_out);
 /* The page that a person reads at the end, from the run folder's files. 0 or negative errno. */
 int app_page_print(FILE *out, const char *folder, const json_t *summary);
-/* folder.c: prepares FOLDER.partial (an older one is removed), moves it to FOLDER, replacing an older run. */
-int app_folder_prepare(const char *folder, char *partial_out, size_t cap, char *error_out);
+/* folder.c: takes trailing slashes off FOLDER and makes FOLDER.partial. An earlier FOLDER.partial is removed, and FOLDER will be replaced,
+ * only where every entry is a file that a run writes; -EINVAL for any other, for a symbolic link and for ".", with nothing touched. */
+int app_folder_prepare(char *folder, char *partial_out, size_t cap, char *error_out);
+/* Moves it to FOLDER, replacing an earlier run there; FOLDER is looked at again before. */
 int app_folder_publish(const char *partial, const char *folder, char *error_out);
+/* Removes FOLDER.partial after a run that failed. */
+void app_folder_discard(const char *partial);
 #endif

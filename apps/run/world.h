@@ -59,6 +59,7 @@ struct app_world {
     uint32_t recorded;               /* station whose control channel is recorded, UINT32_MAX: none */
     struct phy_sigmf_writer *recording;
     FILE *expectation;               /* what replay of the recording must print */
+    bool keep_partial;               /* what there is stays: the user interrupted, or it is whole and could not be moved */
     char error[WORLD_MAX_ERROR];
 };
 
