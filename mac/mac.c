@@ -141,6 +141,7 @@ static bool is_malformed(const struct mac_event *in)
     case MAC_EV_LOCK:
     case MAC_EV_TX_DONE:
     case MAC_EV_DEAF:
+    case MAC_EV_FLUSH:
         return false;
     default:
         return true;
@@ -217,6 +218,9 @@ static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update
         return 0;
     case MAC_EV_DEAF:
         mac_medium_deaf(&m->medium, in->deaf.until_ns, in->now_ns);
+        return 0;
+    case MAC_EV_FLUSH:
+        mac_queue_expire(&m->queue, in->now_ns);
         return 0;
     case MAC_EV_TICK:
     default:

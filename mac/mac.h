@@ -71,7 +71,8 @@ enum mac_event_kind {
     MAC_EV_FRAME,   /* a lock ended */
     MAC_EV_TX_DONE, /* own frame has left */
     MAC_EV_HOLD,    /* no exchange may overlap [from_ns, to_ns): quiet periods, a closed gate */
-    MAC_EV_DEAF     /* the station's transmitter works on another channel until until_ns: medium unknown, EIFS after it */
+    MAC_EV_DEAF,    /* the station's transmitter works on another channel until until_ns: medium unknown, EIFS after it */
+    MAC_EV_FLUSH    /* the right to send is gone: what is queued expires now and is reported at the next TICK */
 };
 
 struct mac_rx_quality {
@@ -162,7 +163,7 @@ size_t mac_bytes(const struct mac_config *cfg);
 __attribute__((warn_unused_result)) int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **out,
                                                  const char **bad_field_out);
 /* Returns 0; -ENOBUFS for a SEND that finds its queue full (counted, nothing else changes); -EBADMSG for a malformed event (counted).
- * HOLD and DEAF never fill *out; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
+ * HOLD, DEAF and FLUSH never fill *out; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
  * A TX_DONE for a refused frame never asks for another frame in the same update. */
 __attribute__((warn_unused_result)) int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out);
 /* INT64_MAX when only events can wake it. */

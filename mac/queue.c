@@ -106,3 +106,13 @@ void mac_queue_copy(const struct mac_queue *q, const struct mac_queue_item *item
         at = q->next_chunk[at];
     }
 }
+
+void mac_queue_expire(struct mac_queue *q, int64_t now_ns)
+{
+    for (size_t c = 0; c < MAC_N_CATEGORIES; c++)
+        for (size_t i = 0; i < q->count[c]; i++) {
+            struct mac_queue_item *item = &q->items[c * q->ring_len + (q->first[c] + i) % q->ring_len];
+            if (item->expires_ns > now_ns)
+                item->expires_ns = now_ns;
+        }
+}

@@ -38,6 +38,8 @@ struct mac_queue_item *mac_queue_push(struct mac_queue *q, enum mac_category cat
 /* NULL if the category has none. */
 struct mac_queue_item *mac_queue_head(struct mac_queue *q, enum mac_category category);
 void mac_queue_pop(struct mac_queue *q, enum mac_category category);
+/* Every message's lifetime ends at now_ns at the latest. */
+void mac_queue_expire(struct mac_queue *q, int64_t now_ns);
 /* Copies len octets of the message from offset. */
 void mac_queue_copy(const struct mac_queue *q, const struct mac_queue_item *item, size_t offset, size_t len, uint8_t *out);
 #endif

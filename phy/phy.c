@@ -177,6 +177,15 @@ static int transmit(struct phy *m, const struct phy_event *in)
     return 0;
 }
 
+static int withdraw(struct phy *m)
+{
+    if (!m->tx_pending)
+        return -EBADMSG;
+    m->tx_pending = false;
+    m->stats.n_sent--;
+    return 0;
+}
+
 int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out)
 {
     int status = -EBADMSG;
@@ -192,6 +201,7 @@ int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out)
         status = 0;
         break;
     case PHY_EV_TRANSMIT: status = transmit(m, in); break;
+    case PHY_EV_WITHDRAW: status = withdraw(m); break;
     case PHY_EV_SENSE:
         status = phy_sense_begin(m, in->sense.start_sample, in->sense.n_samples, in->sense.p_fa);
         break;

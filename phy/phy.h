@@ -77,6 +77,7 @@ enum phy_event_kind {
                       * It starts anew: an open lock ends in a PHY_FRAME without header, a busy medium in PHY_CCA_IDLE, both at
                       * the first sample skipped; a sensing window that loses samples is dropped and counted */
     PHY_EV_TRANSMIT, /* make a frame; PHY_TX_DONE follows when samples or skips have passed its end */
+    PHY_EV_WITHDRAW, /* the latest frame was not let out: it is forgotten, no PHY_TX_DONE follows */
     PHY_EV_SENSE     /* measure [start, start+n) when its samples come; one window may be pending at a time */
 };
 

@@ -83,8 +83,6 @@ struct app_station {
     uint32_t n_channels, control;
     struct phy *phys[CHAIN_MAX_CHANNELS];
     struct mac *macs[CHAIN_MAX_CHANNELS];
-    void *mac_memory[CHAIN_MAX_CHANNELS];
-    struct mac_config mac_cfg[CHAIN_MAX_CHANNELS];
     int64_t mac_deadline_ns[CHAIN_MAX_CHANNELS]; /* as of each MAC's last step */
     struct chain_node *node;
     int64_t node_deadline_ns; /* station time, as of the node's last step */

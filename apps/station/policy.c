@@ -249,7 +249,7 @@ static void fill_payload(uint8_t *payload, size_t len, uint64_t serial)
 static int run_traffic(struct app_station *s, int64_t now_ns, struct app_station_update *out)
 {
     const struct app_station_traffic *t = &s->cfg.traffic;
-    uint8_t payload[1400];
+    uint8_t payload[APP_STATION_MAX_PAYLOAD];
     uint32_t channel;
     int64_t until_ns;
     s->traffic.next_ns += t->interval_ns;

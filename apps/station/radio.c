@@ -52,9 +52,10 @@ static int emit(struct app_station *s, uint32_t channel, struct app_station_upda
     event.transmit.mpdu = mu->mpdu;
     event.transmit.len_bytes = mu->mpdu_len;
     event.transmit.rate_index = mu->rate_index;
-    int rc = phy_step(s->phys[channel], &event, &s->phy_update);
-    if (rc != 0)
-        return rc;
+    if (phy_step(s->phys[channel], &event, &s->phy_update) != 0) { /* counted there; for the MAC the frame is lost */
+        s->tx = (struct transmitter){.busy = true, .channel = channel, .end_ns = s->now_ns};
+        return 0;
+    }
     out->has_emission = true;
     out->emission = (struct app_station_emission){.channel = channel,
                                                   .start_sample = event.transmit.start_sample,
@@ -181,13 +182,9 @@ void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t
 
 void radio_drop_queue(struct app_station *s, uint32_t channel)
 {
-    const char *bad_field;
-    mac_close(s->macs[channel]);
-    int rc = mac_init(s->mac_memory[channel], mac_bytes(&s->mac_cfg[channel]), &s->mac_cfg[channel], &s->macs[channel],
-                      &bad_field);
-    (void)rc; /* the same configuration was accepted at start */
-    s->mac_deadline_ns[channel] = mac_deadline(s->macs[channel]);
-    s->traffic.outstanding = false;
+    struct mac_event event = {.kind = MAC_EV_FLUSH, .now_ns = s->now_ns};
+    int rc = feed_mac(s, channel, &event);
+    (void)rc; /* a flush is never malformed; what it drops is reported as lost */
 }
 
 void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns)
@@ -205,6 +202,9 @@ void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns)
 
 void app_station_refused(struct app_station *s, uint32_t channel, int64_t now_ns)
 {
+    struct phy_event event = {.kind = PHY_EV_WITHDRAW};
+    int rc = phy_step(s->phys[channel], &event, &s->phy_update);
+    (void)rc; /* the frame was made in this very step */
     s->tx = (struct transmitter){.busy = true, .channel = channel, .end_ns = now_ns};
 }
 

@@ -77,11 +77,10 @@ static int open_channel(struct app_station *s, uint32_t channel, uint8_t **curso
     int rc = phy_init(take(cursor, n), n, &phy, &s->phys[channel], bad_field_out);
     if (rc != 0)
         return rc;
-    s->mac_cfg[channel] = describe_mac(&s->cfg, channel);
-    s->mac_cfg[channel].airtime_ctx = &s->cfg;
-    n = mac_bytes(&s->mac_cfg[channel]);
-    s->mac_memory[channel] = take(cursor, n);
-    rc = mac_init(s->mac_memory[channel], n, &s->mac_cfg[channel], &s->macs[channel], bad_field_out);
+    struct mac_config mac = describe_mac(&s->cfg, channel);
+    mac.airtime_ctx = &s->cfg;
+    n = mac_bytes(&mac);
+    rc = mac_init(take(cursor, n), n, &mac, &s->macs[channel], bad_field_out);
     if (rc == 0)
         s->mac_deadline_ns[channel] = mac_deadline(s->macs[channel]);
     return rc;
@@ -103,6 +102,10 @@ int app_station_init(void *mem, size_t len, const struct app_station_config *cfg
     for (uint32_t c = 0; c < s->n_channels; c++)
         if (cfg->genesis->channels[c].control && s->control == UINT32_MAX)
             s->control = c;
+    *bad_field_out = "traffic.payload_bytes";
+    if (cfg->traffic.interval_ns != 0 && (cfg->traffic.payload_bytes < APP_STATION_MIN_PAYLOAD ||
+                                          cfg->traffic.payload_bytes > APP_STATION_MAX_PAYLOAD))
+        return -EINVAL;
     *bad_field_out = "genesis.channels";
     if (s->control == UINT32_MAX)
         return -EINVAL;

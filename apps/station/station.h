@@ -15,7 +15,12 @@
 #include "mac/mac.h"
 #include "phy/waveform.h"
 
-enum { APP_STATION_MAX_NOTES = 64, APP_STATION_MAX_DEEDS = CHAIN_MAX_CHANNELS * 2 };
+enum {
+    APP_STATION_MIN_PAYLOAD = 16, /* octets of a data message */
+    APP_STATION_MAX_PAYLOAD = 1400,
+    APP_STATION_MAX_NOTES = 64, 
+    APP_STATION_MAX_DEEDS = CHAIN_MAX_CHANNELS * 2
+};
 
 /* What a station's processor and disk take for one of each; a station is one processor and one disk, each a queue.
  * ACK, CTS and CCA are exempt: the MAC profile covers them. */
@@ -26,7 +31,7 @@ struct app_station_processing {
 struct app_station_traffic { /* data of a lease holder; interval_ns 0: none */
     int64_t start_ns, stop_ns, interval_ns;
     uint32_t to;
-    uint32_t payload_bytes; /* 16..1400 */
+    uint32_t payload_bytes; /* APP_STATION_MIN_PAYLOAD..MAX_PAYLOAD */
     uint32_t n_wanted, wanted[CHAIN_MAX_CHANNELS];
 };
 
