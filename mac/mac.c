@@ -167,6 +167,8 @@ static void on_sense(struct mac *m, const struct mac_event *in, struct mac_updat
     } else {
         bool busy = in->kind == MAC_EV_CCA_BUSY;
         mac_medium_cca(&m->medium, busy, in->now_ns);
+        if (in->cca.elsewhere)
+            return;
         seen.kind = busy ? MAC_JAM_SEEN_BUSY : MAC_JAM_SEEN_IDLE;
         seen.power_dbfs = in->cca.power_dbfs;
     }

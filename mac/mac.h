@@ -101,6 +101,7 @@ struct mac_event {
         } frame;
         struct {
             double power_dbfs;
+            bool elsewhere; /* busy on a channel that the station's one transmitter must leave free: no evidence about this one */
         } cca;
         struct {
             int64_t from_ns, to_ns;

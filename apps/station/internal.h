@@ -100,6 +100,7 @@ struct app_station {
         struct phy_signal signal;
     } signals[MAX_SIGNALS];
     size_t n_signals, i_signal;
+    bool busy[CHAIN_MAX_CHANNELS]; /* by each channel's own CCA */
     struct app_station_received heard[MAX_SIGNALS];
     size_t n_heard;
 

@@ -121,6 +121,21 @@ static void describe_frame(const struct app_station *s, const struct phy_frame *
     };
 }
 
+/* Control first: while the control channel is busy the one transmitter does not begin on a data channel, or the station would
+ * miss the votes that are on the air. */
+static void yield_to_control(struct app_station *s, uint32_t channel, int64_t now_ns)
+{
+    for (uint32_t c = 0; c < s->n_channels; c++) {
+        bool concerned = channel == s->control ? !s->busy[c] : c == channel && !s->busy[c] && s->busy[s->control];
+        if (c == s->control || !concerned)
+            continue;
+        struct mac_event event = {.kind = s->busy[s->control] ? MAC_EV_CCA_BUSY : MAC_EV_CCA_IDLE, .now_ns = now_ns};
+        event.cca.elsewhere = true;
+        int rc = feed_mac(s, c, &event);
+        (void)rc; /* changes only what the MAC believes of its medium */
+    }
+}
+
 int radio_signal(struct app_station *s, struct app_station_update *out)
 {
     uint32_t channel = s->signals[s->i_signal].channel;
@@ -148,7 +163,12 @@ int radio_signal(struct app_station *s, struct app_station_update *out)
     default:
         return 0;
     }
-    return step_mac(s, channel, &event, out);
+    int rc = step_mac(s, channel, &event, out);
+    if (signal->kind == PHY_CCA_BUSY || signal->kind == PHY_CCA_IDLE) {
+        s->busy[channel] = signal->kind == PHY_CCA_BUSY;
+        yield_to_control(s, channel, event.now_ns);
+    }
+    return rc;
 }
 
 int radio_tick(struct app_station *s, uint32_t channel, int64_t now_ns, struct app_station_update *out)

@@ -263,6 +263,44 @@ START_TEST(a_message_that_cannot_go_expires_after_its_lifetime)
 }
 END_TEST
 
+START_TEST(a_flush_drops_what_is_queued_and_reports_it_and_nothing_else)
+{
+    struct mac_config cfg = config_10();
+    open_sim(2, &cfg);
+    struct mac_event busy = {.kind = MAC_EV_CCA_BUSY}, idle = {.kind = MAC_EV_CCA_IDLE}, flush = {.kind = MAC_EV_FLUSH};
+    ck_assert_int_eq(sim_feed(&s, 0, &busy), 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(sim_send(&s, 0, mac_address_of(1), i == 0 ? MAC_CAT_VOTE : MAC_CAT_DATA, pattern, 100), 0);
+    ck_assert_int_eq(sim_feed(&s, 0, &flush), 0);
+    ck_assert_uint_eq(s.stations[0].n_expired, 0);
+    sim_run_until(&s, 1 * MS);
+    ck_assert_uint_eq(s.stations[0].n_expired, 3);
+    ck_assert_int_eq(sim_feed(&s, 0, &idle), 0);
+    ck_assert_int_eq(sim_send(&s, 0, mac_address_of(1), MAC_CAT_DATA, pattern, 100), 0);
+    sim_run_until(&s, 20 * MS);
+    ck_assert_uint_eq(s.stations[0].n_acked, 1);
+    ck_assert_uint_eq(s.stations[1].n_delivered, 1);
+    sim_close(&s);
+}
+END_TEST
+
+START_TEST(a_channel_busy_elsewhere_defers_and_is_no_evidence)
+{
+    struct mac_config cfg = config_10();
+    open_sim(2, &cfg);
+    struct mac_event busy = {.kind = MAC_EV_CCA_BUSY}, idle = {.kind = MAC_EV_CCA_IDLE};
+    busy.cca.elsewhere = idle.cca.elsewhere = true;
+    ck_assert_int_eq(sim_feed(&s, 0, &busy), 0);
+    ck_assert_int_eq(sim_send(&s, 0, mac_address_of(1), MAC_CAT_DATA, pattern, 100), 0);
+    sim_run_until(&s, 20 * MS);
+    ck_assert_uint_eq(s.n_frames, 0);
+    ck_assert_int_eq(sim_feed(&s, 0, &idle), 0);
+    sim_run_until(&s, 40 * MS);
+    ck_assert_uint_eq(s.stations[0].n_acked, 1);
+    sim_close(&s);
+}
+END_TEST
+
 START_TEST(a_refused_frame_counts_as_lost)
 {
     struct mac_config cfg = config_10();
@@ -374,6 +412,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_broadcast_that_lost_a_fragment_is_dropped_and_counted);
     tcase_add_test(tc, full_queues_refuse_and_count);
     tcase_add_test(tc, a_message_that_cannot_go_expires_after_its_lifetime);
+    tcase_add_test(tc, a_flush_drops_what_is_queued_and_reports_it_and_nothing_else);
+    tcase_add_test(tc, a_channel_busy_elsewhere_defers_and_is_no_evidence);
     tcase_add_test(tc, a_refused_frame_counts_as_lost);
     tcase_add_test(tc, a_caller_that_forgets_tx_done_does_not_silence_the_station);
     tcase_add_test(tc, the_same_seed_gives_the_same_air);

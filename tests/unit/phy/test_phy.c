@@ -297,6 +297,10 @@ START_TEST(a_transmission_appends_the_fcs_and_is_done_at_its_end)
     memcpy(x + 500, update.burst, n * sizeof *x);
     link_add_noise(x, n + 1000, -30.0, 1);
     ck_assert_int_eq(phy_step(l.phy, &event, &update), -EBADMSG); /* one at a time */
+    struct phy_event withdraw = {.kind = PHY_EV_WITHDRAW};
+    ck_assert_int_eq(phy_step(l.phy, &withdraw, &update), 0);
+    ck_assert_int_eq(phy_step(l.phy, &withdraw, &update), -EBADMSG); /* nothing left to withdraw */
+    ck_assert_int_eq(phy_step(l.phy, &event, &update), 0);
     struct phy_event skip = {.kind = PHY_EV_SKIP, .skip = {500 + n - 1}};
     ck_assert_int_eq(phy_step(l.phy, &skip, &update), 0);
     ck_assert_uint_eq(update.n_signals, 0);
