@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const char *state_name(const struct chain_grant *grant)
@@ -51,11 +52,13 @@ void app_ledger_print_leases(const json_t *answer)
         printf("no leases\n");
         return;
     }
-    printf("%4s  %-12s  %7s  %-21s  %-10s  %-24s  %s\n", "id", "holder", "channel", "MHz", "state", "granted", "transmit until");
+    printf("%4s  %-12s  %7s  %-21s  %-17s  %-24s  %s\n", "id", "holder", "channel", "MHz", "state", "granted", "transmit until");
     for (size_t i = 0; i < json_array_size(leases); i++) {
         const json_t *lease = json_array_get(leases, i);
         const char *name = json_string_value(json_object_get(lease, "holder_name"));
-        char granted[32], until[32], holder[32], band[48];
+        const char *word = json_string_value(json_object_get(lease, "state"));
+        bool live = word && strcmp(word, "IDLE") != 0; /* that it was suspended once matters only while it lives */
+        char granted[32], until[32], holder[32], band[48], state[32];
         format_time(number(lease, "granted_ns"), granted);
         format_time(number(lease, "transmit_expire_ns"), until);
         if (name)
@@ -63,9 +66,9 @@ void app_ledger_print_leases(const json_t *answer)
         else
             snprintf(holder, sizeof holder, "%d", (int)number(lease, "holder"));
         snprintf(band, sizeof band, "%.3f-%.3f", (double)number(lease, "low_hz") / 1e6, (double)number(lease, "high_hz") / 1e6);
-        printf("%4d  %-12s  %7d  %-21s  %-10s  %-24s  %s\n", (int)number(lease, "id"), holder, (int)number(lease, "channel"), band,
-               json_is_true(json_object_get(lease, "suspended")) ? "SUSPENDED" : json_string_value(json_object_get(lease, "state")), granted,
-               until);
+        snprintf(state, sizeof state, "%s%s", word ? word : "?", live && json_is_true(json_object_get(lease, "suspended")) ? " SUSPENDED" : "");
+        printf("%4d  %-12s  %7d  %-21s  %-17s  %-24s  %s\n", (int)number(lease, "id"), holder, (int)number(lease, "channel"), band, state,
+               granted, until);
     }
 }
 

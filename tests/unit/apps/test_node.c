@@ -2,6 +2,7 @@
 #include "tests/unit/check_main.h"
 
 #include "apps/keyfile.h"
+#include "apps/ledger_json.h"
 #include "apps/ledger_op.h"
 #include "apps/node_clock.h"
 #include "apps/node_cluster.h"
@@ -130,6 +131,38 @@ START_TEST(operations_are_read_with_units_and_names)
 }
 END_TEST
 
+/* What the table of leases says of one lease */
+static const char *lease_line(const char *state, bool suspended)
+{
+    static char line[512];
+    json_t *answer = json_pack("{s:[{s:i, s:s, s:i, s:s, s:b, s:I, s:I, s:I, s:I}]}", "leases", "id", 3, "holder_name", "alpha", "channel", 1,
+                               "state", state, "suspended", (int)suspended, "low_hz", (json_int_t)5190000000, "high_hz",
+                               (json_int_t)5200000000, "granted_ns", (json_int_t)S, "transmit_expire_ns", (json_int_t)0);
+    FILE *file = tmpfile();
+    fflush(stdout);
+    int out = dup(STDOUT_FILENO);
+    dup2(fileno(file), STDOUT_FILENO);
+    app_ledger_print_leases(answer);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    rewind(file);
+    for (int i = 0; i < 2; i++) /* the header first */
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, file));
+    fclose(file);
+    json_decref(answer);
+    return line;
+}
+
+START_TEST(a_suspension_is_shown_while_the_lease_lives)
+{
+    ck_assert_ptr_nonnull(strstr(lease_line("GRANTED", true), "  GRANTED SUSPENDED  "));
+    ck_assert_ptr_nonnull(strstr(lease_line("IDLE", true), "  IDLE  "));
+    ck_assert_ptr_null(strstr(lease_line("IDLE", true), "SUSPENDED"));
+    ck_assert_ptr_null(strstr(lease_line("AUTHORIZED", false), "SUSPENDED"));
+}
+END_TEST
+
 START_TEST(a_key_file_comes_back_as_it_was_written)
 {
     char dir[] = "/tmp/airdeed-key-XXXXXX", path[64];
@@ -158,6 +191,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(node, a_cluster_file_becomes_a_genesis_block);
     tcase_add_loop_test(node, a_cluster_file_that_cannot_be_meant_is_refused, 0, (int)(sizeof bad_clusters / sizeof bad_clusters[0]));
     tcase_add_test(node, operations_are_read_with_units_and_names);
+    tcase_add_test(node, a_suspension_is_shown_while_the_lease_lives);
     tcase_add_test(node, a_key_file_comes_back_as_it_was_written);
     suite_add_tcase(suite, node);
 }
