@@ -88,10 +88,12 @@ static const char about[] =
     "Signs an operation, hands it to a node and waits until it is in a block on that node's disk. Prints height and response code\n"
     "(WINNF-TS-0016: 0 is success). One submission at a time for each key. Operations:\n"
     "  {\"op\": \"register\", \"call_sign\": \"AD1\", \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"height_m\": 12}\n"
-    "  {\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 20, \"peers\": [\"n1\"]}\n"
+    "  {\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 20}\n"
     "  {\"op\": \"heartbeat\", \"grant_id\": 1}\n"
     "  {\"op\": \"relinquish\", \"grant_id\": 1}\n"
     "  {\"op\": \"evidence\", \"channel\": 0, \"kind\": \"reactive\", \"from_ns\": T, \"at_ns\": T, \"confidence\": 0.97, \"frames\": 40, \"good_frames\": 2}\n"
+    "A grant is of exactly one channel of the cluster file that is white space, in whole Hz; \"peers\": [\"n1\"] adds registered stations\n"
+    "that answer its holder. T: nanoseconds since 1970.\n"
     "Exit codes: 0 committed with code 0, 1 another code, 2 a file, key or operation is wrong, 3 no node took it in time.";
 
 int app_ledger_submit(int argc, char **argv)

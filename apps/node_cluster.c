@@ -144,7 +144,7 @@ static const struct app_yaml_field quiet_fields[] = {
 static const struct app_yaml_field sensing_fields[] = {
     {.name = "p_fa", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(local_p_fa), .min = 1e-9, .max = 0.5},
     {.name = "min_positive", .kind = APP_YAML_U32, .offset = IN_GENESIS(fuse_min_positive), .min = 1, .max = CHAIN_MAX_KEYS},
-    {.name = "white_after", .kind = APP_YAML_U32, .offset = IN_GENESIS(white_after), .min = 1, .max = 1e6},
+    {.name = "white_after", .kind = APP_YAML_U32, .offset = IN_GENESIS(white_after), .min = 0, .max = 1e6},
     DURATION("decide_after", IN_GENESIS(fuse_after_ns), 1, YEAR_NS),
     END,
 };

@@ -91,6 +91,9 @@ static int write_cluster(const struct plan *p, char *error_out)
                   "  - {low: 5200M, high: 5210M, quiet_phase: 500ms}\n"
                   "  - {low: 5210M, high: 5220M, quiet_phase: 750ms}\n"
                   "quiet: {period: 1s, length: 20ms}\n"
+                  "# Nodes do not sense. 0: a database outside says that all channels but control ones are white space; if a member\n"
+                  "# does report an incumbent, its channel is closed until one window was free of it.\n"
+                  "sensing: {white_after: 0}\n"
                   "lease: {transmit_expire: 240s, heartbeat: 60s, stop: 60s, grant: 1h}\nmembers:\n",
             p->init->engine, time_text);
     for (uint32_t i = 0; i < p->init->n_members; i++)

@@ -95,7 +95,7 @@ static const char *check_fields(const struct chain_genesis *g)
         {"max_eirp_cdbm_mhz", g->max_eirp_cdbm_mhz, -20000, 20000},
         {"local_p_fa_ppb", g->local_p_fa_ppb, 1, 500000000},
         {"fuse_min_positive", g->fuse_min_positive, 1, g->members.n_keys},
-        {"white_after", g->white_after, 1, 1000000},
+        {"white_after", g->white_after, 0, 1000000},
         {"fuse_after_ns", g->fuse_after_ns, 1, 4 * g->quiet_period_ns},
         {"min_block_interval_ns", g->min_block_interval_ns, 0, MAX_DURATION_NS},
         {"max_ahead_ns", g->max_ahead_ns, 0, MAX_DURATION_NS},
@@ -216,6 +216,11 @@ int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t 
     out->max_ahead_ns = chain_cbor_get_int(&r);
     out->max_batch_bytes = chain_cbor_get_u32(&r);
     return chain_cbor_end(&r);
+}
+
+bool chain_genesis_is_white(const struct chain_genesis *g, uint32_t channel)
+{
+    return g->white_after == 0 && !g->channels[channel].control;
 }
 
 void chain_genesis_quiet_after(const struct chain_genesis *g, uint32_t channel, int64_t t_ns, uint64_t *window_out,

@@ -32,7 +32,8 @@ struct chain_genesis {
     /* fusion */
     uint32_t local_p_fa_ppb;      /* what a sensing verdict of one station may be wrong, 1e-9 */
     uint32_t fuse_min_positive;   /* verdict occupied needs at least so many stations */
-    uint32_t white_after;         /* consecutive free windows that make a channel white space */
+    uint32_t white_after;         /* consecutive free windows that make a channel white space; 0: a database outside says that
+                                   * every channel but control ones is, until sensing finds an incumbent (then 1) */
     int64_t fuse_after_ns;        /* window is decided this long after its end, or once every registered station revealed */
     /* blocks */
     int64_t min_block_interval_ns; /* a leader does not propose faster */
@@ -48,6 +49,8 @@ __attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesi
 /* At most CHAIN_MAX_GENESIS_BYTES. decode reads the fields only: finish checks them and fills the chain id. */
 long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t cap);
 __attribute__((warn_unused_result)) int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t len);
+/* Is a channel white space before anybody has sensed it? */
+bool chain_genesis_is_white(const struct chain_genesis *g, uint32_t channel);
 /* Quiet window number k of a channel: [start, end) in block time, for the first window that ends after t_ns. */
 void chain_genesis_quiet_after(const struct chain_genesis *g, uint32_t channel, int64_t t_ns, uint64_t *window_out,
                                int64_t *start_ns_out, int64_t *end_ns_out);

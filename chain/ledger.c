@@ -38,6 +38,9 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
     l->signer = *signer;
     l->weights = chain_fuse_weights_of(genesis->local_p_fa_ppb);
     l->next_grant_id = l->next_evidence_id = 1;
+    for (uint32_t c = 0; c < genesis->n_channels; c++)
+        if (chain_genesis_is_white(genesis, c))
+            l->channels[c] = (struct chain_channel_record){.status = CHAIN_CHANNEL_WHITE, .since_ns = genesis->time_ns};
     l->tip = (struct chain_header){.time_ns = genesis->time_ns, .batch_digest = l->genesis_hash};
     chain_merkle_root(NULL, NULL, 0, &l->tip.tx_root);
     chain_ledger_state_root(l, &l->tip.state_root);

@@ -109,7 +109,7 @@ static const struct app_yaml_field sensing_fields[] = {
     {.name = "p_fa", .kind = APP_YAML_REAL, AT(app_scenario, sensing.p_fa), .min = 1e-9, .max = 0.5},
     {.name = "min_positive", .kind = APP_YAML_U32, AT(app_scenario, sensing.min_positive), .min = 1, .max = APP_MAX_STATIONS,
      .unit = "stations"},
-    {.name = "white_after", .kind = APP_YAML_U32, AT(app_scenario, sensing.white_after), .min = 1, .max = 100, .unit = "windows"},
+    {.name = "white_after", .kind = APP_YAML_U32, AT(app_scenario, sensing.white_after), .min = 0, .max = 100, .unit = "windows"},
     DURATION("decide_after", app_scenario, sensing.decide_after_ns, MS, 60 * SECOND),
     {.name = ""},
 };

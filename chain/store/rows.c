@@ -103,10 +103,12 @@ int store_rows_put_genesis(struct store_rows *r)
     for (uint32_t i = 0; i < g->members.n_keys && rc == SQLITE_OK; i++)
         rc = store_rows_run(r, STORE_PUT_STATION, "ibii", (int64_t)i, (const void *)g->members.keys[i], (size_t)CHAIN_KEY_BYTES,
                             (int64_t)(i < g->members.n), INT64_C(0));
-    for (uint32_t c = 0; c < g->n_channels && rc == SQLITE_OK; c++)
+    for (uint32_t c = 0; c < g->n_channels && rc == SQLITE_OK; c++) {
+        bool white = chain_genesis_is_white(g, c);
         rc = store_rows_run(r, STORE_PUT_CHANNEL, "iiiitiii", (int64_t)c, (int64_t)g->channels[c].low_hz,
-                            (int64_t)g->channels[c].high_hz, (int64_t)g->channels[c].control, "unknown", INT64_C(0), INT64_C(0),
-                            INT64_C(0));
+                            (int64_t)g->channels[c].high_hz, (int64_t)g->channels[c].control, white ? "white" : "unknown", INT64_C(0),
+                            white ? g->time_ns : INT64_C(0), INT64_C(0));
+    }
     return rc;
 }
 

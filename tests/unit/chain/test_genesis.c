@@ -110,7 +110,7 @@ START_TEST(each_field_out_of_range_is_named)
     EXPECT_BAD(g.local_p_fa_ppb = 500000001, "local_p_fa_ppb");
     EXPECT_BAD(g.fuse_min_positive = 0, "fuse_min_positive");
     EXPECT_BAD(g.fuse_min_positive = 5, "fuse_min_positive");
-    EXPECT_BAD(g.white_after = 0, "white_after");
+    EXPECT_BAD(g.white_after = 1000001, "white_after");
     EXPECT_BAD(g.fuse_after_ns = 0, "fuse_after_ns");
     EXPECT_BAD(g.fuse_after_ns = 4 * g.quiet_period_ns + 1, "fuse_after_ns");
     EXPECT_BAD(g.min_block_interval_ns = -1, "min_block_interval_ns");

@@ -231,7 +231,7 @@ START_TEST(an_unfinished_genesis_is_refused_by_name)
     g.members.chain_id[0] ^= 1;
     ck_assert_int_eq(chain_ledger_init(mem, len, &g, &signer, &l, &bad), -EINVAL);
     ck_assert_str_eq(bad, "members.chain_id");
-    g.white_after = 0;
+    g.white_after = 1000001;
     ck_assert_int_eq(chain_ledger_init(mem, len, &g, &signer, &l, &bad), -EINVAL);
     ck_assert_str_eq(bad, "white_after");
     ck_assert_int_eq(chain_ledger_init(mem, len - 1, &b->genesis, &signer, &l, &bad), -EINVAL);

@@ -264,6 +264,36 @@ START_TEST(a_station_that_misses_a_primary_loses_less_and_does_not_hide_it)
 }
 END_TEST
 
+START_TEST(with_white_after_zero_channels_are_white_until_an_incumbent_is_sensed)
+{
+    b->genesis.white_after = 0;
+    const char *bad = NULL;
+    ck_assert_msg(chain_genesis_finish(&b->genesis, NULL, &bad) == 0, "%s", bad ? bad : "");
+    b->ring.members = b->genesis.members;
+    memset(b->next_nonce, 0, sizeof b->next_nonce);
+    bench_start(b);
+    for (uint32_t c = 0; c < 4; c++) {
+        ck_assert_int_eq(chain_ledger_channel(b->ledger, c)->status, c == 0 ? CHAIN_CHANNEL_UNKNOWN : CHAIN_CHANNEL_WHITE);
+        ck_assert_int_eq(chain_ledger_channel(b->ledger, c)->since_ns, c == 0 ? 0 : T0);
+        ck_assert_int_eq(chain_ledger_channel_free(b->ledger, c, T0 + 1), c != 0);
+    }
+    register_all(b, 1 * MS);
+    struct chain_op grant = op_grant(b, 2), control = op_grant(b, 0);
+    ck_assert_int_eq(run_op(b, 2 * MS, 1, &grant), CHAIN_SUCCESS);
+    ck_assert_int_eq(run_op(b, 3 * MS, 1, &control), CHAIN_UNSUPPORTED_SPECTRUM);
+    /* an incumbent takes the channel back, and one window without it gives it free */
+    sense_windows(b, 0, 1, 4);
+    ck_assert_int_eq(chain_ledger_channel(b->ledger, 2)->status, CHAIN_CHANNEL_INCUMBENT);
+    ck_assert_int_eq(chain_ledger_channel(b->ledger, 1)->status, CHAIN_CHANNEL_WHITE);
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_SUSPENDED), 1);
+    ck_assert_int_eq(run_op(b, window_end(b, 0) + 30 * MS, 0, &grant), CHAIN_INTERFERENCE);
+    sense_windows(b, 1, 2, 0);
+    ck_assert_int_eq(chain_ledger_channel(b->ledger, 2)->status, CHAIN_CHANNEL_WHITE);
+    ck_assert_uint_eq(chain_ledger_channel(b->ledger, 2)->since_window, window_number(b, 1));
+    ck_assert_int_eq(run_op(b, window_end(b, 1) + 30 * MS, 0, &grant), CHAIN_SUCCESS);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("sense");
@@ -283,5 +313,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_later_window_takes_the_earlier_ones_with_it);
     tcase_add_test(tc, a_liar_loses_its_say);
     tcase_add_test(tc, a_station_that_misses_a_primary_loses_less_and_does_not_hide_it);
+    tcase_add_test(tc, with_white_after_zero_channels_are_white_until_an_incumbent_is_sensed);
     suite_add_tcase(suite, tc);
 }
