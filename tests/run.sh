@@ -1,12 +1,21 @@
 #!/bin/bash
-# run.sh [FILTER]: runs every test of the two builds, two at a time; the last line is "N passed, N failed". Called by ./dev test.
-# FILTER keeps the programs whose name contains it.
+# run.sh [--tsan] [FILTER]: runs every test of the two builds, two at a time; the last line is "N passed, N failed". Called by
+# ./dev test. FILTER keeps the programs whose name contains it. --tsan runs the programs that tsan_programs names instead, from the
+# tsan build; "run.sh --tsan-programs" prints these names.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
+# where processes, threads or locks meet; the rest of airdeed has one thread and no other
+tsan_programs='unit_chain_test_net unit_chain_test_store unit_chain_test_node unit_apps_test_carry unit_apps_test_node'
+builds='debug release'
+case ${1:-} in
+--tsan-programs) echo "$tsan_programs"; exit ;;
+--tsan) builds=tsan; shift ;;
+esac
 filter=${1:-}
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:print_suppressions=0
 
 # Each of these leaves TAP lines in $work/NAME.tap and what was printed in $work/NAME.out.
 
@@ -54,7 +63,7 @@ run_job() { # kind, name, file
     local start=$SECONDS n_passed n_failed n_skipped
     case $1 in
     release) run_unit "$2" "$3" 180 ;;
-    debug) run_unit "$2" "$3" 400 ;;
+    debug | tsan) run_unit "$2" "$3" 400 ;;
     fuzz) run_fuzz "$2" "$3" "$root/tests/fuzz/corpus/$(basename "$3" | sed 's/^fuzz_//')" ;;
     scenario) run_scenario "$2" "$3" ;;
     esac
@@ -70,12 +79,18 @@ run_job() { # kind, name, file
 
 list_jobs() { # kind, name, file
     local file kind name
+    if [ "$builds" = tsan ]; then
+        for name in $tsan_programs; do
+            echo "tsan tsan/$name $root/build/tsan/unit/$name"
+        done
+        return
+    fi
     # the long ones first
     for file in "$root"/tests/scenario/*.sh "$root"/tests/scenario/*.txt; do
         name=$(basename "$file")
         [ "$name" = transcript.sh ] || { [ -e "$file" ] && echo "scenario scenario/$name $file"; }
     done
-    for kind in debug release; do
+    for kind in $builds; do
         for file in "$root"/tests/unit/*/test_*.c; do
             [ -e "$file" ] || continue
             name=unit_$(basename "$(dirname "$file")")_$(basename "$file" .c)
@@ -88,7 +103,7 @@ list_jobs() { # kind, name, file
     done
 }
 
-mkdir "$work/scenario" "$work/debug" "$work/release" "$work/fuzz"
+mkdir "$work/scenario" "$work/debug" "$work/release" "$work/fuzz" "$work/tsan"
 running=0
 while read -r kind name file; do
     [ $running -lt 2 ] || { wait -n; running=$((running - 1)); }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <sys/socket.h>
@@ -289,7 +290,7 @@ END_TEST
 static void serve(void *stop)
 {
     struct chain_net_event event;
-    while (!*(volatile bool *)stop) {
+    while (!atomic_load((atomic_bool *)stop)) {
         if (chain_net_poll(house.nets[0], 5, &event) != 1 || event.kind != CHAIN_NET_REQUEST)
             continue;
         char answer[64];
@@ -318,14 +319,14 @@ static int ask(const uint8_t secret[32], const char *endpoint, char *answer_out)
 START_TEST(clients_are_answered_and_told_why_when_not)
 {
     char answer[MAX_MESSAGE_BYTES];
-    volatile bool stop = false;
+    atomic_bool stop = false;
     char nowhere[40];
     snprintf(nowhere, sizeof nowhere, "tcp://127.0.0.1:%d", free_port());
-    void *thread = zmq_threadstart(serve, (void *)&stop);
+    void *thread = zmq_threadstart(serve, &stop);
     int known = ask(house.secrets[CLIENT], house.endpoints[0], answer);
     int stranger = ask(house.secrets[N_PARTIES], house.endpoints[0], answer + 100);
     int closed = ask(house.secrets[CLIENT], nowhere, answer + 100);
-    stop = true;
+    atomic_store(&stop, true);
     zmq_threadclose(thread);
     ck_assert_int_eq(known, 0);
     ck_assert_str_eq(answer, "party 2 said two");
