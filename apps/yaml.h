@@ -37,6 +37,7 @@ struct app_yaml_field {
     size_t cap;            /* TEXT: octets with the NUL; LIST: most items */
     size_t min_items;      /* LIST */
     bool secret;           /* messages do not repeat the value */
+    size_t line_offset;    /* not 0: where the line of the field is stored, uint32_t, in the struct of this table */
     const char *const *choices; /* TEXT: the words allowed, NULL-terminated; or NULL */
     const struct app_yaml_field *fields; /* MAP, LIST of MAP */
     enum app_yaml_kind item; /* LIST: any kind but LIST; ranges, unit, choices hold for each item. Items of TEXT have `stride` octets */
@@ -47,7 +48,8 @@ struct app_yaml_field {
      * refer to what an earlier row of the table holds. 0, or negative errno with why_out (APP_YAML_MAX_WHY octets): "no station of this name" */
     int (*parse)(void *root, void *value, const char *text, char *why_out);
     /* MAP, LIST of MAP: called when all fields of one mapping are in. 0, or negative errno with why_out; *field_out may name
-     * the field of this mapping that is to blame. */
+     * the field of this mapping that is to blame, as "quiet.length" or "stations[2].x" where it lies deeper. Of several, with spaces
+     * between, that one is to blame which the file gives, the first if it gives none or all. */
     int (*check)(void *root, void *item, const char **field_out, char *why_out);
 };
 

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { APP_YAML_MAX_NAME = 64 };
 
 static int read_map(struct app_yaml_tree *t, const yaml_node_t *node, const struct app_yaml_field *fields, app_yaml_check *check,
                     void *base);
@@ -302,16 +305,54 @@ static int check_keys(struct app_yaml_tree *t, const yaml_node_t *map, const str
     return 0;
 }
 
+/* One step of "quiet.length" or "stations[2].x" below a node; *name_out moves on. NULL: the file does not give it. */
+static const yaml_node_t *step_into(const struct app_yaml_tree *t, const yaml_node_t *node, const char **name, size_t *line_out)
+{
+    char word[APP_YAML_MAX_NAME];
+    if (**name == '[') {
+        char *end;
+        unsigned long i = strtoul(*name + 1, &end, 10);
+        size_t n = node->type == YAML_SEQUENCE_NODE ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start) : 0;
+        *name = end + 1;
+        const yaml_node_t *item = i < n ? yaml_document_get_node(t->document, node->data.sequence.items.start[i]) : NULL;
+        *line_out = item ? item->start_mark.line : *line_out;
+        return item;
+    }
+    *name += **name == '.';
+    size_t len = strcspn(*name, ".[ ");
+    snprintf(word, sizeof word, "%.*s", (int)len, *name);
+    *name += len;
+    const yaml_node_pair_t *pair = node->type == YAML_MAPPING_NODE ? find_pair(t, node, word, NULL) : NULL;
+    if (!pair)
+        return NULL;
+    *line_out = yaml_document_get_node(t->document, pair->key)->start_mark.line;
+    return yaml_document_get_node(t->document, pair->value);
+}
+
+/* Is the field given in the file? *line_out: of it, or of the innermost that is given. */
+static bool find_line(const struct app_yaml_tree *t, const yaml_node_t *node, const char *name, size_t *line_out)
+{
+    while (node && *name && *name != ' ')
+        node = step_into(t, node, &name, line_out);
+    return node != NULL;
+}
+
 static int call_check(struct app_yaml_tree *t, const yaml_node_t *node, app_yaml_check *check, void *base)
 {
     const char *field = NULL;
     char why[APP_YAML_MAX_WHY] = "";
     if (!check(t->root, base, &field, why))
         return 0;
-    const yaml_node_pair_t *pair = field ? find_pair(t, node, field, NULL) : NULL;
-    if (field)
-        push_field(t, field);
-    size_t line = pair ? yaml_document_get_node(t->document, pair->key)->start_mark.line : node->start_mark.line;
+    size_t line = node->start_mark.line;
+    const char *given = field;
+    while (given && !find_line(t, node, given, &line)) {
+        given = strchr(given, ' ');
+        given += given != NULL;
+    }
+    if (!given)
+        given = field;
+    if (given)
+        push_path(t, "%s%.*s", t->path_len ? "." : "", (int)strcspn(given, " "), given);
     return app_yaml_refuse(t, line, "%s", why);
 }
 
@@ -328,6 +369,10 @@ static int read_map(struct app_yaml_tree *t, const yaml_node_t *node, const stru
         size_t before = push_field(t, f->name);
         err = pair ? read_field(t, yaml_document_get_node(t->document, pair->value), f, base)
                    : app_yaml_refuse(t, node->start_mark.line, "missing");
+        if (pair && f->line_offset) {
+            uint32_t line = (uint32_t)yaml_document_get_node(t->document, pair->key)->start_mark.line + 1;
+            memcpy((uint8_t *)base + f->line_offset, &line, sizeof line);
+        }
         pop_path(t, before);
     }
     if (!err && check)

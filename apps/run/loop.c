@@ -14,7 +14,7 @@
 #include "phy/adc.h"
 #include "phy/crc.h"
 
-enum { GRID_SAMPLES = 80, MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096, SETTLE_NS = 50000000 };
+enum { MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096, SETTLE_NS = 50000000 };
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -34,7 +34,7 @@ static uint64_t cut_at_random(const struct app_world *w, uint64_t t, uint64_t ne
 /* Samples strictly after t that end a block at the latest. */
 static uint64_t next_boundary(const struct app_world *w, uint64_t t)
 {
-    uint64_t next = (t / GRID_SAMPLES + 1) * GRID_SAMPLES;
+    uint64_t next = (t / APP_BLOCK_SAMPLES + 1) * APP_BLOCK_SAMPLES;
     for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
         const struct world_station *ws = &w->stations[i];
         int64_t deadline_ns = app_station_deadline(ws->station);
@@ -177,12 +177,12 @@ static bool traffic_at(const struct app_world *w, uint64_t start, uint64_t end)
 
 static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
 {
-    struct world_burst *burst = b->n_samples <= w->burst_cap ? take_burst(w, now, b->start_sample + b->n_samples) : NULL;
-    if (!burst)
-        return -ENOBUFS;
-    phy_jammer_fill(w->jammers[i].machine, b, burst->samples);
-    long id = phy_air_emit(w->air, world_jammer_node(w, i), w->scenario.jammers[i].channel, b->start_sample, burst->samples,
-                           b->n_samples, 1.0f);
+    struct world_jammer *jammer = &w->jammers[i];
+    float complex *samples = jammer->bursts[jammer->next_burst++ % WORLD_JAM_BURSTS];
+    phy_air_forget(w->air, now);
+    phy_jammer_fill(jammer->machine, b, samples);
+    long id = phy_air_emit(w->air, world_jammer_node(w, i), w->scenario.jammers[i].channel, b->start_sample, samples, b->n_samples,
+                           1.0f);
     if (id < 0)
         return (int)id;
     uint64_t end = b->start_sample + b->n_samples;
@@ -311,5 +311,8 @@ int app_loop_run(struct app_world *w, int (*tick)(void *ctx, int64_t now_ns), vo
                 break;
         }
     }
+    if (rc != 0 && w->error[0] == 0)
+        snprintf(w->error, sizeof w->error, "the run stopped at %lld ns: %s (seed %llu)", (long long)world_ns(w, t), strerror(-rc),
+                 (unsigned long long)w->seed);
     return rc;
 }

@@ -51,6 +51,11 @@ static int apply_options(struct app_world *w, const struct app_run_options *o)
     struct app_scenario *sc = &w->scenario;
     if (o->consensus)
         snprintf(sc->consensus, sizeof sc->consensus, "%.7s", o->consensus);
+    if (o->has_seed && o->seed > INT64_MAX) {
+        snprintf(w->error, sizeof w->error, "--seed: %llu is out of range, it must be at most %lld", (unsigned long long)o->seed,
+                 (long long)INT64_MAX);
+        return -EINVAL;
+    }
     w->seed = sc->seed = o->has_seed ? o->seed : sc->seed;
     w->cut_seed = o->cut_seed;
     if (o->duration_ns)

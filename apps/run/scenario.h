@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum {
+    APP_BLOCK_SAMPLES = 80, /* of a run: nobody learns of a sample before its block ends, so nobody reacts faster */
     APP_MAX_STATIONS = 16, APP_MAX_CHANNELS = 8, APP_MAX_TRAFFIC = 8, APP_MAX_PRIMARIES = 8, APP_MAX_JAMMERS = 8, APP_MAX_TEXT = 256,
     APP_SCENARIO_MAX_ERROR = 400
 };
@@ -35,6 +36,7 @@ struct app_scenario_traffic { /* a holder's data: leases a channel, then sends *
 struct app_scenario_primary {
     char name[32];
     char recording[APP_MAX_TEXT]; /* path relative to the scenario, or the name of an embedded recording */
+    uint32_t recording_line;      /* where the scenario names it, for messages */
     uint32_t channel;
     int64_t start_ns, stop_ns;    /* stop 0: to the end */
     double snr_db;                /* at every station, mean power over the recording, in the channel's full sample rate */
@@ -45,7 +47,7 @@ struct app_scenario_jammer {
     char name[32];
     char kind[16];               /* "reactive" */
     uint32_t channel;
-    int64_t start_ns, stop_ns;
+    int64_t start_ns, stop_ns;   /* stop 0: to the end */
     double snr_db;               /* its power over noise at every station while it is on */
     int64_t react_ns, burst_ns;  /* from the first sample heard to the first sent; how long */
 };

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MIN_BURST_SAMPLES = 16, MAX_REACT_BURSTS = 60, MAX_DECIDE_PERIODS = 4 };
+
 __attribute__((format(printf, 4, 5))) static int refuse(const char **field_out, const char *field, char *why_out, const char *format,
                                                          ...)
 {
@@ -93,6 +95,9 @@ int app_scenario_check_traffic(void *root, void *item, const char **field_out, c
     const struct app_scenario_traffic *t = item;
     if (t->from == t->to)
         return refuse(field_out, "to", why_out, "must be another station than from");
+    for (const struct app_scenario_traffic *other = s->traffic; other < t; other++)
+        if (other->from == t->from)
+            return refuse(field_out, "from", why_out, "'%s' sends in an earlier line of traffic", s->stations[t->from].name);
     for (uint32_t i = 0; i < t->n_wanted; i++) {
         if (t->wanted[i] == s->control_channel)
             return refuse(field_out, "wanted", why_out, "the control channel '%s' is not leased", s->channels[t->wanted[i]].name);
@@ -124,7 +129,18 @@ int app_scenario_check_jammer(void *root, void *item, const char **field_out, ch
     const struct app_scenario *s = root;
     const struct app_scenario_jammer *j = item;
     int err = check_name(s->jammers, j, sizeof *j, field_out, why_out);
-    return err ? err : check_times(s, j->start_ns, j->stop_ns, field_out, why_out);
+    if (err)
+        return err;
+    double sample_ns = 1e9 / s->sample_rate_hz;
+    if ((double)j->react_ns < APP_BLOCK_SAMPLES * sample_ns)
+        return refuse(field_out, "react", why_out, "must be at least %d samples, %.12gus at this sample_rate", APP_BLOCK_SAMPLES,
+                      APP_BLOCK_SAMPLES * sample_ns / 1e3);
+    if ((double)j->burst_ns < MIN_BURST_SAMPLES * sample_ns)
+        return refuse(field_out, "burst", why_out, "must be at least %d samples, %.12gus at this sample_rate", MIN_BURST_SAMPLES,
+                      MIN_BURST_SAMPLES * sample_ns / 1e3);
+    if (j->react_ns > MAX_REACT_BURSTS * j->burst_ns)
+        return refuse(field_out, "react burst", why_out, "react must not be longer than %d bursts", MAX_REACT_BURSTS);
+    return check_times(s, j->start_ns, j->stop_ns, field_out, why_out);
 }
 
 int app_scenario_check_quiet(void *root, void *item, const char **field_out, char *why_out)
@@ -132,9 +148,9 @@ int app_scenario_check_quiet(void *root, void *item, const char **field_out, cha
     (void)item;
     const struct app_scenario *s = root;
     if (s->quiet.length_ns >= s->quiet.period_ns)
-        return refuse(field_out, "length", why_out, "must be shorter than period");
+        return refuse(field_out, "length period", why_out, "length must be shorter than period");
     if (s->quiet.phase_ns + s->quiet.length_ns > s->quiet.period_ns)
-        return refuse(field_out, "phase", why_out, "phase + length must not exceed period");
+        return refuse(field_out, "phase period length", why_out, "phase + length must not exceed period");
     return 0;
 }
 
@@ -143,11 +159,13 @@ int app_scenario_check_lease(void *root, void *item, const char **field_out, cha
     (void)item;
     const struct app_scenario *s = root;
     if (s->lease.heartbeat_ns >= s->lease.transmit_expire_ns)
-        return refuse(field_out, "heartbeat", why_out, "must be shorter than transmit_expire, or every lease lapses between two heartbeats");
+        return refuse(field_out, "heartbeat transmit_expire", why_out, "heartbeat must be shorter than transmit_expire, or every lease lapses between two heartbeats");
     if (s->lease.stop_ns > s->lease.transmit_expire_ns)
-        return refuse(field_out, "stop", why_out, "must not be longer than transmit_expire");
+        return refuse(field_out, "stop transmit_expire", why_out, "stop must not be longer than transmit_expire");
     if (s->lease.grant_ns < s->lease.transmit_expire_ns)
-        return refuse(field_out, "grant", why_out, "must not be shorter than transmit_expire");
+        return refuse(field_out, "grant transmit_expire", why_out, "grant must not be shorter than transmit_expire");
+    if (s->lease.drift_guard_ns >= s->lease.transmit_expire_ns)
+        return refuse(field_out, "drift_guard transmit_expire", why_out, "drift_guard must be shorter than transmit_expire");
     return 0;
 }
 
@@ -156,11 +174,17 @@ int app_scenario_check_engine(void *root, void *item, const char **field_out, ch
     (void)item;
     const struct app_scenario *s = root;
     if (s->engine.heartbeat_ns >= s->engine.timeout_ns)
-        return refuse(field_out, "heartbeat", why_out, "must be shorter than timeout, or every leader is given up");
+        return refuse(field_out, "heartbeat timeout", why_out, "heartbeat must be shorter than timeout, or every leader is given up");
     if (s->engine.timeout_max_ns < s->engine.timeout_ns)
-        return refuse(field_out, "timeout_max", why_out, "must not be shorter than timeout");
+        return refuse(field_out, "timeout_max timeout", why_out, "timeout_max must not be shorter than timeout");
     return 0;
 }
+
+static const char *const clock_fields[] = {
+#define CLOCK(i) "stations[" #i "].clock_offset"
+    CLOCK(0), CLOCK(1), CLOCK(2),  CLOCK(3),  CLOCK(4),  CLOCK(5),  CLOCK(6),  CLOCK(7),
+    CLOCK(8), CLOCK(9), CLOCK(10), CLOCK(11), CLOCK(12), CLOCK(13), CLOCK(14), CLOCK(15)};
+_Static_assert(sizeof clock_fields / sizeof *clock_fields == APP_MAX_STATIONS, "a name for each station");
 
 static int check_clocks(const struct app_scenario *s, const char **field_out, char *why_out)
 {
@@ -168,7 +192,7 @@ static int check_clocks(const struct app_scenario *s, const char **field_out, ch
         for (uint32_t j = 0; j < i; j++) {
             int64_t apart_ns = s->stations[i].clock_offset_ns - s->stations[j].clock_offset_ns;
             if (apart_ns > s->lease.max_skew_ns || -apart_ns > s->lease.max_skew_ns)
-                return refuse(field_out, "stations", why_out, "the clocks of '%s' and '%s' are further apart than lease.max_skew",
+                return refuse(field_out, clock_fields[i], why_out, "the clocks of '%s' and '%s' are further apart than lease.max_skew",
                               s->stations[j].name, s->stations[i].name);
         }
     return 0;
@@ -180,11 +204,17 @@ int app_scenario_check_whole(void *root, void *item, const char **field_out, cha
     const struct app_scenario *s = root;
     if (!is_plain_name(s->name))
         return refuse(field_out, "name", why_out, "'%s' %s", s->name, plain_name_rule);
+    if (s->seed > INT64_MAX)
+        return refuse(field_out, "seed", why_out, "must be at most %lld", (long long)INT64_MAX);
     if (s->settle_ns >= s->duration_ns)
-        return refuse(field_out, "settle", why_out, "must be shorter than duration");
+        return refuse(field_out, "settle duration", why_out, "settle must be shorter than duration");
     if (s->sensing.min_positive > s->n_stations)
         return refuse(field_out, "sensing.min_positive", why_out, "must not exceed the number of stations, %u", s->n_stations);
     if (s->quiet.length_ns <= 2 * s->lease.max_skew_ns)
-        return refuse(field_out, "quiet.length", why_out, "must be longer than 2 lease.max_skew, or no time is quiet for everybody");
+        return refuse(field_out, "lease.max_skew quiet.length", why_out,
+                      "quiet.length must be longer than 2 lease.max_skew, or no time is quiet for everybody");
+    if (s->sensing.decide_after_ns > MAX_DECIDE_PERIODS * s->quiet.period_ns)
+        return refuse(field_out, "sensing.decide_after quiet.period", why_out,
+                      "sensing.decide_after must not be longer than %d quiet.period", MAX_DECIDE_PERIODS);
     return check_clocks(s, field_out, why_out);
 }

@@ -69,14 +69,14 @@ static const struct app_yaml_field traffic_fields[] = {
     DURATION("start", app_scenario_traffic, start_ns, 0, HOUR),
     DURATION("stop", app_scenario_traffic, stop_ns, 0, HOUR),
     DURATION("interval", app_scenario_traffic, interval_ns, 100 * US, 60 * SECOND),
-    {.name = "payload_bytes", .kind = APP_YAML_U32, AT(app_scenario_traffic, payload_bytes), .min = 1, .max = 1500, .unit = "octets"},
+    {.name = "payload_bytes", .kind = APP_YAML_U32, AT(app_scenario_traffic, payload_bytes), .min = 16, .max = 1400, .unit = "octets"},
     {.name = ""},
 };
 
 static const struct app_yaml_field primary_fields[] = {
     {.name = "name", .kind = APP_YAML_TEXT, AT(app_scenario_primary, name), SIZE_OF(app_scenario_primary, name), .required = true},
     {.name = "recording", .kind = APP_YAML_TEXT, AT(app_scenario_primary, recording), SIZE_OF(app_scenario_primary, recording),
-     .required = true},
+     .required = true, .line_offset = offsetof(struct app_scenario_primary, recording_line)},
     {.name = "channel", .kind = APP_YAML_PARSED, AT(app_scenario_primary, channel), .parse = find_channel, .required = true},
     DURATION("start", app_scenario_primary, start_ns, 0, HOUR),
     DURATION("stop", app_scenario_primary, stop_ns, 0, HOUR),
@@ -93,8 +93,8 @@ static const struct app_yaml_field jammer_fields[] = {
     DURATION("start", app_scenario_jammer, start_ns, 0, HOUR),
     DURATION("stop", app_scenario_jammer, stop_ns, 0, HOUR),
     {.name = "snr_db", .kind = APP_YAML_REAL, AT(app_scenario_jammer, snr_db), .min = -30, .max = 60, .unit = "dB"},
-    DURATION("react", app_scenario_jammer, react_ns, 0, 10 * MS),
-    DURATION("burst", app_scenario_jammer, burst_ns, US, 100 * MS),
+    DURATION("react", app_scenario_jammer, react_ns, 2 * US, 10 * MS),
+    DURATION("burst", app_scenario_jammer, burst_ns, 2 * US, 100 * MS),
     {.name = ""},
 };
 

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apps/embedded.h"
 #include "phy/play.h"
@@ -129,7 +131,8 @@ static int open_air(struct app_world *w)
                                  .noise_dbfs = w->noise_dbfs,
                                  .carrier_offset_hz = w->carrier_hz,
                                  .links = w->links,
-                                 .max_emissions = WORLD_BURSTS + APP_MAX_PRIMARIES};
+                                 .max_emissions =
+                                     WORLD_BURSTS + APP_MAX_PRIMARIES + WORLD_JAM_EMISSIONS * w->scenario.n_jammers};
     size_t n = phy_air_bytes(&cfg);
     const char *bad_field = "";
     w->air_memory = allocate(n);
@@ -150,30 +153,56 @@ static int open_air(struct app_world *w)
 static const struct app_embedded_file *find_embedded(const char *stem, const char *suffix)
 {
     char name[APP_MAX_TEXT + 16];
-    snprintf(name, sizeof name, "%s%s", stem, suffix);
+    snprintf(name, sizeof name, "%.255s%s", stem, suffix);
     for (const struct app_embedded_file *f = app_embedded_files; f->name; f++)
         if (strcmp(f->name, name) == 0)
             return f;
     return NULL;
 }
 
-static int open_recording(struct app_world *w, const char *name, struct phy_radio **out, struct phy_sigmf_meta *meta)
+__attribute__((format(printf, 3, 4))) static int fail_recording(struct app_world *w, uint32_t primary, const char *format, ...)
 {
-    char path[2 * APP_MAX_TEXT], stem[APP_MAX_TEXT], error[PHY_SIGMF_MAX_ERROR];
-    snprintf(stem, sizeof stem, "%s", name);
-    char *dot = strstr(stem, ".sigmf");
+    char why[PHY_SIGMF_MAX_ERROR];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    snprintf(w->error, sizeof w->error, "%.100s:%u: field primaries[%u].recording: %.230s", w->scenario.file,
+             w->scenario.primaries[primary].recording_line, primary, why);
+    return -EINVAL;
+}
+
+/* PATH.sigmf-meta or PATH.sigmf-data is there. */
+static bool is_on_disk(const char *path)
+{
+    static const char *const suffixes[] = {".sigmf-meta", ".sigmf-data"};
+    char name[2 * APP_MAX_TEXT + 16];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        if (access(name, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Beside the scenario file first; then an embedded one of this name, which is all that an embedded scenario knows. */
+static int open_recording(struct app_world *w, uint32_t i, struct phy_radio **out, struct phy_sigmf_meta *meta)
+{
+    const char *name = w->scenario.primaries[i].recording, *folder = w->scenario.folder;
+    char path[2 * APP_MAX_TEXT], error[PHY_SIGMF_MAX_ERROR];
+    bool absolute = name[0] == '/' || folder[0] == 0;
+    snprintf(path, sizeof path, "%s%s%s", absolute ? "" : folder, absolute ? "" : "/", name);
+    char *last = strrchr(path, '/'), *dot = strstr(last ? last : path, ".sigmf");
     if (dot)
         *dot = 0;
+    const char *stem = last ? last + 1 : path;
     const struct app_embedded_file *head = find_embedded(stem, ".sigmf-meta"), *data = find_embedded(stem, ".sigmf-data");
     int rc;
-    if (w->scenario.folder[0] == 0 && head && data) {
+    if (head && data && (folder[0] == 0 || !is_on_disk(path)))
         rc = phy_sigmf_open_memory(name, head->data, head->n_bytes, data->data, data->n_bytes, out, meta, error);
-    } else {
-        bool absolute = name[0] == '/' || w->scenario.folder[0] == 0;
-        snprintf(path, sizeof path, "%s%s%s", absolute ? "" : w->scenario.folder, absolute ? "" : "/", name);
+    else
         rc = phy_sigmf_open(path, out, meta, error);
-    }
-    return rc == 0 ? 0 : fail(w, -EINVAL, w->scenario.file, error);
+    return rc == 0 ? 0 : fail_recording(w, i, "%s", error);
 }
 
 static long read_all(struct phy_radio *radio, float complex *out, size_t cap)
@@ -208,9 +237,9 @@ static int prepare_loop(struct app_world *w, uint32_t i, struct phy_radio *radio
     free(in);
     if (rc == 0)
         return 0;
-    snprintf(w->error, sizeof w->error, "%.120s: primary %.31s: %.150s cannot be played at %u samples/s", w->scenario.file, p->name,
-             p->recording, w->rate_hz);
-    return -EINVAL;
+    if (rc == -ENODATA)
+        return fail_recording(w, i, "%s is silent, every sample is zero", p->recording);
+    return fail_recording(w, i, "%s cannot be played at %u samples/s", p->recording, w->rate_hz);
 }
 
 static int open_primary(struct app_world *w, uint32_t i)
@@ -221,7 +250,7 @@ static int open_primary(struct app_world *w, uint32_t i)
     size_t n = 0;
     if (p->start_ns >= p->stop_ns)
         return 0; /* the run ends before it appears */
-    int rc = open_recording(w, p->recording, &radio, &meta);
+    int rc = open_recording(w, i, &radio, &meta);
     if (rc != 0)
         return rc;
     rc = prepare_loop(w, i, radio, &meta, &n);
@@ -257,7 +286,7 @@ static int open_jammer(struct app_world *w, uint32_t i)
                                     .to_sample = jammer->stop_sample,
                                     .burst_samples = (uint32_t)world_sample(w, j->burst_ns),
                                     .react_samples = (uint32_t)world_sample(w, j->react_ns),
-                                    .block_samples = 80,
+                                    .block_samples = APP_BLOCK_SAMPLES,
                                     .noise_dbfs = w->scenario.noise_dbfs,
                                     .threshold_db = 8.0,
                                     .period_samples = 2 * (uint32_t)world_sample(w, j->burst_ns)};
@@ -267,6 +296,11 @@ static int open_jammer(struct app_world *w, uint32_t i)
         return fail(w, -EIO, "memory", strerror(ENOMEM));
     if (phy_jammer_init(jammer->memory, phy_jammer_bytes(), &cfg, &jammer->machine, &bad_field) != 0)
         return fail(w, -EINVAL, j->name, bad_field);
+    for (size_t k = 0; k < WORLD_JAM_BURSTS; k++) {
+        jammer->bursts[k] = allocate(cfg.burst_samples * sizeof *jammer->bursts[k]);
+        if (!jammer->bursts[k])
+            return fail(w, -EIO, "memory", strerror(ENOMEM));
+    }
     return 0;
 }
 
@@ -356,6 +390,9 @@ static void normalise(struct app_scenario *sc)
         if (sc->jammers[i].start_ns < sc->duration_ns)
             sc->jammers[n_jammers++] = sc->jammers[i];
     sc->n_jammers = n_jammers;
+    for (uint32_t i = 0; i < sc->n_jammers; i++)
+        if (sc->jammers[i].stop_ns == 0 || sc->jammers[i].stop_ns > sc->duration_ns)
+            sc->jammers[i].stop_ns = sc->duration_ns;
     for (uint32_t i = 0; i < sc->n_primaries; i++)
         if (sc->primaries[i].stop_ns == 0 || sc->primaries[i].stop_ns > sc->duration_ns)
             sc->primaries[i].stop_ns = sc->duration_ns;
@@ -396,8 +433,11 @@ void app_world_close(struct app_world *w)
         ws->station = NULL;
         ws->memory = NULL;
     }
-    for (uint32_t i = 0; i < APP_MAX_JAMMERS; i++)
+    for (uint32_t i = 0; i < APP_MAX_JAMMERS; i++) {
+        for (size_t k = 0; k < WORLD_JAM_BURSTS; k++)
+            free(w->jammers[i].bursts[k]);
         free(w->jammers[i].memory);
+    }
     for (uint32_t i = 0; i < APP_MAX_PRIMARIES; i++)
         free(w->primaries[i]);
     for (size_t i = 0; i < WORLD_BURSTS; i++)

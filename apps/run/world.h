@@ -12,7 +12,7 @@
 #include "phy/jammer.h"
 #include "phy/radio/sigmf.h"
 
-enum { WORLD_BURSTS = 64, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };
+enum { WORLD_BURSTS = 64, WORLD_JAM_BURSTS = 2, WORLD_JAM_EMISSIONS = 256, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };
 
 struct world_station {
     struct app_station *station;
@@ -28,6 +28,8 @@ struct world_jammer {
     struct phy_jammer *machine;
     void *memory;
     uint64_t start_sample, stop_sample;
+    float complex *bursts[WORLD_JAM_BURSTS]; /* of a burst's length each, used in turn: one ends before the next is decided */
+    size_t next_burst;
 };
 
 struct world_burst { /* samples on the air, ours until they have passed every receiver */

@@ -98,11 +98,102 @@ START_TEST(the_same_seed_gives_the_same_bytes_with_either_engine)
 }
 END_TEST
 
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static int run_file(const char *path, json_t **summary_out, char *error)
+{
+    struct app_run_options options = {.scenario = path, .out = "out"};
+    char where[600];
+    error[0] = 0;
+    return app_run(&options, summary_out, where, sizeof where, error);
+}
+
+static const char two_stations[] = "name: small\nduration: 1s\nsettle: 100ms\n"
+                                   "channels: [{name: c, low: 5.18G, high: 5.19G}, {name: a, low: 5.19G, high: 5.2G}]\n"
+                                   "control: c\nstations: [{name: one, x_m: -9e4}, {name: two, x_m: 9e4}]\n";
+
+/* Whatever reaction and burst a scenario may name, the run goes through: whether the jammer is caught is another matter. */
+START_TEST(jammers_at_both_ends_of_their_ranges_run_to_the_end)
+{
+    static const char *const jammers[] = {"react: 8us, burst: 2us", "react: 8us, burst: 100ms", "react: 10ms, burst: 100ms"};
+    char template[] = "/tmp/airdeed-loop-XXXXXX", text[1024], error[WORLD_MAX_ERROR];
+    enter_folder(template);
+    for (size_t i = 0; i < sizeof jammers / sizeof jammers[0]; i++) {
+        json_t *summary = NULL;
+        snprintf(text, sizeof text, "%sjammers: [{name: j, kind: reactive, channel: c, start: 200ms, %s}]\n", two_stations, jammers[i]);
+        write_text("j.yaml", text);
+        int code = run_file("j.yaml", &summary, error);
+        ck_assert_msg(code <= 1 && error[0] == 0, "%s: exit code %d, %s", jammers[i], code, error);
+        FILE *journal = fopen("out/events.jsonl", "rb");
+        size_t n_bursts = 0;
+        while (fgets(text, sizeof text, journal))
+            n_bursts += strstr(text, "\"jam_burst\"") != NULL;
+        fclose(journal);
+        ck_assert_msg(n_bursts > 0, "%s: the jammer never sent", jammers[i]);
+        json_decref(summary);
+    }
+    leave_folder(template);
+}
+END_TEST
+
+static void check_refused_recording(const char *recording, const char *why)
+{
+    char text[1024], error[WORLD_MAX_ERROR];
+    json_t *summary = NULL;
+    snprintf(text, sizeof text, "%sprimaries:\n  - name: p\n    channel: a\n    recording: %s\n", two_stations, recording);
+    write_text("p.yaml", text);
+    ck_assert_int_eq(run_file("p.yaml", &summary, error), 2);
+    ck_assert_msg(strncmp(error, "p.yaml:10: field primaries[0].recording: ", 40) == 0 && strstr(error, why), "%s", error);
+    ck_assert_int_ne(access("out.partial", F_OK), 0);
+}
+
+START_TEST(a_recording_that_cannot_be_played_is_named_by_file_line_and_field)
+{
+    char template[] = "/tmp/airdeed-loop-XXXXXX", error[PHY_SIGMF_MAX_ERROR];
+    enter_folder(template);
+    check_refused_recording("lost.sigmf-meta", "lost.sigmf-meta");
+    static const float complex silence[1000];
+    struct phy_sigmf_meta meta = {.type = PHY_SIGMF_CI16_LE, .sample_rate_hz = 1e7, .n_captures = 1};
+    struct phy_sigmf_writer *writer;
+    snprintf(meta.datetime, sizeof meta.datetime, "2020-01-01T00:00:00Z");
+    ck_assert_msg(phy_sigmf_create("silent", &meta, &writer, error) == 0, "%s", error);
+    ck_assert_int_eq(phy_sigmf_write(writer, silence, 1000, error), 0);
+    ck_assert_msg(phy_sigmf_finish(writer, "silence", NULL, 0, error) == 0, "%s", error);
+    check_refused_recording("silent.sigmf-meta", "is silent");
+    leave_folder(template);
+}
+END_TEST
+
+START_TEST(a_scenario_file_finds_the_embedded_recordings_unless_it_has_its_own)
+{
+    char template[] = "/tmp/airdeed-loop-XXXXXX", text[1024], error[WORLD_MAX_ERROR];
+    json_t *summary = NULL;
+    enter_folder(template);
+    snprintf(text, sizeof text, "%sprimaries: [{name: p, channel: a, recording: primary.sigmf-meta}]\n", two_stations);
+    write_text("p.yaml", text);
+    int code = run_file("p.yaml", &summary, error);
+    ck_assert_msg(code <= 1, "exit code %d, %s", code, error);
+    json_decref(summary);
+    write_text("primary.sigmf-meta", "no JSON");
+    ck_assert_int_eq(run_file("p.yaml", &summary, error), 2);
+    leave_folder(template);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("whole runs");
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut_into_blocks);
     tcase_add_test(tc, the_same_seed_gives_the_same_bytes_with_either_engine);
+    tcase_add_test(tc, jammers_at_both_ends_of_their_ranges_run_to_the_end);
+    tcase_add_test(tc, a_recording_that_cannot_be_played_is_named_by_file_line_and_field);
+    tcase_add_test(tc, a_scenario_file_finds_the_embedded_recordings_unless_it_has_its_own);
     suite_add_tcase(suite, tc);
 }

@@ -139,7 +139,7 @@ START_TEST(values_out_of_range_are_refused_with_their_unit)
     check_refused("sample_rate: 100M\n", "sample_rate", "from 1M to 40M");
     check_refused("consensus: paxos\n", "consensus", "raft");
     check_refused("quiet: {period: 5}\n", "quiet.period", "duration");
-    check_refused("traffic: [{from: one, to: two, wanted: [a], payload_bytes: 0}]\n", "payload_bytes", "1500 octets");
+    check_refused("traffic: [{from: one, to: two, wanted: [a], payload_bytes: 0}]\n", "payload_bytes", "16 to 1400 octets");
     check_refused("noise_dbfs: .nan\n", "noise_dbfs", "number");
 }
 END_TEST
@@ -178,6 +178,34 @@ START_TEST(stations_and_channels_are_told_apart)
 }
 END_TEST
 
+START_TEST(what_cannot_hold_together_names_the_line_of_a_field_that_is_given)
+{
+    check_refused("seed: 1\nquiet:\n  period: 100ms\n  phase: 0s\nsensing:\n  p_fa: 1e-3\n  decide_after: 401ms\n", ":15: field sensing.decide_after",
+                  "not be longer than 4 quiet.period");
+    check_refused("quiet:\n  phase: 0s\n  period: 10ms\n", ":11: field quiet.period", "sensing.decide_after");
+    check_refused("seed: 2\nlease:\n  stop: 20ms\n  max_skew: 3ms\n", ":12: field lease.max_skew", "quiet.length must be longer");
+    check_refused("seed: 2\nsettle: 10s\n", ":10: field settle", "shorter than duration");
+    check_refused("seed: 9223372036854775808\n", ":9: field seed", "at most 9223372036854775807");
+    check_refused("lease: {transmit_expire: 700ms, stop: 20ms, drift_guard: 700ms}\n", ":9: field lease.drift_guard", "shorter than");
+    ck_assert_int_eq(load_text("name: x\nchannels: [{name: c, low: 5G, high: 5.01G}]\ncontrol: c\nstations:\n  - {name: one}\n"
+                               "  - name: two\n    clock_offset: 501us\n"),
+                     -EINVAL);
+    ck_assert_msg(strstr(error, ":7: field stations[1].clock_offset") != NULL, "%s", error);
+}
+END_TEST
+
+START_TEST(a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be)
+{
+    check_refused("jammers: [{name: j, kind: reactive, channel: a, react: 7us}]\n", "react", "at least 80 samples, 8us");
+    check_refused("sample_rate: 1M\njammers: [{name: j, kind: reactive, channel: a, react: 80us, burst: 15us}]\n", "burst",
+                  "at least 16 samples, 16us");
+    check_refused("jammers: [{name: j, kind: reactive, channel: a, react: 10ms, burst: 100us}]\n", "react", "60 bursts");
+    check_refused("jammers: [{name: j, kind: reactive, channel: a, burst: 1us}]\n", "burst", "from 2us to 100ms");
+    check_refused("traffic:\n  - {from: one, to: two, wanted: [a]}\n  - {from: one, to: two, wanted: [a]}\n", ":11: field traffic[1].from",
+                  "earlier line of traffic");
+}
+END_TEST
+
 START_TEST(a_misspelt_field_is_named_with_its_line)
 {
     check_refused("lease: {heartbeet: 1s}\n", "heartbeet", ":9:");
@@ -206,6 +234,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, values_out_of_range_are_refused_with_their_unit);
     tcase_add_test(t, roles_that_cannot_be_are_refused);
     tcase_add_test(t, stations_and_channels_are_told_apart);
+    tcase_add_test(t, what_cannot_hold_together_names_the_line_of_a_field_that_is_given);
+    tcase_add_test(t, a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be);
     tcase_add_test(t, a_misspelt_field_is_named_with_its_line);
     tcase_add_test(t, a_file_that_is_not_there_says_what_there_is);
     suite_add_tcase(suite, t);
