@@ -75,6 +75,11 @@ static const char *take_text(struct reader *r, const char *field, size_t max)
         refuse(r, field, "must be text of 1 to %zu octets", max);
         return "";
     }
+    for (const char *c = text; c && *c; c++)
+        if (*c < 0x20 || *c > 0x7e) {
+            refuse(r, field, "must be printable ASCII");
+            return "";
+        }
     return text ? text : "";
 }
 

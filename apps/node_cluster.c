@@ -52,7 +52,7 @@ bool app_node_endpoint_ok(const char *endpoint)
 {
     const char *port = strrchr(endpoint, ':');
     uint64_t number;
-    if (strncmp(endpoint, "tcp://", 6) != 0 || port <= endpoint + 6 || strpbrk(endpoint, "*; "))
+    if (strncmp(endpoint, "tcp://", 6) != 0 || port <= endpoint + 6 || strpbrk(endpoint, "*; ") || strpbrk(port, "xX"))
         return false;
     return app_parse_u64(port + 1, &number) == 0 && number >= 1 && number <= 65535;
 }
@@ -113,6 +113,30 @@ static int check_timing(void *root, void *item, const char **field_out, char *wh
         snprintf(why, APP_YAML_MAX_WHY, "must not be below timing.timeout");
         return -EINVAL;
     }
+    return 0;
+}
+
+/* Against quiet, which is read before, and the channels before it in the file */
+static int check_channel(void *root, void *item, const char **field_out, char *why)
+{
+    const struct chain_genesis *g = &((const struct app_node_cluster *)root)->genesis;
+    const struct chain_channel *channel = item;
+    if (channel->high_hz <= channel->low_hz) {
+        *field_out = "high";
+        snprintf(why, APP_YAML_MAX_WHY, "must be above low");
+        return -EINVAL;
+    }
+    if (channel->quiet_phase_ns > g->quiet_period_ns - g->quiet_length_ns) {
+        *field_out = "quiet_phase";
+        snprintf(why, APP_YAML_MAX_WHY, "must not be above quiet.period - quiet.length");
+        return -EINVAL;
+    }
+    for (uint32_t i = 0; i < g->n_channels; i++)
+        if (channel->low_hz < g->channels[i].high_hz && g->channels[i].low_hz < channel->high_hz) {
+            *field_out = "low";
+            snprintf(why, APP_YAML_MAX_WHY, "overlaps with channels[%u]", (unsigned)i);
+            return -EINVAL;
+        }
     return 0;
 }
 
@@ -192,9 +216,10 @@ static const struct app_yaml_field cluster_fields[] = {
     {.name = "name", .kind = APP_YAML_TEXT, .required = true, .offset = IN_GENESIS(name), .cap = CHAIN_MAX_NAME},
     {.name = "engine", .kind = APP_YAML_TEXT, .required = true, .offset = IN_GENESIS(engine), .cap = 8, .choices = engines},
     {.name = "time", .kind = APP_YAML_PARSED, .required = true, .offset = IN_GENESIS(time_ns), .parse = parse_time},
-    {.name = "channels", .kind = APP_YAML_LIST, .required = true, .item = APP_YAML_MAP, .offset = IN_GENESIS(channels), .min_items = 1,
-     .cap = CHAIN_MAX_CHANNELS, .stride = sizeof(struct chain_channel), .count_offset = IN_GENESIS(n_channels), .fields = channel_fields},
     {.name = "quiet", .kind = APP_YAML_MAP, .fields = quiet_fields},
+    {.name = "channels", .kind = APP_YAML_LIST, .required = true, .item = APP_YAML_MAP, .offset = IN_GENESIS(channels), .min_items = 1,
+     .cap = CHAIN_MAX_CHANNELS, .stride = sizeof(struct chain_channel), .count_offset = IN_GENESIS(n_channels), .fields = channel_fields,
+     .check = check_channel},
     {.name = "sensing", .kind = APP_YAML_MAP, .fields = sensing_fields},
     {.name = "lease", .kind = APP_YAML_MAP, .fields = lease_fields},
     {.name = "timing", .kind = APP_YAML_MAP, .fields = timing_fields, .check = check_timing},
@@ -236,30 +261,29 @@ static void fill_defaults(struct app_node_cluster *c)
     c->propose_delay_ns = 2 * ms;
 }
 
-/* How the file calls what the genesis block calls otherwise */
-static const char *field_in_file(const char *genesis_field)
-{
-    static const char *const names[][2] = {
-        {"members.n_keys", "clients"}, {"members.n", "members"}, {"members.keys", "members"}, {"n_channels", "channels"},
-        {"channels.low_hz", "channels: two of them overlap at low"}, {"channels.high_hz", "channels: high above low"},
-        {"channels.quiet_phase_ns", "channels.quiet_phase, in [0, quiet.period - quiet.length]"}, {"quiet_period_ns", "quiet.period"},
-        {"quiet_length_ns", "quiet.length, at most quiet.period"}, {"max_skew_ns", "timing.max_skew"},
-        {"transmit_expire_ns", "lease.transmit_expire"}, {"heartbeat_ns", "lease.heartbeat, below lease.transmit_expire"},
-        {"stop_ns", "lease.stop"}, {"grant_ns", "lease.grant, at least lease.transmit_expire"},
-        {"drift_guard_ns", "lease.drift_guard, below lease.transmit_expire"}, {"fuse_min_positive", "sensing.min_positive, at most all parties"},
-        {"fuse_after_ns", "sensing.decide_after, at most 4 quiet.period"}, {"time_ns", "time"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i][0], genesis_field) == 0)
-            return names[i][1];
-    return genesis_field;
-}
+/* Where the file has what the genesis block calls otherwise, and what must hold between fields that no mapping of them checks */
+static const struct {
+    const char *in_genesis, *field, *why;
+} blames[] = {
+    {"members.n_keys", "clients", "too many"},
+    {"members.keys", "members", "a ledger_key of zeros"},
+    {"quiet_length_ns", "quiet.length quiet.period", "quiet.length must not be above quiet.period"},
+    {"heartbeat_ns", "lease.heartbeat lease.transmit_expire", "lease.heartbeat must be below lease.transmit_expire"},
+    {"grant_ns", "lease.grant lease.transmit_expire", "lease.grant must not be below lease.transmit_expire"},
+    {"drift_guard_ns", "lease.drift_guard lease.transmit_expire", "lease.drift_guard must be below lease.transmit_expire"},
+    {"fuse_min_positive", "sensing.min_positive", "must not be above the number of members and clients"},
+    {"fuse_after_ns", "sensing.decide_after quiet.period", "sensing.decide_after must not be above four times quiet.period"},
+};
 
-static int finish(struct app_node_cluster *c, const char *name, char *error_out)
+/* Everything is read: the genesis block is made, and what is wrong between fields is found */
+static int finish(void *root, void *item, const char **field_out, char *why)
 {
+    (void)item;
+    struct app_node_cluster *c = root;
     struct chain_genesis *g = &c->genesis;
     if (c->n_members + c->n_clients > CHAIN_MAX_KEYS) {
-        snprintf(error_out, APP_NODE_MAX_ERROR, "%s: field clients: more than %d members and clients", name, CHAIN_MAX_KEYS);
+        *field_out = "clients";
+        snprintf(why, APP_YAML_MAX_WHY, "more than %d members and clients", CHAIN_MAX_KEYS);
         return -EINVAL;
     }
     g->members.n = c->n_members;
@@ -269,26 +293,29 @@ static int finish(struct app_node_cluster *c, const char *name, char *error_out)
     g->max_eirp_cdbm_mhz = (int32_t)lround(c->max_eirp_dbm_mhz * 100);
     g->local_p_fa_ppb = (uint32_t)lround(c->local_p_fa * 1e9);
     g->max_batch_bytes = c->max_batch_bytes;
-    const char *bad = NULL;
-    if (chain_genesis_finish(g, &c->genesis_hash, &bad)) {
-        snprintf(error_out, APP_NODE_MAX_ERROR, "%s: field %s: out of range", name, field_in_file(bad ? bad : "genesis"));
-        return -EINVAL;
-    }
-    return 0;
+    const char *bad = "genesis";
+    if (chain_genesis_finish(g, &c->genesis_hash, &bad) == 0)
+        return 0;
+    *field_out = bad;
+    snprintf(why, APP_YAML_MAX_WHY, "out of range");
+    for (size_t i = 0; i < sizeof blames / sizeof blames[0]; i++)
+        if (strcmp(blames[i].in_genesis, bad) == 0) {
+            *field_out = blames[i].field;
+            snprintf(why, APP_YAML_MAX_WHY, "%s", blames[i].why);
+        }
+    return -EINVAL;
 }
 
 int app_node_cluster_read_text(const char *name, const void *text, size_t len, struct app_node_cluster *out, char *error_out)
 {
     fill_defaults(out);
-    int err = app_yaml_read_text(name, text, len, cluster_fields, NULL, out, error_out);
-    return err ? err : finish(out, name, error_out);
+    return app_yaml_read_text(name, text, len, cluster_fields, finish, out, error_out);
 }
 
 int app_node_cluster_read(const char *path, struct app_node_cluster *out, char *error_out)
 {
     fill_defaults(out);
-    int err = app_yaml_read(path, cluster_fields, NULL, out, error_out);
-    return err ? err : finish(out, path, error_out);
+    return app_yaml_read(path, cluster_fields, finish, out, error_out);
 }
 
 const struct app_node_party *app_node_cluster_party(const struct app_node_cluster *c, uint32_t id)

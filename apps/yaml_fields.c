@@ -98,11 +98,17 @@ static int check_range(const struct app_yaml_tree *t, const yaml_node_t *node, c
                            high_text, *unit ? " " : "", unit);
 }
 
+/* Decimal alone: YAML 1.1, YAML 1.2 and its JSON schema disagree on 0x10 and 010 */
+static int parse_u64(const char *text, uint64_t *value_out)
+{
+    return strpbrk(text, "xX") ? -EINVAL : app_parse_u64(text, value_out);
+}
+
 static int parse_i64(const char *text, int64_t *value_out)
 {
     uint64_t magnitude;
     bool negative = *text == '-';
-    int err = app_parse_u64(text + negative, &magnitude);
+    int err = parse_u64(text + negative, &magnitude);
     if (err)
         return err;
     if (magnitude > INT64_MAX)
@@ -136,7 +142,7 @@ static int parse_number(enum app_yaml_kind kind, const char *text, union number 
     int err = -EINVAL;
     switch (kind) {
     case APP_YAML_U64:
-    case APP_YAML_U32: err = app_parse_u64(text, &out->u64); *as_real_out = (double)out->u64; break;
+    case APP_YAML_U32: err = parse_u64(text, &out->u64); *as_real_out = (double)out->u64; break;
     case APP_YAML_FREQ_U64_HZ:
     case APP_YAML_FREQ_U32_HZ: err = parse_whole_hz(text, &out->u64); *as_real_out = (double)out->u64; break;
     case APP_YAML_I64: err = parse_i64(text, &out->i64); *as_real_out = (double)out->i64; break;

@@ -93,8 +93,15 @@ static const struct {
     {"10.0.0.2:7400", "10.0.0.2:0", "c.yaml:10: field members[1].endpoint: an endpoint is written as tcp://10.0.0.7:7400"},
     {"3333", "333", "c.yaml:10: field members[1].ledger_key: '333333333333333333333333333333333333333333333333333333333333': "
                     "a public key has 64 hexadecimal digits, as in NAME.pub"},
-    {"low: 5190M", "low: 5185M", "c.yaml: field channels: two of them overlap at low: out of range"},
-    {"quiet_phase: 500ms", "quiet_phase: 2s", "c.yaml: field channels.quiet_phase, in [0, quiet.period - quiet.length]: out of range"},
+    {"low: 5190M", "low: 5185M", "c.yaml:6: field channels[1].low: overlaps with channels[0]"},
+    {"quiet_phase: 500ms", "quiet_phase: 2s", "c.yaml:6: field channels[1].quiet_phase: must not be above quiet.period - quiet.length"},
+    {"high: 5200M", "high: 5190M", "c.yaml:6: field channels[1].high: must be above low"},
+    {"clients:", "quiet: {period: 100ms,\n  length: 101ms}\nclients:", "c.yaml:5: field channels[0].quiet_phase: must not be above quiet.period - quiet.length"},
+    {"clients:", "lease:\n  stop: 60s\n  heartbeat: 300s\nclients:", "c.yaml:14: field lease.heartbeat: lease.heartbeat must be below lease.transmit_expire"},
+    {"clients:", "sensing:\n  min_positive: 4\nclients:", "c.yaml:13: field sensing.min_positive: must not be above the number of members and clients"},
+    {"clients:", "sensing: {decide_after: 5s}\nclients:", "c.yaml:12: field sensing.decide_after: sensing.decide_after must not be above four times quiet.period"},
+    {"clients:", "lease: {transmit_expire: 30s}\nclients:", "c.yaml:12: field lease.transmit_expire: lease.heartbeat must be below lease.transmit_expire"},
+    {"10.0.0.2:7400", "10.0.0.2:0x10", "c.yaml:10: field members[1].endpoint: an endpoint is written as tcp://10.0.0.7:7400"},
     {"engine: pbft", "engine: pbft\ntiming: {heartbeat: 1s}", "c.yaml:3: field timing.timeout: must be at least three times timing.heartbeat, "
                                                               "or one lost message looks like a lost leader"},
 };
@@ -128,6 +135,19 @@ START_TEST(operations_are_read_with_units_and_names)
                                         &op, error),
                      -EINVAL);
     ck_assert_str_eq(error, "operation: field peers: 'x' is no member or client of the cluster");
+    static const char *const place = "\", \"lat_deg\": 1, \"lon_deg\": 1, \"height_m\": 1}";
+    static const char *const signs[][2] = {{"M\xc3\xbcller", "must be printable ASCII"},
+                                           {"A\\tB", "must be printable ASCII"},
+                                           {"12345678901234567890123456789012", "must be text of 1 to 31 octets"},
+                                           {"", "must be text of 1 to 31 octets"},
+                                           {"\xff", NULL}}; /* no UTF-8, so no JSON */
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        char text[200], wanted[100];
+        snprintf(text, sizeof text, "{\"op\": \"register\", \"call_sign\": \"%s%s", signs[i][0], place);
+        snprintf(wanted, sizeof wanted, "operation: %s%s", signs[i][1] ? "field call_sign: " : "no JSON object: ", signs[i][1] ? signs[i][1] : "");
+        ck_assert_int_eq(app_ledger_op_read(text, &cluster, &op, error), -EINVAL);
+        ck_assert_msg(strncmp(error, wanted, strlen(wanted)) == 0, "%s", error);
+    }
 }
 END_TEST
 

@@ -94,7 +94,7 @@ START_TEST(every_kind_of_field_is_read)
 {
     ck_assert_msg(read_yaml("engine: raft # why not\n"
                             "wanted: [b, a]\n"
-                            "clean: true\nseed: 0xffffffffffffffff\nport: 65535\nrate: 10M\noffset: -9\nwait: 600ms\ngain: -3.5\n"
+                            "clean: true\nseed: 18446744073709551615\nport: 65535\nrate: 10M\noffset: -9\nwait: 600ms\ngain: -3.5\n"
                             "freq: \"5.2G\"\nquiet: {period: 1s, length: 20ms}\n"
                             "stations:\n  - name: a\n  - {name: 'b', x: -1e1}\n") == 0,
                   "%s", error);
@@ -128,6 +128,8 @@ static const struct {
     {"engine: raft\nseed: 1\nseed: 2\n", "f.yaml:3: field seed: given twice"},
     {"engine: paxos\n", "f.yaml:1: field engine: 'paxos' is not one of pbft, raft"},
     {"engine: raft\nseed: -1\n", "f.yaml:2: field seed: '-1' is not a whole number"},
+    {"engine: raft\nseed: 0x10\n", "f.yaml:2: field seed: '0x10' is not a whole number"},
+    {"engine: raft\noffset: -0x10\n", "f.yaml:2: field offset: '-0x10' is not a whole number"},
     {"engine: raft\nseed: \"1\"\n", "f.yaml:2: field seed: text in quotes is not a whole number"},
     {"engine: raft\nseed: [1]\n", "f.yaml:2: field seed: this must be a whole number"},
     {"engine: raft\nseed: 18446744073709551616\n", "f.yaml:2: field seed: 18446744073709551616 is out of range"},
