@@ -146,9 +146,7 @@ void app_accounts_emission(struct app_accounts *a, uint32_t station, const struc
         app_journal_text(a->journal, "reason", reason);
         app_journal_end(a->journal);
     }
-    for (size_t i = 0; i < a->n_leases; i++)
-        if (a->leases[i].channel == e->channel && a->leases[i].holder == station)
-            a->leases[i].last_emission_ns = end_ns;
+    app_accounts_lease_emission(a, station, e->channel, start_ns, end_ns);
 }
 
 void app_accounts_received(struct app_accounts *a, uint32_t station, const struct app_station_received *r, int64_t start_ns)

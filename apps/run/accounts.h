@@ -9,14 +9,15 @@
 #include "apps/run/scenario.h"
 #include "apps/station/station.h"
 
-enum { ACCOUNTS_MAX_LEASES = 64, ACCOUNTS_MAX_HEIGHTS = 65536 };
+enum { ACCOUNTS_MAX_LEASES = 4096, ACCOUNTS_MAX_HEIGHTS = 65536 };
 
 struct app_lease_account {
     uint64_t id;
     uint32_t holder, channel;
     int64_t granted_ns, authorized_ns, expire_ns; /* authorized at the holder; expire: transmitExpireTime in virtual time */
     int64_t suspended_ns, ended_ns;               /* first commit at any station; INT64_MAX: not */
-    int64_t last_emission_ns;                     /* end of the holder's last emission, INT64_MIN: none */
+    int64_t last_emission_ns;                     /* end of the holder's last emission under it, INT64_MIN: none */
+    int64_t last_beside_ns[APP_MAX_PRIMARIES];    /* the same while that primary user was there, at most its stop */
     uint64_t n_heartbeats;
 };
 
@@ -51,6 +52,7 @@ struct app_accounts {
     struct app_height_account *heights; /* ACCOUNTS_MAX_HEIGHTS */
     /* sensing: [truth][verdict] */
     uint64_t local[2][2], fused[2][2], n_fused_void;
+    uint64_t n_due, n_due_fused; /* (window, channel) that can be decided before the run settles, and those that were, void ones too */
     /* jamming */
     struct app_jam_account jams[APP_MAX_JAMMERS];
     uint64_t n_verdicts, n_false_verdicts;
@@ -78,8 +80,11 @@ void app_accounts_close(struct app_accounts *a);
 
 /* accounts_leases.c */
 void app_accounts_lease_event(struct app_accounts *a, uint32_t station, const struct chain_ledger_event *e, int64_t t_ns, bool first);
+/* An emission that is on the air belongs to the lease under which it is sent. */
+void app_accounts_lease_emission(struct app_accounts *a, uint32_t station, uint32_t channel, int64_t start_ns, int64_t end_ns);
 const char *app_accounts_violation(const struct app_accounts *a, uint32_t station, uint32_t channel, int64_t start_ns, int64_t end_ns);
-int64_t app_accounts_vacate_ns(const struct app_accounts *a); /* worst over primaries and leases; -1: nobody had to vacate */
+int64_t app_accounts_vacate_ns(const struct app_accounts *a); /* worst over primaries and the leases that lived when they
+ * came: first sample of the primary to the last that the holder sent beside it; -1: nobody had to vacate */
 /* accounts_jam.c */
 void app_accounts_verdict(struct app_accounts *a, uint32_t station, const struct app_station_note *n);
 json_t *app_accounts_jam_json(const struct app_accounts *a);

@@ -73,11 +73,35 @@ static int window_truth(const struct app_accounts *a, uint32_t channel, uint64_t
     return partly ? -1 : on;
 }
 
+/* Can the window be decided before nothing new is begun? */
+static bool is_due(const struct app_accounts *a, uint64_t window)
+{
+    int64_t start_ns, end_ns;
+    if (!chain_genesis_window_span(a->genesis, window, &start_ns, &end_ns))
+        return false;
+    int64_t since_ns = start_ns - a->genesis->time_ns, until_ns = end_ns - a->genesis->time_ns + a->genesis->fuse_after_ns;
+    return since_ns >= 0 && until_ns <= a->scenario->duration_ns - a->scenario->settle_ns;
+}
+
+static uint64_t count_due(const struct app_accounts *a)
+{
+    uint64_t n = 0;
+    for (uint64_t window = (uint64_t)(a->genesis->time_ns / a->genesis->quiet_period_ns); ; window++) {
+        int64_t start_ns, end_ns;
+        if (!chain_genesis_window_span(a->genesis, window, &start_ns, &end_ns) ||
+            start_ns >= a->genesis->time_ns + a->scenario->duration_ns)
+            break;
+        n += is_due(a, window);
+    }
+    return n * a->scenario->n_channels;
+}
+
 static void account_fusion(struct app_accounts *a, const struct chain_ledger_event *e)
 {
     if (e->channel >= a->scenario->n_channels)
         return;
-    if (e->n_reports < 2) {
+    a->n_due_fused += is_due(a, e->id);
+    if (e->code == CHAIN_UNSYNC_OP_PARAM) {
         a->n_fused_void++;
         return;
     }
@@ -237,9 +261,9 @@ static json_t *commits_json(const struct app_accounts *a)
         qsort(latency_ms, n, sizeof *latency_ms, compare_double);
         qsort(ratio, n, sizeof *ratio, compare_double);
     }
-    json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o}", "count", (json_int_t)a->top_height, "measured", (json_int_t)n, "p50_ms",
-                             quantile(latency_ms, n, .5), "p99_ms", quantile(latency_ms, n, .99), "over_shortest",
-                             quantile(ratio, n, .5));
+    json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)a->top_height, "measured", (json_int_t)n, "p50_ms",
+                             quantile(latency_ms, n, .5), "p99_ms", quantile(latency_ms, n, .99), "max_ms",
+                             quantile(latency_ms, n, 1), "over_shortest", quantile(ratio, n, .5));
     free(latency_ms);
     free(ratio);
     return json;
@@ -253,9 +277,10 @@ static json_t *share(uint64_t part, uint64_t rest)
 static json_t *sensing_json(const struct app_accounts *a)
 {
     uint64_t decisions = a->fused[0][0] + a->fused[0][1] + a->fused[1][0] + a->fused[1][1];
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "local_pd", share(a->local[1][1], a->local[1][0]), "local_pfa",
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "local_pd", share(a->local[1][1], a->local[1][0]), "local_pfa",
                      share(a->local[0][1], a->local[0][0]), "fused_pd", share(a->fused[1][1], a->fused[1][0]), "fused_pfa",
-                     share(a->fused[0][1], a->fused[0][0]), "decisions", (json_int_t)decisions, "void", (json_int_t)a->n_fused_void);
+                     share(a->fused[0][1], a->fused[0][0]), "decisions", (json_int_t)decisions, "void", (json_int_t)a->n_fused_void,
+                     "undecided", (json_int_t)(count_due(a) - a->n_due_fused));
 }
 
 static json_t *lease_table(const struct app_accounts *a)
@@ -287,8 +312,9 @@ void app_accounts_summarise(const struct app_accounts *a, json_t *summary)
                                   "received_bad", (json_int_t)a->n_frames_bad, "refused_by_gate", (json_int_t)a->n_refused));
     json_object_set_new(summary, "delivery", a->pairs_sent ? json_real((double)a->pairs_good / (double)a->pairs_sent) : json_null());
     json_object_set_new(summary, "data",
-                        json_pack("{s:I, s:I, s:I, s:I}", "sent", (json_int_t)a->data_sent, "received", (json_int_t)a->data_received,
-                                  "acked", (json_int_t)a->data_acked, "lost", (json_int_t)a->data_lost));
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)a->data_sent, "received",
+                                  (json_int_t)a->data_received, "acked", (json_int_t)a->data_acked, "lost", (json_int_t)a->data_lost,
+                                  "unanswered", (json_int_t)a->data_sent - (json_int_t)(a->data_acked + a->data_lost)));
     json_object_set_new(summary, "transmissions_without_lease", json_integer((json_int_t)a->n_violations));
     json_object_set_new(summary, "leases",
                         json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "granted", (json_int_t)a->n_granted, "suspended",

@@ -56,6 +56,7 @@ void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, int64_t sta
     app_journal_text(a->journal, "name", a->scenario->jammers[jammer].name);
     app_journal_int(a->journal, "channel", a->scenario->jammers[jammer].channel);
     app_journal_int(a->journal, "end_ns", end_ns);
+    app_journal_bool(a->journal, "on_frame", overlaps_traffic);
     app_journal_end(a->journal);
 }
 

@@ -22,6 +22,8 @@ static struct app_lease_account *add_lease(struct app_accounts *a, const struct 
                                         .suspended_ns = INT64_MAX,
                                         .ended_ns = INT64_MAX,
                                         .last_emission_ns = INT64_MIN};
+    for (size_t p = 0; p < APP_MAX_PRIMARIES; p++)
+        lease->last_beside_ns[p] = INT64_MIN;
     return lease;
 }
 
@@ -38,8 +40,10 @@ static void first_commit(struct app_accounts *a, struct app_lease_account *lease
         lease->suspended_ns = t_ns;
         a->n_suspended++;
         break;
-    case CHAIN_LE_EXPIRED:
+    case CHAIN_LE_EXPIRED: /* code 0: only transmitExpireTime passed, a heartbeat authorizes again */
         a->n_expired++;
+        if (e->code == CHAIN_TERMINATED_GRANT)
+            lease->ended_ns = t_ns;
         break;
     case CHAIN_LE_RELINQUISHED:
         lease->ended_ns = t_ns;
@@ -103,17 +107,42 @@ const char *app_accounts_violation(const struct app_accounts *a, uint32_t statio
     return reason;
 }
 
+/* The newest lease of the holder there that is authorized and not ended. A suspended one is what it sends under until stop is over, unless
+ * it has another by then. */
+static struct app_lease_account *lease_of(struct app_accounts *a, uint32_t station, uint32_t channel, int64_t start_ns)
+{
+    for (size_t i = a->n_leases; i-- > 0;) {
+        struct app_lease_account *lease = &a->leases[i];
+        if (lease->channel == channel && lease->holder == station && lease->authorized_ns <= start_ns && start_ns < lease->ended_ns)
+            return lease;
+    }
+    return NULL;
+}
+
+void app_accounts_lease_emission(struct app_accounts *a, uint32_t station, uint32_t channel, int64_t start_ns, int64_t end_ns)
+{
+    struct app_lease_account *lease = lease_of(a, station, channel, start_ns);
+    if (!lease)
+        return;
+    lease->last_emission_ns = end_ns;
+    for (uint32_t p = 0; p < a->scenario->n_primaries; p++) {
+        const struct app_scenario_primary *primary = &a->scenario->primaries[p];
+        if (primary->channel == channel && end_ns > primary->start_ns && start_ns < primary->stop_ns)
+            lease->last_beside_ns[p] = end_ns < primary->stop_ns ? end_ns : primary->stop_ns;
+    }
+}
+
 int64_t app_accounts_vacate_ns(const struct app_accounts *a)
 {
     int64_t worst_ns = -1;
     for (uint32_t p = 0; p < a->scenario->n_primaries; p++) {
-        const struct app_scenario_primary *primary = &a->scenario->primaries[p];
+        int64_t start_ns = a->scenario->primaries[p].start_ns;
         for (size_t i = 0; i < a->n_leases; i++) {
             const struct app_lease_account *lease = &a->leases[i];
-            if (lease->channel != primary->channel || lease->authorized_ns > primary->start_ns)
+            if (lease->authorized_ns > start_ns || lease->ended_ns <= start_ns || lease->last_beside_ns[p] == INT64_MIN)
                 continue;
-            int64_t vacate_ns = lease->last_emission_ns - primary->start_ns;
-            if (lease->last_emission_ns > primary->start_ns && vacate_ns > worst_ns)
+            int64_t vacate_ns = lease->last_beside_ns[p] - start_ns;
+            if (vacate_ns > worst_ns)
                 worst_ns = vacate_ns;
         }
     }

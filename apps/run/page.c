@@ -47,7 +47,9 @@ static bool describe_ledger(const json_t *e, const char *kind, const char *chann
     else if (strcmp(kind, "suspended") == 0)
         snprintf(out, cap, "grant %lld of %s on channel %s is suspended (code %lld)", int_of(e, "id"), by, channel, int_of(e, "code"));
     else if (strcmp(kind, "expired") == 0)
-        snprintf(out, cap, "grant %lld of %s on channel %s: transmitExpireTime passed", int_of(e, "id"), by, channel);
+        snprintf(out, cap, "grant %lld of %s on channel %s: %s", int_of(e, "id"), by, channel,
+                 int_of(e, "code") == CHAIN_TERMINATED_GRANT ? "grantExpireTime passed: the grant ended (-> IDLE)"
+                                                             : "transmitExpireTime passed (AUTHORIZED -> GRANTED)");
     else if (strcmp(kind, "relinquished") == 0)
         snprintf(out, cap, "grant %lld of %s on channel %s is given back (-> IDLE)", int_of(e, "id"), by, channel);
     else if (strcmp(kind, "evidence") == 0)
@@ -147,39 +149,49 @@ static void print_leases(FILE *out, const json_t *leases)
         fprintf(out, "  vacated %.1f ms after the primary user's first sample at the latest\n", json_number_value(vacate));
 }
 
-static void print_number(FILE *out, const char *format, const json_t *value)
+/* Before the number its label, "-" where there is no number. */
+static void print_number(FILE *out, const char *label, int decimals, const char *unit, const json_t *value)
 {
     if (json_is_number(value))
-        fprintf(out, format, json_number_value(value));
+        fprintf(out, "%s %.*f%s", label, decimals, json_number_value(value), unit);
     else
-        fputs("-", out);
+        fprintf(out, "%s -", label);
+}
+
+static void print_traffic(FILE *out, const json_t *s)
+{
+    const json_t *frames = json_object_get(s, "frames"), *data = json_object_get(s, "data");
+    fprintf(out, "Frames      %lld sent", int_of(frames, "sent"));
+    print_number(out, "; delivery", 4, "", json_object_get(s, "delivery"));
+    fprintf(out, " of (frame, receiver) pairs; %lld refused by the gate; %lld sent without a lease\n", int_of(frames, "refused_by_gate"),
+            int_of(s, "transmissions_without_lease"));
+    fprintf(out, "Data        %lld sent, %lld received; %lld acknowledged, %lld lost, %lld unanswered at the end\n", int_of(data, "sent"),
+            int_of(data, "received"), int_of(data, "acked"), int_of(data, "lost"), int_of(data, "unanswered"));
 }
 
 static void print_numbers(FILE *out, const json_t *s)
 {
-    const json_t *commits = json_object_get(s, "commits"), *data = json_object_get(s, "data"), *jam = json_object_get(s, "jam");
-    const json_t *frames = json_object_get(s, "frames"), *sensing = json_object_get(s, "sensing");
-    fprintf(out, "\nConsensus   %s, %lld blocks; proposal to last replica: p50 ", text_of(s, "consensus"), int_of(commits, "count"));
-    print_number(out, "%.2f ms, p99 ", json_object_get(commits, "p50_ms"));
-    print_number(out, "%.2f ms, ", json_object_get(commits, "p99_ms"));
-    print_number(out, "%.2f times the shortest possible (median)", json_object_get(commits, "over_shortest"));
-    fprintf(out, "\nFrames      %lld sent; delivery ", int_of(frames, "sent"));
-    print_number(out, "%.4f", json_object_get(s, "delivery"));
-    fprintf(out, " of (frame, receiver) pairs; %lld refused by the gate; %lld sent without a lease\n", int_of(frames, "refused_by_gate"),
-            int_of(s, "transmissions_without_lease"));
-    fprintf(out, "Data        %lld sent, %lld acknowledged, %lld lost\n", int_of(data, "sent"), int_of(data, "acked"), int_of(data, "lost"));
-    fprintf(out, "Sensing     %lld fused decisions: P_d ", int_of(sensing, "decisions"));
-    print_number(out, "%.4f", json_object_get(sensing, "fused_pd"));
-    print_number(out, ", P_fa %.4f", json_object_get(sensing, "fused_pfa"));
-    print_number(out, "; one station alone: P_d %.4f", json_object_get(sensing, "local_pd"));
-    print_number(out, ", P_fa %.5f", json_object_get(sensing, "local_pfa"));
+    const json_t *commits = json_object_get(s, "commits"), *jam = json_object_get(s, "jam"), *sensing = json_object_get(s, "sensing");
+    fprintf(out, "\nConsensus   %s, %lld blocks; proposal to last replica:", text_of(s, "consensus"), int_of(commits, "count"));
+    print_number(out, " p50", 2, " ms", json_object_get(commits, "p50_ms"));
+    print_number(out, ", p99", 2, " ms", json_object_get(commits, "p99_ms"));
+    print_number(out, ", max", 2, " ms", json_object_get(commits, "max_ms"));
+    print_number(out, "; median over the shortest possible", 2, "", json_object_get(commits, "over_shortest"));
+    fputc('\n', out);
+    print_traffic(out, s);
+    fprintf(out, "Sensing     %lld fused decisions, %lld void, %lld windows undecided;", int_of(sensing, "decisions"), int_of(sensing, "void"),
+            int_of(sensing, "undecided"));
+    print_number(out, " P_d", 4, "", json_object_get(sensing, "fused_pd"));
+    print_number(out, ", P_fa", 4, "", json_object_get(sensing, "fused_pfa"));
+    print_number(out, "; one station alone: P_d", 4, "", json_object_get(sensing, "local_pd"));
+    print_number(out, ", P_fa", 5, "", json_object_get(sensing, "local_pfa"));
     fputc('\n', out);
     if (int_of(jam, "episodes") == 0)
         return;
-    fprintf(out, "Jamming     %lld episode(s), %lld verdict(s), %lld missed, %lld false; delivery meanwhile ", int_of(jam, "episodes"),
-            int_of(jam, "verdicts"), int_of(jam, "missed"), int_of(jam, "false"));
-    print_number(out, "%.3f", json_object_get(jam, "delivery_during"));
-    print_number(out, "; named after %.0f ms", json_object_get(jam, "p50_to_verdict_ms"));
+    fprintf(out, "Jamming     %lld episode(s), %lld verdict(s), %lld missed, %lld false;", int_of(jam, "episodes"), int_of(jam, "verdicts"),
+            int_of(jam, "missed"), int_of(jam, "false"));
+    print_number(out, " delivery meanwhile", 3, "", json_object_get(jam, "delivery_during"));
+    print_number(out, "; named after", 0, " ms", json_object_get(jam, "p50_to_verdict_ms"));
     fputc('\n', out);
 }
 

@@ -3,6 +3,7 @@
 
 #include "apps/run/report.h"
 #include "apps/run/report_story.h"
+#include "chain/ledger.h"
 
 #include <errno.h>
 #include <math.h>
@@ -120,14 +121,6 @@ static void read_emission(struct app_report_model *m, const json_t *e, int64_t t
     x->kind = kind && strcmp(kind, "data") == 0 ? APP_REPORT_DATA : kind && strcmp(kind, "ack") == 0 ? APP_REPORT_ACK : APP_REPORT_CONSENSUS;
 }
 
-static void read_jam_burst(struct app_report_model *m, const json_t *e, int64_t t_ns)
-{
-    struct app_report_emission *x = append(m, &m->emissions);
-    if (x)
-        *x = (struct app_report_emission){.start_ns = t_ns, .end_ns = get_int(e, "end_ns", t_ns), .channel = get_channel(m, e),
-                                          .kind = APP_REPORT_JAM};
-}
-
 static void begin_episode(struct app_report_model *m, struct app_report_list *list, const json_t *e, int64_t t_ns)
 {
     struct app_report_episode *x = append(m, list);
@@ -138,17 +131,36 @@ static void begin_episode(struct app_report_model *m, struct app_report_list *li
     x->channel = get_channel(m, e);
     x->start_ns = t_ns;
     x->end_ns = -1; /* the end of the run, if nothing else is said */
+    x->first_hit_ns = -1;
 }
 
-static void end_episode(struct app_report_list *list, const json_t *e, int64_t t_ns)
+/* Of that name, still under way; NULL: there is none. */
+static struct app_report_episode *find_episode(struct app_report_list *list, const json_t *e)
 {
     const char *name = json_string_value(json_object_get(e, "name"));
     struct app_report_episode *episodes = list->items;
     for (size_t i = list->n; name && i-- > 0;)
-        if (strcmp(episodes[i].name, name) == 0 && episodes[i].end_ns < 0) {
-            episodes[i].end_ns = t_ns;
-            return;
-        }
+        if (strcmp(episodes[i].name, name) == 0 && episodes[i].end_ns < 0)
+            return &episodes[i];
+    return NULL;
+}
+
+static void end_episode(struct app_report_list *list, const json_t *e, int64_t t_ns)
+{
+    struct app_report_episode *x = find_episode(list, e);
+    if (x)
+        x->end_ns = t_ns;
+}
+
+static void read_jam_burst(struct app_report_model *m, const json_t *e, int64_t t_ns)
+{
+    struct app_report_emission *x = append(m, &m->emissions);
+    struct app_report_episode *jammer = find_episode(&m->jammers, e);
+    if (jammer && jammer->first_hit_ns < 0 && json_is_true(json_object_get(e, "on_frame")))
+        jammer->first_hit_ns = t_ns;
+    if (x)
+        *x = (struct app_report_emission){.start_ns = t_ns, .end_ns = get_int(e, "end_ns", t_ns), .channel = get_channel(m, e),
+                                          .kind = APP_REPORT_JAM};
 }
 
 static void read_primary_on(struct app_report_model *m, const json_t *e, int64_t t_ns)
@@ -268,10 +280,11 @@ static void read_suspended(struct app_report_model *m, const json_t *e, int64_t 
 static void read_ended(struct app_report_model *m, const json_t *e, int64_t t_ns)
 {
     struct app_report_grant *x = find_grant(m, e);
-    if (!x || x->ended_ns >= 0)
-        return;
+    bool expired = strcmp(json_string_value(json_object_get(e, "event")), "expired") == 0;
+    if (!x || x->ended_ns >= 0 || (expired && get_int(e, "code", 0) != CHAIN_TERMINATED_GRANT))
+        return; /* code 0: only transmitExpireTime passed, the next heartbeat authorizes again */
     x->ended_ns = t_ns;
-    get_text(e, "event", x->end_reason, sizeof x->end_reason);
+    snprintf(x->end_reason, sizeof x->end_reason, "%s", expired ? "grantExpireTime passed" : "given back");
 }
 
 static void read_message(struct app_report_model *m, const json_t *e, int64_t t_ns)

@@ -31,6 +31,7 @@ struct app_report_episode { /* of a primary user or a jammer: what really happen
     char name[APP_REPORT_NAME], kind[APP_REPORT_NAME];
     uint32_t channel;
     int64_t start_ns, end_ns;
+    int64_t first_hit_ns; /* jammers: the first burst that met a frame, -1: none */
 };
 
 struct app_report_verdict {

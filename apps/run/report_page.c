@@ -56,7 +56,24 @@ static const char *const style =
     ".data{fill:var(--data)}.ack{fill:var(--ack)}.consensus{fill:var(--consensus)}.jam{fill:var(--jam)}.jamband{fill:var(--jam);opacity:.13}"
     ".guide{stroke:var(--muted);stroke-dasharray:2 3;opacity:.8}.sent{fill:none;stroke:var(--muted)}.free{fill:var(--line)}"
     ".curve{fill:none;stroke:var(--consensus);stroke-width:2}.mark{stroke:var(--jam);stroke-dasharray:4 3}"
+    ".broken{background:var(--jam);color:var(--on);border-radius:8px;padding:12px 18px;margin:16px 0}.broken ul{margin:6px 0 0;padding-left:20px}"
     "details{margin-top:8px}summary{cursor:pointer;color:var(--muted)}";
+
+/* What the run promised and did not keep, where nobody can overlook it. */
+static void put_broken(FILE *page, const struct app_report_model *m)
+{
+    const json_t *broken = app_report_value(m, "broken");
+    if (json_array_size(broken) == 0)
+        return;
+    fputs("<div class=\"broken\" role=\"alert\"><b>BROKEN: this run did not keep what it promises</b><ul>", page);
+    for (size_t i = 0; i < json_array_size(broken); i++) {
+        const char *text = json_string_value(json_array_get(broken, i));
+        fputs("<li>", page);
+        app_report_put_text(page, text ? text : "?");
+        fputs("</li>", page);
+    }
+    fputs("</ul></div>\n", page);
+}
 
 void app_report_put_head(FILE *page, const struct app_report_model *m)
 {
@@ -72,6 +89,7 @@ void app_report_put_head(FILE *page, const struct app_report_model *m)
             (double)m->duration_ns / 1e9, (long long)m->seed);
     app_report_put_text(page, m->version);
     fputs("</p>\n", page);
+    put_broken(page, m);
     if (m->cut)
         fputs("<p class=\"note\">There were more events than a page can show: the last ones are left out.</p>\n", page);
 }

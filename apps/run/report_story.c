@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* In a sentence @c is the channel, @b who wrote the transaction, @n a name, @k a kind, @i the id, @e the code, @p the confidence,
- * @r the reason, @o the operation. who: NULL stands for the event's station. */
+ * @r the reason, @o the operation. "event:what" stands for events of that kind or code only, and comes before the
+ * others. who: NULL stands for the event's station. */
 static const struct {
     const char *event, *who, *tone, *text;
 } sentences[] = {
@@ -15,7 +16,10 @@ static const struct {
     {"jam_on", "air", "bad", "@n, a jammer (@k), attacks channel @c"},
     {"jam_off", "air", "bad", "@n leaves channel @c"},
     {"jam_verdict", NULL, "verdict", "channel @c is jammed: @k, confidence @p"},
-    {"link_verdict", NULL, "", "channel @c is not jammed: @k, confidence @p"},
+    {"link_verdict:none", NULL, "", "channel @c is in order again"},
+    {"link_verdict:congestion", NULL, "", "frames are lost on channel @c because it is crowded, not jammed (confidence @p)"},
+    {"link_verdict:weak-link", NULL, "", "frames are lost on channel @c because they arrive weak, not jammed (confidence @p)"},
+    {"link_verdict", NULL, "", "channel @c: @k, confidence @p"},
     {"violation", NULL, "bad", "an emission on channel @c that no deed covers: @r"},
     {"registered", "ledger", "", "@b is registered"},
     {"white-space", "ledger", "good", "channel @c is recorded as white space"},
@@ -23,7 +27,8 @@ static const struct {
     {"granted", "ledger", "good", "channel @c is granted to @b (grant @i)"},
     {"authorized", "ledger", "good", "grant @i is authorized: @b may send on channel @c"},
     {"suspended", "ledger", "bad", "grant @i on channel @c is suspended (code @e)"},
-    {"expired", "ledger", "", "grant @i on channel @c expires"},
+    {"expired:500", "ledger", "bad", "grant @i on channel @c ends: grantExpireTime passed"},
+    {"expired", "ledger", "", "transmitExpireTime of grant @i on channel @c passed without a heartbeat: it is no longer authorized"},
     {"relinquished", "ledger", "", "@b gives grant @i on channel @c back"},
     {"evidence", "ledger", "verdict", "@b's evidence of jamming on channel @c is recorded"},
     {"evidence-confirmed", "ledger", "verdict", "jamming on channel @c is confirmed by enough witnesses"},
@@ -59,10 +64,20 @@ static void add_field(struct sentence *s, char mark, const struct app_report_mod
     add(s, number);
 }
 
+static bool fits(const char *row, const struct app_report_facts *f)
+{
+    char code[24];
+    size_t len = strcspn(row, ":");
+    if (strlen(f->event) != len || strncmp(row, f->event, len) != 0)
+        return false;
+    snprintf(code, sizeof code, "%" PRId64, f->code);
+    return row[len] == '\0' || strcmp(row + len + 1, f->kind) == 0 || strcmp(row + len + 1, code) == 0;
+}
+
 bool app_report_tell(const struct app_report_model *m, const struct app_report_facts *facts, struct app_report_line *out)
 {
     size_t i = 0, n = sizeof sentences / sizeof sentences[0];
-    while (i < n && strcmp(sentences[i].event, facts->event) != 0)
+    while (i < n && !fits(sentences[i].event, facts))
         i++;
     if (i == n)
         return false;

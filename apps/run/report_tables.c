@@ -153,8 +153,12 @@ static void put_episode(FILE *page, const struct app_report_model *m, const stru
     if (first) {
         fprintf(page, "<td class=\"good\">%s, by ", "recognised");
         app_report_put_text(page, first->station);
-        fprintf(page, " first</td><td class=\"n\">%.0f ms</td><td class=\"n\">%.1f %%</td><td class=\"n\">%zu</td></tr>\n",
-                (double)(first->t_ns - j->start_ns) / 1e6, (double)first->confidence_permille / 10, n);
+        fputs(" first</td>", page);
+        if (j->first_hit_ns < 0)
+            fputs("<td class=\"n\">\u2013</td>", page);
+        else
+            fprintf(page, "<td class=\"n\">%.0f ms</td>", (double)(first->t_ns - j->first_hit_ns) / 1e6);
+        fprintf(page, "<td class=\"n\">%.1f %%</td><td class=\"n\">%zu</td></tr>\n", (double)first->confidence_permille / 10, n);
     } else {
         fputs("<td class=\"bad\">missed</td><td class=\"n\">\u2013</td><td class=\"n\">\u2013</td><td class=\"n\">0</td></tr>\n", page);
     }
@@ -176,7 +180,7 @@ void app_report_put_jamming(FILE *page, const struct app_report_model *m)
         return;
     }
     fputs("<div class=\"scroll\"><table><tr><th>jammer</th><th>kind</th><th>channel</th><th class=\"n\">from</th><th class=\"n\">to</th>"
-          "<th>the stations</th><th class=\"n\">after</th><th class=\"n\">confidence</th><th class=\"n\">verdicts</th></tr>\n",
+          "<th>the stations</th><th class=\"n\" title=\"from the first burst that met a frame\">after</th><th class=\"n\">confidence</th><th class=\"n\">verdicts</th></tr>\n",
           page);
     for (size_t i = 0; i < m->jammers.n; i++)
         put_episode(page, m, app_report_at(&m->jammers, i));

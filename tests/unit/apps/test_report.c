@@ -18,7 +18,7 @@ static const char summary_text[] =
     "{\"seed\":5,\"agreement\":{\"all_equal\":true,\"state_root\":\"c0ffee\",\"height\":42},"
     "\"commits\":{\"count\":2,\"p50_ms\":20.5,\"p99_ms\":31.25,\"over_shortest\":2.5},\"transmissions_without_lease\":0,"
     "\"leases\":{\"granted\":1,\"suspended\":1,\"vacate_ms_max\":301.5},\"jam\":{\"episodes\":1,\"missed\":0,\"false\":0,"
-    "\"delivery_during\":0.25}}";
+    "\"delivery_during\":0.25},\"broken\":[\"a <holder> was late\",\"somebody lied\"]}";
 
 static const char *path_of(const char *name)
 {
@@ -97,6 +97,14 @@ static void put_jamming(struct app_journal *j)
         app_journal_text(j, "kind", "reactive");
         app_journal_end(j);
     }
+    /* the second burst is the first that meets a frame */
+    for (int i = 0; i < 3; i++) {
+        put_event(j, (int64_t)6 * SECOND + i * 30000000, "jam_burst", NULL, 0);
+        app_journal_text(j, "name", "mallory");
+        app_journal_int(j, "end_ns", (int64_t)6 * SECOND + i * 30000000 + 400000);
+        app_journal_bool(j, "on_frame", i > 0);
+        app_journal_end(j);
+    }
     /* within the episode, within 50 ms after it, and too late */
     const int64_t verdicts_ns[] = {(int64_t)6 * SECOND + 80000000, (int64_t)7 * SECOND + 50000000, (int64_t)7 * SECOND + 50000001};
     for (int i = 0; i < 3; i++) {
@@ -165,7 +173,7 @@ START_TEST(the_page_tells_what_happened)
     check_says("100.0 %");
     check_says("channel &lt;one&gt; is granted to bravo (grant 7)");
     check_says("primary user tower &amp; co appears on channel &lt;one&gt;");
-    check_says("<td class=\"n\">4.250 s</td><td class=\"n\">5.000 s</td><td>relinquished</td><td class=\"n\">2</td>");
+    check_says("<td class=\"n\">4.250 s</td><td class=\"n\">5.000 s</td><td>given back</td><td class=\"n\">2</td>");
     check_says("a transaction of bravo is refused (code 501), 3 times");
     check_says("p99 31.2 ms");
     check_says("block 2: 31.25 ms");
@@ -178,12 +186,57 @@ START_TEST(verdicts_are_held_against_the_jammer)
 {
     put_run();
     make_page();
-    /* two match: the first after 80 ms; the third came too late and is called false */
-    check_says("recognised, by alpha first</td><td class=\"n\">80 ms</td><td class=\"n\">97.1 %</td><td class=\"n\">2</td>");
+    /* two match: the first 50 ms after a frame was hit; the third came too late and is called false */
+    check_says("recognised, by alpha first</td><td class=\"n\">50 ms</td><td class=\"n\">97.1 %</td><td class=\"n\">2</td>");
     const char *wrong = strstr(page, "false verdict of alpha");
     ck_assert_ptr_nonnull(wrong);
     ck_assert_ptr_null(strstr(wrong + 1, "false verdict of alpha"));
     check_says("25.0 % of (frame, receiver) pairs");
+}
+END_TEST
+
+START_TEST(a_broken_promise_stands_above_everything_else)
+{
+    put_run();
+    make_page();
+    const char *banner = strstr(page, "BROKEN");
+    ck_assert_ptr_nonnull(banner);
+    ck_assert_ptr_nonnull(strstr(banner, "<li>a &lt;holder&gt; was late</li><li>somebody lied</li>"));
+    ck_assert(banner < strstr(page, "<h2>"));
+    write_file("summary.json", "{\"broken\":[]}");
+    make_page();
+    ck_assert_ptr_null(strstr(page, "BROKEN"));
+}
+END_TEST
+
+static void put_expired(struct app_journal *j, int64_t t_ns, int64_t code)
+{
+    put_event(j, t_ns, "expired", NULL, 1);
+    app_journal_int(j, "id", 7);
+    app_journal_text(j, "by", "bravo");
+    app_journal_int(j, "code", code);
+    app_journal_end(j);
+}
+
+/* transmitExpireTime takes the authorization, grantExpireTime the grant. */
+START_TEST(a_grant_ends_with_grant_expire_time_and_not_before)
+{
+    struct app_journal *j;
+    ck_assert_int_eq(app_journal_open(path_of("events.jsonl"), &j), 0);
+    put_start(j);
+    put_ledger(j, (int64_t)1 * SECOND, "granted", 7);
+    put_ledger(j, (int64_t)2 * SECOND, "authorized", 7);
+    put_expired(j, (int64_t)3 * SECOND, 0);
+    put_expired(j, (int64_t)5 * SECOND, 500);
+    put_event(j, (int64_t)6 * SECOND, "link_verdict", "alpha", 1);
+    app_journal_text(j, "kind", "none");
+    app_journal_end(j);
+    ck_assert_int_eq(app_journal_close(j), 0);
+    make_page();
+    check_says("<td class=\"n\">5.000 s</td><td>grantExpireTime passed</td>");
+    check_says("transmitExpireTime of grant 7 on channel &lt;one&gt; passed");
+    check_says("grant 7 on channel &lt;one&gt; ends: grantExpireTime passed");
+    check_says("channel &lt;one&gt; is in order again");
 }
 END_TEST
 
@@ -263,6 +316,8 @@ static void add_cases(Suite *suite)
     tcase_add_checked_fixture(t, make_folder, remove_folder);
     tcase_add_test(t, the_page_tells_what_happened);
     tcase_add_test(t, verdicts_are_held_against_the_jammer);
+    tcase_add_test(t, a_broken_promise_stands_above_everything_else);
+    tcase_add_test(t, a_grant_ends_with_grant_expire_time_and_not_before);
     tcase_add_test(t, the_page_is_well_formed_and_self_contained);
     tcase_add_test(t, the_same_run_gives_the_same_page);
     tcase_add_test(t, a_run_in_which_nothing_happened_has_a_page);
