@@ -25,6 +25,7 @@ struct replay {
     void *mem;
     size_t mem_len;
     struct phy *phy; /* NULL before the first sample and after a change of frequency */
+    struct phy_update update;
     struct app_replay_expectation expectation;
     uint64_t n_locks, n_frames, n_fcs_ok, n_header_bad;
 };
@@ -123,13 +124,12 @@ static void take_signals(struct replay *r, const struct phy_update *update)
 
 static int step(struct replay *r, const struct phy_event *event)
 {
-    static struct phy_update update;
-    int err = phy_step(r->phy, event, &update);
+    int err = phy_step(r->phy, event, &r->update);
     if (err) {
         fprintf(stderr, "airdeed replay: %s: the receiver refused samples: %s\n", r->options.path, strerror(-err));
         return APP_SYSTEM_FAILED;
     }
-    take_signals(r, &update);
+    take_signals(r, &r->update);
     return 0;
 }
 
@@ -178,9 +178,8 @@ static int run(struct replay *r)
 static int finish(struct replay *r)
 {
     const struct app_sense *source = &r->source;
-    printf("{\"summary\": {\"waveform\": \"%s\", \"n_samples\": %llu, \"lost_samples\": %llu, \"nonfinite_samples\": %llu", r->waveform->name,
-           (unsigned long long)source->meta.n_samples, (unsigned long long)source->scan.n_lost,
-           (unsigned long long)source->scan.n_nonfinite);
+    printf("{\"summary\": {\"waveform\": \"%s\", \"n_samples\": %llu, \"lost_samples\": %llu", r->waveform->name,
+           (unsigned long long)source->meta.n_samples, (unsigned long long)source->scan.n_lost);
     app_json_number(stdout, "noise_dbfs", 2, source->scan.noise_power > 0 ? 10 * log10(source->scan.noise_power) : NAN);
     printf(", \"locks\": %llu, \"header_bad\": %llu, \"frames\": %llu, \"fcs_ok\": %llu}}\n", (unsigned long long)r->n_locks,
            (unsigned long long)r->n_header_bad, (unsigned long long)r->n_frames, (unsigned long long)r->n_fcs_ok);
@@ -216,29 +215,39 @@ static int replay_recording(struct replay *r)
     return code ? code : finish(r);
 }
 
-static int replay(int argc, char **argv)
+static int open_and_replay(struct replay *r)
 {
-    static struct replay r;
-    int code;
-    if (parse_options(argc, argv, &r.options, &code))
-        return code;
-    struct app_sense *source = &r.source;
+    struct app_sense *source = &r->source;
     source->options = (struct app_sense_options){
-        .command = "replay", .path = r.options.path, .n_fft = 256, .floor_dbfs = r.options.floor_dbfs};
+        .command = "replay", .path = r->options.path, .n_fft = 256, .floor_dbfs = r->options.floor_dbfs};
     char error[PHY_SIGMF_MAX_ERROR];
-    int err = phy_sigmf_open(r.options.path, &source->radio, &source->meta, error);
+    int err = phy_sigmf_open(r->options.path, &source->radio, &source->meta, error);
     if (err) {
         fprintf(stderr, "airdeed replay: %s\n", error);
         return err == -ENOMEM || err == -EIO ? APP_SYSTEM_FAILED : APP_BAD_USAGE;
     }
     if (source->meta.warning[0])
         fprintf(stderr, "airdeed replay: warning: %s\n", source->meta.warning);
-    code = replay_recording(&r);
-    phy_close(r.phy);
-    free(r.mem);
+    int code = replay_recording(r);
+    phy_close(r->phy);
+    free(r->mem);
     free(source->block);
-    app_replay_expect_free(&r.expectation);
+    app_replay_expect_free(&r->expectation);
     source->radio->ops->close(source->radio);
+    return code;
+}
+
+static int replay(int argc, char **argv)
+{
+    struct replay *r = calloc(1, sizeof *r);
+    if (!r) {
+        fprintf(stderr, "airdeed replay: not enough memory\n");
+        return APP_SYSTEM_FAILED;
+    }
+    int code;
+    if (!parse_options(argc, argv, &r->options, &code))
+        code = open_and_replay(r);
+    free(r);
     return code;
 }
 

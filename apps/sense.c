@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MAX_PARTIAL_PATH = 4096 };
+
 void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done)
 {
     enum { LARGE_SAMPLES = 20000000, STEP_BLOCKS = 64 };
@@ -83,10 +85,31 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
     return parse_format(o, format, json) || check_options(o);
 }
 
+void app_sense_hold_signals(sigset_t *before_out)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    sigset_t stop;
+    sigemptyset(&stop);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction action;
+        /* one that is ignored would be kept waiting, too */
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&stop, signals[i]);
+    }
+    sigprocmask(SIG_BLOCK, &stop, before_out);
+}
+
+bool app_sense_interrupted(void)
+{
+    sigset_t waiting;
+    return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
+}
+
 /* The report's file under a temporary name, so that nothing half-written stays behind; what is no regular file (a pipe, a
  * terminal, a device) is written as it is and never replaced. */
-static int open_report(struct app_sense *s, char *partial, size_t cap)
+static int open_report(struct app_sense *s, char *partial, size_t cap, sigset_t *before_out)
 {
+    sigprocmask(SIG_BLOCK, NULL, before_out);
     s->report = stdout;
     partial[0] = '\0';
     if (!s->options.out || s->options.annotate)
@@ -98,6 +121,8 @@ static int open_report(struct app_sense *s, char *partial, size_t cap)
         return APP_BAD_USAGE;
     }
     const char *name = special ? s->options.out : partial;
+    if (!special)
+        app_sense_hold_signals(before_out);
     s->report = fopen(name, "wb");
     if (s->report)
         return 0;
@@ -135,27 +160,45 @@ static int report(struct app_sense *s)
     return app_sense_report_bursts(s);
 }
 
-static int sense(int argc, char **argv)
+static int write_report(struct app_sense *s)
 {
-    static struct app_sense s;
-    static char partial[4096];
-    int code;
-    if (parse_options(argc, argv, &s.options, &code))
-        return code;
+    char partial[MAX_PARTIAL_PATH];
+    sigset_t before;
+    int code = open_report(s, partial, sizeof partial, &before);
+    if (!code)
+        code = close_report(s, partial, report(s));
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+static int open_and_sense(struct app_sense *s)
+{
     char error[PHY_SIGMF_MAX_ERROR];
-    int err = phy_sigmf_open(s.options.path, &s.radio, &s.meta, error);
+    int err = phy_sigmf_open(s->options.path, &s->radio, &s->meta, error);
     if (err) {
         fprintf(stderr, "airdeed sense: %s\n", error);
         return err == -ENOMEM || err == -EIO ? APP_SYSTEM_FAILED : APP_BAD_USAGE;
     }
-    if (s.meta.warning[0])
-        fprintf(stderr, "airdeed sense: warning: %s\n", s.meta.warning);
-    s.block = malloc(APP_SENSE_BLOCK * sizeof *s.block);
-    code = s.block ? open_report(&s, partial, sizeof partial) : APP_SYSTEM_FAILED;
-    if (!code)
-        code = close_report(&s, partial, report(&s));
-    free(s.block);
-    s.radio->ops->close(s.radio);
+    if (s->meta.warning[0])
+        fprintf(stderr, "airdeed sense: warning: %s\n", s->meta.warning);
+    s->block = malloc(APP_SENSE_BLOCK * sizeof *s->block);
+    int code = s->block ? write_report(s) : APP_SYSTEM_FAILED;
+    free(s->block);
+    s->radio->ops->close(s->radio);
+    return code;
+}
+
+static int sense(int argc, char **argv)
+{
+    struct app_sense *s = calloc(1, sizeof *s);
+    if (!s) {
+        fprintf(stderr, "airdeed sense: not enough memory\n");
+        return APP_SYSTEM_FAILED;
+    }
+    int code;
+    if (!parse_options(argc, argv, &s->options, &code))
+        code = open_and_sense(s);
+    free(s);
     return code;
 }
 

@@ -4,6 +4,7 @@
 
 #include "phy/radio/sigmf.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -26,7 +27,7 @@ struct app_sense_options {
 struct app_sense_scan {
     double noise_power;       /* 0 where the recording is silent throughout */
     const char *floor_method; /* "given", "declared", "quiet time", "quiet band" */
-    uint64_t n_clipped, n_nonfinite, n_lost;
+    uint64_t n_clipped, n_lost;
     double silent_share; /* of the windows in which every sample is zero */
 };
 
@@ -49,6 +50,10 @@ struct app_sense {
 
 /* A line on standard error while it is a terminal and the recording is large; done: wipes it. */
 void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done);
+/* While a file has its temporary name SIGINT and SIGTERM wait: the passes end early (without a line) where one came, the file is
+ * removed, and the signal then does what it does. */
+void app_sense_hold_signals(sigset_t *before_out);
+bool app_sense_interrupted(void);
 /* Each returns 0 or an exit code, having printed one line on standard error. The scan is what `airdeed replay` uses, too: it
  * takes command, path, n_fft and floor_dbfs of the options, and leaves the stream at its end. */
 int app_sense_fail_to_read(const struct app_sense *s, int err);

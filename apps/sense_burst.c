@@ -136,6 +136,8 @@ static int run_finder(struct pass *p, struct phy_burst_finder *finder)
         int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, &block);
         if (err)
             return app_sense_fail_to_read(s, err);
+        if (app_sense_interrupted())
+            return APP_SYSTEM_FAILED;
         /* another frequency is another piece of spectrum */
         bool retuned = n_done > 0 && s->radio->center_hz != center_hz && !(isnan(center_hz) && isnan(s->radio->center_hz));
         if (block.n == 0 || block.n_lost || retuned)
@@ -191,14 +193,17 @@ static int write_notes(const struct pass *p)
         annotations[i] = (struct phy_sigmf_annotation){n->start_sample, n->n_samples, n->low_hz, n->high_hz, n->label, NULL};
     }
     char error[PHY_SIGMF_MAX_ERROR];
+    sigset_t before;
+    app_sense_hold_signals(&before); /* the new file gets its name, or goes */
     int err = phy_sigmf_annotate(o->path, o->out, "airdeed sense", annotations, p->n_notes, error);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     free(annotations);
     if (err)
-        fprintf(stderr, "airdeed sense: %s\n", error);
+        fprintf(stderr, "airdeed sense: %s%s\n", error, err == -EPERM ? "; --out FILE writes a copy" : "");
     else if (p->n_bursts > p->n_notes)
         fprintf(stderr, "airdeed sense: only the first %zu of %llu bursts are annotated\n", p->n_notes,
                 (unsigned long long)p->n_bursts);
-    return err == -EINVAL ? APP_BAD_USAGE : err ? APP_SYSTEM_FAILED : 0;
+    return err == -EINVAL || err == -EPERM ? APP_BAD_USAGE : err ? APP_SYSTEM_FAILED : 0;
 }
 
 int app_sense_report_bursts(struct app_sense *s)

@@ -38,9 +38,9 @@ static void print_json_head(const struct app_sense *s)
     print_number(out, "duration_s", 9, (double)m->n_samples / m->sample_rate_hz);
     fprintf(out, ", ");
     print_number(out, "frequency_hz", 0, first_frequency(s));
-    fprintf(out, ", \"captures\": %zu, \"lost_samples\": %llu, \"clipped_samples\": %llu, \"nonfinite_samples\": %llu, \"silent_share\": %.6f,\n ",
+    fprintf(out, ", \"captures\": %zu, \"lost_samples\": %llu, \"clipped_samples\": %llu, \"silent_share\": %.6f,\n ",
             m->n_captures, (unsigned long long)s->scan.n_lost, (unsigned long long)s->scan.n_clipped,
-            (unsigned long long)s->scan.n_nonfinite, s->scan.silent_share);
+            s->scan.silent_share);
     print_number(out, "noise_floor_dbfs", 2, floor_dbfs(s));
     fprintf(out, ", \"noise_floor_from\": \"%s\", \"p_fa\": %g,\n \"bursts\": [", s->scan.floor_method, s->options.p_fa);
 }
@@ -61,8 +61,6 @@ static void print_text_head(const struct app_sense *s)
         fprintf(out, "unknown\n");
     if (s->scan.n_clipped)
         fprintf(out, "clipped      %llu samples at full scale\n", (unsigned long long)s->scan.n_clipped);
-    if (s->scan.n_nonfinite)
-        fprintf(out, "not finite   %llu samples, taken as zero\n", (unsigned long long)s->scan.n_nonfinite);
     if (s->scan.silent_share > 0)
         fprintf(out, "silence      exact zeros %.1f %% of the time, left out of the noise floor\n", 100 * s->scan.silent_share);
     if (s->scan.noise_power > 0)

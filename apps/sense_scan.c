@@ -33,6 +33,8 @@ static int read_through(struct app_sense *s, struct phy_floor *floor, struct phy
         int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, &block);
         if (err)
             return app_sense_fail_to_read(s, err);
+        if (app_sense_interrupted())
+            return APP_SYSTEM_FAILED;
         if (block.n == 0)
             break;
         if (block.n_lost)
@@ -40,7 +42,6 @@ static int read_through(struct app_sense *s, struct phy_floor *floor, struct phy
         phy_floor_push(floor, s->block, block.n);
         phy_welch_push(welch, s->block, block.n);
         s->scan.n_clipped += block.n_clipped;
-        s->scan.n_nonfinite += block.n_nonfinite;
         s->scan.n_lost += block.n_lost;
         app_sense_progress(s, "noise floor", n_done += block.n, false);
     }
@@ -151,6 +152,8 @@ static int print_rows(struct app_sense *s, struct phy_welch *welch, float *psd)
         int err = s->radio->ops->receive(s->radio, s->block, left < APP_SENSE_BLOCK ? (size_t)left : APP_SENSE_BLOCK, &block);
         if (err)
             return app_sense_fail_to_read(s, err);
+        if (app_sense_interrupted())
+            return APP_SYSTEM_FAILED;
         double center_hz = isfinite(s->radio->center_hz) ? s->radio->center_hz : 0;
         bool cut = block.n == 0 || block.start_sample != expected || center_hz != row.center_hz;
         if (row.n_samples > 0 && cut)

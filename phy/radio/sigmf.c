@@ -72,6 +72,8 @@ static int read_samples(struct sigmf_reader *s, uint64_t file_sample, float comp
         if (n_octets < want * bytes)
             return -EIO;
         phy_sigmf_decode(s->meta.type, octets, want, out + counts->n, counts);
+        if (counts->n_nonfinite)
+            return -EIO; /* it was checked when it was opened: somebody writes to the file */
         counts->n += want;
     }
     return 0;
@@ -133,10 +135,22 @@ uint64_t phy_sigmf_file_sample(const struct phy_sigmf_meta *meta, uint64_t globa
     return meta->captures[i - 1].sample_start + (global_sample - meta->captures[i - 1].global_index);
 }
 
-static int check_hash(struct sigmf_reader *s, const char *data_name, uint64_t n_bytes, const char *wanted, char *error_out)
+static int refuse_sample(const char *data_name, uint64_t sample, float value, char *error_out)
 {
+    unsigned long long i = sample;
+    if (isfinite(value))
+        return phy_sigmf_fail(error_out, -EINVAL, "%s: sample %llu holds %g, which is beyond any full scale", data_name, i, (double)value);
+    return phy_sigmf_fail(error_out, -EINVAL, "%s: sample %llu is not finite: it holds %s", data_name, i, isnan(value) ? "NaN" : "infinity");
+}
+
+/* Every octet once: the hash, where the metadata gives it, and what no sample may be. Data that was changed is told as such first. */
+static int check_octets(struct sigmf_reader *s, const char *data_name, uint64_t n_bytes, const char *wanted, char *error_out)
+{
+    size_t bytes = phy_sigmf_sample_bytes(s->meta.type);
     crypto_hash_sha512_state state;
     crypto_hash_sha512_init(&state);
+    uint64_t bad_sample = s->meta.n_samples;
+    float bad_value = 0;
     for (uint64_t at = 0; at < n_bytes;) {
         size_t want = n_bytes - at < READ_BYTES ? (size_t)(n_bytes - at) : READ_BYTES;
         const uint8_t *octets = NULL;
@@ -146,18 +160,22 @@ static int check_hash(struct sigmf_reader *s, const char *data_name, uint64_t n_
             err = -EIO;
         if (err)
             return phy_sigmf_fail(error_out, err, "%s: cannot read: %s", data_name, strerror(-err));
-        crypto_hash_sha512_update(&state, octets, n);
+        if (*wanted)
+            crypto_hash_sha512_update(&state, octets, n);
+        size_t i_bad = bad_sample == s->meta.n_samples ? phy_sigmf_find_bad(s->meta.type, octets, n / bytes, &bad_value) : n / bytes;
+        if (i_bad < n / bytes)
+            bad_sample = at / bytes + i_bad;
         at += n;
     }
     uint8_t hash[crypto_hash_sha512_BYTES];
     char hex[SIGMF_HASH_HEX];
     crypto_hash_sha512_final(&state, hash);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    if (strcmp(hex, wanted) == 0)
-        return 0;
-    return phy_sigmf_fail(error_out, -EINVAL,
-                          "%s: SHA-512 is %.16s..., but the metadata's core:sha512 is %.16s...: the data was changed or cut",
-                          data_name, hex, wanted);
+    if (*wanted && strcmp(hex, wanted) != 0)
+        return phy_sigmf_fail(error_out, -EINVAL,
+                              "%s: SHA-512 is %.16s..., but the metadata's core:sha512 is %.16s...: the data was changed or cut",
+                              data_name, hex, wanted);
+    return bad_sample < s->meta.n_samples ? refuse_sample(data_name, bad_sample, bad_value, error_out) : 0;
 }
 
 /* The data against the metadata. */
@@ -177,7 +195,9 @@ static int check_data(struct sigmf_reader *s, const char *data_name, uint64_t n_
         return phy_sigmf_fail(error_out, -EINVAL,
                               "%s: holds %llu samples, but the metadata's last capture begins at core:sample_start %llu", data_name,
                               (unsigned long long)meta->n_samples, (unsigned long long)last->sample_start);
-    return parsed->sha512[0] ? check_hash(s, data_name, n_bytes, parsed->sha512, error_out) : 0;
+    if (!parsed->sha512[0] && meta->type != PHY_SIGMF_CF32_LE)
+        return 0; /* whatever the octets, they are samples */
+    return check_octets(s, data_name, n_bytes, parsed->sha512, error_out);
 }
 
 static void finish_open(struct sigmf_reader *s, struct phy_radio **out, struct phy_sigmf_meta *meta_out)

@@ -36,8 +36,8 @@ struct phy_sigmf_meta {
 
 /* Opens NAME.sigmf-meta (or NAME.sigmf-data, or NAME), checks the JSON, the data's size and, where given, its SHA-512.
  * Blocks received never cross a capture's start; start_sample counts in the global index (the first capture's global index is
- * the first), and n_lost is how far the global index jumped. Full scale is 1.0; a component that is not finite, or beyond
- * 1e9, makes its sample zero and is counted. Returns 0; -EINVAL for bad content; -ENOENT and other errno for the file system. */
+ * the first), and n_lost is how far the global index jumped. Full scale is 1.0. A component that is not finite, or beyond
+ * 1e9, is bad content, too: the first such sample is named. Returns 0; -EINVAL for bad content; -ENOENT and other errno for the file system. */
 __attribute__((warn_unused_result)) int phy_sigmf_open(const char *path, struct phy_radio **out,
                                                        struct phy_sigmf_meta *meta_out, char *error_out);
 /* The same for a recording in memory (compiled in): meta JSON and data octets, borrowed until close. */

@@ -21,6 +21,8 @@ int phy_sigmf_type_find(const char *name, enum phy_sigmf_type *out, bool *suffix
 /* n samples from octets; adds to the block's counts of clipped and non-finite samples. */
 void phy_sigmf_decode(enum phy_sigmf_type type, const uint8_t *octets, size_t n, float complex *out,
                       struct phy_radio_block *counts);
+/* The first sample with a component that is not finite, or beyond 1e9 times full scale, and that component; n if there is none. */
+size_t phy_sigmf_find_bad(enum phy_sigmf_type type, const uint8_t *octets, size_t n, float *value_out);
 void phy_sigmf_encode(enum phy_sigmf_type type, const float complex *samples, size_t n, uint8_t *octets_out);
 
 /* sigmf_meta.c */
@@ -40,7 +42,7 @@ int phy_sigmf_check_annotations(const char *name, const json_t *annotations, boo
 int phy_sigmf_paths(const char *path, char meta_out[SIGMF_MAX_PATH], char data_out[SIGMF_MAX_PATH], char *error_out);
 /* Whole file into memory, at most PHY_SIGMF_MAX_META_BYTES; free() it. */
 int phy_sigmf_slurp(const char *path, char **octets_out, size_t *len_out, char *error_out);
-/* Writes path.partial and renames it to path; removes it if that fails. */
+/* Writes path.partial and renames it to path, whose mode it takes; removes it if that fails. -EPERM where path is read-only. */
 int phy_sigmf_write_json(const char *path, const json_t *root, char *error_out);
 json_t *phy_sigmf_annotation_json(const struct phy_sigmf_annotation *annotation, const char *generator);
 #endif

@@ -2,6 +2,7 @@
 #include "phy/radio/sigmf_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,10 +81,18 @@ static int read_all(FILE *file, const char *path, char **octets_out, size_t *len
 
 int phy_sigmf_slurp(const char *path, char **octets_out, size_t *len_out, char *error_out)
 {
-    FILE *file = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    FILE *file = fd >= 0 && fstat(fd, &st) == 0 ? fdopen(fd, "rb") : NULL;
     if (!file) {
         int err = -errno;
+        if (fd >= 0)
+            close(fd);
         return phy_sigmf_fail(error_out, err, "%s: cannot open: %s", path, strerror(-err));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        fclose(file);
+        return phy_sigmf_fail(error_out, -EINVAL, "%s: is no regular file", path);
     }
     int err = read_all(file, path, octets_out, len_out, error_out);
     fclose(file);
@@ -94,8 +103,12 @@ int phy_sigmf_write_json(const char *path, const json_t *root, char *error_out)
 {
     char partial[SIGMF_MAX_PATH + 16];
     struct stat st;
-    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    bool there = lstat(path, &st) == 0;
+    if (there && !S_ISREG(st.st_mode))
         return phy_sigmf_fail(error_out, -EINVAL, "%s: is no regular file; it is not replaced", path);
+    /* renaming asks the folder alone */
+    if (there && !(st.st_mode & S_IWUSR))
+        return phy_sigmf_fail(error_out, -EPERM, "%s: is read-only (mode %04o); it is not replaced", path, (unsigned)(st.st_mode & 07777));
     snprintf(partial, sizeof partial, "%s.partial", path);
     FILE *file = fopen(partial, "wb");
     if (!file) {
@@ -105,7 +118,7 @@ int phy_sigmf_write_json(const char *path, const json_t *root, char *error_out)
     errno = 0;
     int bad = json_dumpf(root, file, JSON_INDENT(1));
     bad |= fputc('\n', file) == EOF;
-    bad |= fflush(file) != 0 || fsync(fileno(file)) != 0;
+    bad |= fflush(file) != 0 || (there && fchmod(fileno(file), st.st_mode & 07777) != 0) || fsync(fileno(file)) != 0;
     int err = bad ? -(errno ? errno : EIO) : 0;
     if (fclose(file) != 0 && !err)
         err = -errno;

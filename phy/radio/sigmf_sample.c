@@ -77,12 +77,31 @@ static float complex make_sample(float re, float im)
     return sample;
 }
 
+/* false for a NaN as well */
+static bool is_level(float value)
+{
+    return fabsf(value) <= max_level;
+}
+
+size_t phy_sigmf_find_bad(enum phy_sigmf_type type, const uint8_t *octets, size_t n, float *value_out)
+{
+    if (type != PHY_SIGMF_CF32_LE)
+        return n;
+    for (size_t i = 0; i < 2 * n; i++) {
+        float value = get_f32(octets + 4 * i);
+        if (!is_level(value)) {
+            *value_out = value;
+            return i / 2;
+        }
+    }
+    return n;
+}
+
 static void decode_f32(const uint8_t *p, size_t n, float complex *out, struct phy_radio_block *counts)
 {
     for (size_t i = 0; i < n; i++, p += 8) {
         float re = get_f32(p), im = get_f32(p + 4);
-        /* false for a NaN as well */
-        if (!(fabsf(re) <= max_level && fabsf(im) <= max_level)) {
+        if (!is_level(re) || !is_level(im)) {
             counts->n_nonfinite++;
             out[i] = 0;
             continue;

@@ -41,5 +41,22 @@ check wifi-n210-80211n-6p5mbps-radiated "6.5 Mb/s, off the air: the near station
 check adsb-rtlsdr-1090mhz "Mode S: most strong bursts are 64 or 120 us long, or 56 or 112 where the preamble is cut off" \
     'if ($4 >= 50 && $6 > -12) { all++; whole += near(64, 2.5) || near(120, 2.5); cut += near(56, 2.5) || near(112, 4.5) }' \
     'good = whole >= 310 && whole + cut >= .85 * all'
+
+# the documentation's own command, by the awk that is here
+n=$((n + 1))
+title="Mode S: the command of docs/recordings.md counts what stands there"
+if ! [ -f "$folder/adsb-rtlsdr-1090mhz.sigmf-meta" ]; then
+    echo "ok $n - $title # SKIP adsb-rtlsdr-1090mhz is not there"
+else
+    command=$(sed -n "/^    airdeed sense adsb.*awk/,/n\[k\] }'$/p" "$sources/docs/recordings.md")
+    counts=$(cd "$folder" && PATH=$build:$PATH sh -c "$command" 2>&1 | sort | tr '\n' ';')
+    if [ "$counts" = "112 57;120 195;56 28;64 121;other 63;" ]; then
+        echo "ok $n - $title"
+    else
+        failed=1
+        echo "not ok $n - $title"
+        echo "# $counts"
+    fi
+fi
 echo "1..$n"
 exit $failed

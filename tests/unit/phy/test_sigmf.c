@@ -228,18 +228,32 @@ START_TEST(a_float_type_without_byte_order_is_taken_as_little_endian_with_a_warn
 }
 END_TEST
 
-START_TEST(samples_that_are_no_numbers_become_zero_and_are_counted)
+/* The bad one lies beyond what one read takes. */
+START_TEST(the_first_sample_that_is_no_number_is_named_and_refused)
 {
-    const float values[] = {NAN, 0, .5f, .5f, 0, INFINITY, 1e20f, 0, -.25f, 0};
-    struct phy_radio *r = open_type("cf32_le", values, sizeof values);
-    float complex got[8];
-    struct phy_radio_block block;
-    ck_assert_int_eq(r->ops->receive(r, got, 8, &block), 0);
-    ck_assert_uint_eq(block.n, 5);
-    ck_assert_uint_eq(block.n_nonfinite, 3);
-    const float wanted[] = {0, .5f, 0, 0, -.25f};
-    for (size_t i = 0; i < 5; i++)
-        ck_assert_float_eq(crealf(got[i]), wanted[i]);
+    enum { N = 20000, AT = 12345 };
+    static float values[2 * N];
+    static const struct {
+        float value;
+        const char *why;
+    } bad[] = {{NAN, "test: sample 12345 is not finite: it holds NaN"},
+               {INFINITY, "test: sample 12345 is not finite: it holds infinity"},
+               {-INFINITY, "test: sample 12345 is not finite: it holds infinity"},
+               {3e38f, "test: sample 12345 holds 3e+38, which is beyond any full scale"},
+               {-2e9f, "test: sample 12345 holds -2e+09, which is beyond any full scale"}};
+    static const char json[] =
+        "{\"global\": {\"core:datatype\": \"cf32_le\", \"core:version\": \"1.2.5\", \"core:sample_rate\": 1e6}, "
+        "\"captures\": [{\"core:sample_start\": 0}], \"annotations\": []}";
+    struct phy_radio *r;
+    for (size_t i = 0; i < 2 * sizeof bad / sizeof bad[0]; i++) {
+        values[2 * AT + i % 2] = bad[i / 2].value;
+        values[2 * N - 1] = NAN;
+        ck_assert_int_eq(open_text(json, values, sizeof values, &r), -EINVAL);
+        ck_assert_str_eq(error, bad[i / 2].why);
+        values[2 * AT + i % 2] = 0;
+    }
+    values[2 * N - 1] = 1e9f;
+    ck_assert_msg(open_text(json, values, sizeof values, &r) == 0, "%s", error);
     r->ops->close(r);
 }
 END_TEST
@@ -314,7 +328,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_hash_that_does_not_match_is_refused_and_one_that_does_is_accepted);
     tcase_add_test(tc, each_datatype_is_scaled_to_full_scale_one);
     tcase_add_test(tc, a_float_type_without_byte_order_is_taken_as_little_endian_with_a_warning);
-    tcase_add_test(tc, samples_that_are_no_numbers_become_zero_and_are_counted);
+    tcase_add_test(tc, the_first_sample_that_is_no_number_is_named_and_refused);
     tcase_add_test(tc, blocks_stop_at_captures_and_tell_what_was_lost_before_them);
     tcase_add_test(tc, names_that_are_no_recording_are_refused_in_words);
     suite_add_tcase(suite, tc);

@@ -224,6 +224,27 @@ START_TEST(annotating_elsewhere_leaves_the_recording_alone)
 }
 END_TEST
 
+START_TEST(annotating_keeps_the_mode_and_leaves_a_read_only_file_alone)
+{
+    static const char before[] = "{\"global\": {}, \"captures\": [], \"annotations\": []}";
+    const struct phy_sigmf_annotation note = {10, 5, NAN, NAN, NULL, NULL};
+    struct stat st;
+    write_text(meta_path, before);
+    ck_assert_int_eq(chmod(meta_path, 0640), 0);
+    ck_assert_msg(phy_sigmf_annotate(path, NULL, "test", &note, 1, error) == 0, "%s", error);
+    ck_assert_int_eq(stat(meta_path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0640);
+    write_text(meta_path, before);
+    ck_assert_int_eq(chmod(meta_path, 0444), 0);
+    ck_assert_int_eq(phy_sigmf_annotate(path, NULL, "test", &note, 1, error), -EPERM);
+    ck_assert_ptr_nonnull(strstr(error, ".sigmf-meta: is read-only (mode 0444); it is not replaced"));
+    json_t *root = load(meta_path);
+    ck_assert_uint_eq(json_array_size(json_object_get(root, "annotations")), 0);
+    json_decref(root);
+    remove_folder();
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("write");
@@ -236,5 +257,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_full_disk_is_told_with_the_file_and_leaves_nothing);
     tcase_add_test(tc, annotating_keeps_every_other_field_and_the_order);
     tcase_add_test(tc, annotating_elsewhere_leaves_the_recording_alone);
+    tcase_add_test(tc, annotating_keeps_the_mode_and_leaves_a_read_only_file_alone);
     suite_add_tcase(suite, tc);
 }
