@@ -1,10 +1,32 @@
 /* airdeed run */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "apps/options.h"
 #include "apps/run/run.h"
+
+static int print_result(const json_t *summary, const char *folder, bool json, int code)
+{
+    errno = 0;
+    int rc;
+    if (json)
+        rc = json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) | (putchar('\n') == EOF);
+    else
+        rc = app_page_print(stdout, folder, summary);
+    bool bad = ferror(stdout) != 0;
+    int why = bad && errno ? errno : rc < 0 && !bad && !json ? -rc : EIO;
+    if (!bad && fflush(stdout) != 0) {
+        bad = true;
+        why = errno;
+    }
+    if (rc == 0 && !bad)
+        return code;
+    fprintf(stderr, "airdeed run: %s: %s; the run is in %.300s\n", bad ? "standard output: cannot write" : "events.jsonl", strerror(why),
+            folder);
+    return APP_SYSTEM_FAILED;
+}
 
 static int run_main(int argc, char **argv)
 {
@@ -42,15 +64,8 @@ static int run_main(int argc, char **argv)
     code = app_run(&run, &summary, folder, sizeof folder, error);
     if (error[0])
         fprintf(stderr, "airdeed run: %s\n", error);
-    if (summary && code <= APP_EXPECTATION_FAILED) {
-        int rc = 0;
-        if (json)
-            rc = json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) | (putchar('\n') == EOF);
-        else
-            rc = app_page_print(stdout, folder, summary);
-        if (rc != 0 || fflush(stdout) != 0)
-            code = APP_SYSTEM_FAILED;
-    }
+    if (summary && code <= APP_EXPECTATION_FAILED)
+        code = print_result(summary, folder, json, code);
     json_decref(summary);
     return code;
 }

@@ -14,7 +14,10 @@
 #include "phy/adc.h"
 #include "phy/crc.h"
 
-enum { MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096, SETTLE_NS = 50000000 };
+enum { MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096 };
+
+/* Longer than any frame: whatever is stamped with its beginning is known this much later. */
+static const uint64_t SETTLE_SAMPLES = 500000;
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -298,6 +301,7 @@ static int run_block(struct app_world *w, uint64_t t, uint64_t next)
 int app_loop_run(struct app_world *w, int (*tick)(void *ctx, int64_t now_ns), void *ctx)
 {
     uint64_t end = world_sample(w, w->scenario.duration_ns), t = 0;
+    int64_t settle_ns = world_ns(w, SETTLE_SAMPLES);
     int rc = run_block(w, 0, 0); /* everybody starts */
     for (size_t block = 0; t < end && rc == 0; block++) {
         uint64_t next = cut_at_random(w, t, earlier(next_boundary(w, t), end));
@@ -306,7 +310,8 @@ int app_loop_run(struct app_world *w, int (*tick)(void *ctx, int64_t now_ns), vo
         t = next;
         if (block % TICK_BLOCKS == 0) {
             phy_air_forget(w->air, t);
-            app_journal_settle(w->journal, world_ns(w, t) - SETTLE_NS);
+            app_journal_settle(w->journal, world_ns(w, t) - settle_ns);
+            app_pcapng_settle(w->pcap, w->genesis.time_ns + world_ns(w, t) - settle_ns);
             if (rc == 0 && tick(ctx, world_ns(w, t)) != 0)
                 break;
         }

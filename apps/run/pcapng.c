@@ -26,8 +26,18 @@ enum {
     CHANNEL_OFDM = 0x0040, CHANNEL_2GHZ = 0x0080, CHANNEL_5GHZ = 0x0100
 };
 
+struct waiting { /* a packet's block */
+    int64_t unix_ns;
+    uint64_t order;
+    uint8_t *block;
+    size_t len;
+};
+
 struct app_pcapng {
     FILE *file;
+    struct waiting *waiting;
+    size_t n_waiting, waiting_cap;
+    uint64_t n_packets;
     int error; /* negative errno of the first failed write */
     size_t n_interfaces;
     size_t len;
@@ -87,15 +97,70 @@ static void begin_block(struct app_pcapng *p, uint32_t type)
     put_u32(p, 0); /* the length, when it is known */
 }
 
-static void end_block(struct app_pcapng *p)
+static void close_block(struct app_pcapng *p)
 {
     uint32_t total = (uint32_t)p->len + 4;
     for (unsigned i = 0; i < 4; i++)
         p->block[4 + i] = (uint8_t)(total >> 8 * i);
     put_u32(p, total);
+}
+
+static void write_block(struct app_pcapng *p, const uint8_t *block, size_t len)
+{
     errno = 0;
-    if (!p->error && fwrite(p->block, 1, p->len, p->file) != p->len)
+    if (!p->error && fwrite(block, 1, len, p->file) != len)
         p->error = errno ? -errno : -EIO;
+}
+
+static void end_block(struct app_pcapng *p)
+{
+    close_block(p);
+    write_block(p, p->block, p->len);
+}
+
+/* The block at hand waits for its turn: a reception is known at its end, and stamped with its beginning. */
+static void keep_block(struct app_pcapng *p, int64_t unix_ns)
+{
+    close_block(p);
+    if (p->n_waiting == p->waiting_cap) {
+        size_t cap = p->waiting_cap ? 2 * p->waiting_cap : 256;
+        struct waiting *grown = realloc(p->waiting, cap * sizeof *grown);
+        if (!grown) {
+            p->error = p->error ? p->error : -ENOMEM;
+            return;
+        }
+        p->waiting = grown;
+        p->waiting_cap = cap;
+    }
+    uint8_t *block = malloc(p->len);
+    if (!block) {
+        p->error = p->error ? p->error : -ENOMEM;
+        return;
+    }
+    memcpy(block, p->block, p->len);
+    p->waiting[p->n_waiting++] = (struct waiting){.unix_ns = unix_ns, .order = p->n_packets++, .block = block, .len = p->len};
+}
+
+static int compare_waiting(const void *left, const void *right)
+{
+    const struct waiting *a = left, *b = right;
+    if (a->unix_ns != b->unix_ns)
+        return a->unix_ns < b->unix_ns ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+void app_pcapng_settle(struct app_pcapng *p, int64_t unix_ns)
+{
+    size_t n = 0;
+    if (p->n_waiting == 0)
+        return;
+    qsort(p->waiting, p->n_waiting, sizeof *p->waiting, compare_waiting);
+    for (; n < p->n_waiting && p->waiting[n].unix_ns < unix_ns; n++) {
+        write_block(p, p->waiting[n].block, p->waiting[n].len);
+        free(p->waiting[n].block);
+    }
+    p->n_waiting -= n;
+    memmove(p->waiting, p->waiting + n, p->n_waiting * sizeof *p->waiting);
 }
 
 static void write_section(struct app_pcapng *p)
@@ -206,15 +271,17 @@ void app_pcapng_write(struct app_pcapng *p, const struct app_pcapng_frame *frame
     uint8_t flags[4] = {frame->sent ? FLAG_OUTBOUND : FLAG_INBOUND, 0, 0, 0};
     put_option(p, OPT_PACKET_FLAGS, flags, sizeof flags);
     put_option(p, OPT_END, NULL, 0);
-    end_block(p);
+    keep_block(p, frame->unix_ns);
 }
 
 int app_pcapng_close(struct app_pcapng *p)
 {
+    app_pcapng_settle(p, INT64_MAX);
     errno = 0;
     if (fclose(p->file) != 0 && !p->error)
         p->error = errno ? -errno : -EIO;
     int err = p->error;
+    free(p->waiting);
     free(p);
     return err;
 }

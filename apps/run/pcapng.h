@@ -22,7 +22,10 @@ struct app_pcapng_frame {
 };
 
 int app_pcapng_open(const char *path, const char *const *interface_names, size_t n_interfaces, struct app_pcapng **out);
+/* Packets are put in order of time, those of one instant as they came; they wait until app_pcapng_settle or the end. */
 void app_pcapng_write(struct app_pcapng *p, const struct app_pcapng_frame *frame);
+/* No packet stamped before unix_ns will come any more: those that wait are written. */
+void app_pcapng_settle(struct app_pcapng *p, int64_t unix_ns);
 /* 0, or negative errno of the first failed write. */
 int app_pcapng_close(struct app_pcapng *p);
 #endif

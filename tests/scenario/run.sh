@@ -86,6 +86,23 @@ for consensus in pbft raft; do
 done
 
 run=$work/here/a-pbft
+data_adds_up() { # sent = acked + lost + unanswered
+    local s=$1/summary.json
+    [ "$(value "$s" data.sent)" = $(($(value "$s" data.acked) + $(value "$s" data.lost) + $(value "$s" data.unanswered))) ] &&
+        [ "$(value "$s" data.sent)" = "$(grep -c '"event":"data_sent"' "$1/events.jsonl")" ]
+}
+check "every message sent is acknowledged, lost or unanswered" data_adds_up "$run"
+
+interrupt() { # Ctrl-C leaves what there is; a second run takes its place
+    cd "$work/here" || return
+    airdeed run --seed 7 --out i 2>err &
+    sleep 1
+    kill -INT $!
+    wait $!
+    [ $? = 3 ] && grep -q 'interrupted; what there is of the run is in i.partial' err && [ -s i.partial/events.jsonl ] && [ ! -e i ] &&
+        airdeed run --seed 7 --duration 200ms --out i >/dev/null && [ ! -e i.partial ] && [ -s i/summary.json ]
+}
+check "an interrupted run leaves DIR.partial, which the next run replaces" interrupt
 check "the report is one self-contained file with pictures" sh -c "grep -q '<svg' '$run/report.html' && ! grep -qE '(src|href)=\"http' '$run/report.html'"
 check "another seed gives another run" sh -c "cd '$work/here' && airdeed run --seed 8 --duration 1s --out b && ! cmp -s a-pbft/events.jsonl b/events.jsonl"
 check "a recorded run says its size first and leaves a recording" sh -c \
@@ -96,6 +113,8 @@ check "replaying the recording gives the frames that the station had" sh -c \
 if command -v tshark >/dev/null; then
     check "the capture opens in tshark: no malformed packet, one interface a station" sh -c \
         "tshark -r '$run/air.pcapng' -Y _ws.malformed 2>/dev/null | wc -l | grep -qx 0 && tshark -r '$run/air.pcapng' -T fields -e frame.interface_name 2>/dev/null | sort -u | wc -l | grep -qx 4"
+    check "the capture's packets are in order of time" sh -c \
+        "tshark -r '$run/air.pcapng' -T fields -e frame.time_delta 2>/dev/null | awk '\$1 < 0 { bad++ } END { print NR, bad + 0; exit bad > 0 || NR < 1000 }'"
 else
     n=$((n + 1))
     echo "ok $n - the capture opens in tshark # SKIP tshark is not there"

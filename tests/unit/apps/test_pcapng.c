@@ -137,6 +137,34 @@ START_TEST(a_damaged_frame_is_flagged_and_an_unknown_level_left_out)
 }
 END_TEST
 
+START_TEST(packets_are_in_order_of_time_and_those_of_one_instant_as_they_came)
+{
+    static const int64_t stamps_ns[] = {300, 100, 200, 100, 250, 400, 260};
+    static const int64_t sorted_ns[] = {100, 100, 200, 250, 260, 300, 400};
+    static const unsigned interfaces[] = {1, 3, 2, 0, 2, 0, 1};
+    struct app_pcapng *p;
+    ck_assert_int_eq(app_pcapng_open(path, stations, 4, &p), 0);
+    struct app_pcapng_frame frame = {.psdu = ack, .psdu_len = sizeof ack, .channel_center_hz = 5.185e9, .rate_kbps = 6000};
+    for (unsigned i = 0; i < 7; i++) {
+        frame.unix_ns = stamps_ns[i];
+        frame.interface = (uint32_t)(i % 4);
+        app_pcapng_write(p, &frame);
+        if (i == 4)
+            app_pcapng_settle(p, 250);
+    }
+    ck_assert_int_eq(app_pcapng_close(p), 0);
+    FILE *f = fopen(path, "rb");
+    ck_assert_ptr_nonnull(f);
+    file_len = fread(file, 1, sizeof file, f);
+    fclose(f);
+    for (unsigned i = 0; i < 7; i++) {
+        size_t at = find_block(5 + i);
+        ck_assert_uint_eq(u32_at(at + 16), (uint32_t)sorted_ns[i]);
+        ck_assert_uint_eq(u32_at(at + 8), interfaces[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_full_disk_is_reported_at_the_end)
 {
     struct app_pcapng *p;
@@ -156,6 +184,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_capture_has_a_section_and_an_interface_a_station);
     tcase_add_test(t, a_frame_carries_time_radiotap_and_octets);
     tcase_add_test(t, a_damaged_frame_is_flagged_and_an_unknown_level_left_out);
+    tcase_add_test(t, packets_are_in_order_of_time_and_those_of_one_instant_as_they_came);
     tcase_add_test(t, a_full_disk_is_reported_at_the_end);
     suite_add_tcase(suite, t);
 }
