@@ -96,7 +96,10 @@ check "every message sent is acknowledged, lost or unanswered" data_adds_up "$ru
 interrupt() { # Ctrl-C leaves what there is; a second run takes its place
     cd "$work/here" || return
     airdeed run --seed 7 --out i 2>err &
-    sleep 1
+    for _ in $(seq 100); do
+        [ -s i.partial/events.jsonl ] && break
+        sleep .1
+    done
     kill -INT $!
     wait $!
     [ $? = 3 ] && grep -q 'interrupted; what there is of the run is in i.partial' err && [ -s i.partial/events.jsonl ] && [ ! -e i ] &&
