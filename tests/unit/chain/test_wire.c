@@ -246,6 +246,35 @@ static void make_genesis_example(void)
     keep("genesis", octets, (size_t)len);
 }
 
+static void keep_entry(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    static const char *const tables[] = {"counters", "station", "nonces", "channel-record", "sensing", "grant-record", "evidence-record"};
+    struct chain_cbor_reader r = {.data = key, .len = key_len};
+    (void)ctx;
+    chain_cbor_expect_array(&r, 3);
+    uint64_t table = chain_cbor_get_uint(&r);
+    ck_assert(!r.bad && table < sizeof tables / sizeof *tables);
+    keep("state-key", key, key_len);
+    keep(tables[table], value, value_len);
+}
+
+/* A ledger with an entry in each of its tables. */
+static void make_state(void)
+{
+    struct bench *b = bench_open(N);
+    register_all(b, 1 * MS);
+    sense_windows(b, 0, 4, 2);
+    struct chain_op grant = op_grant(b, 2);
+    ck_assert_int_eq(run_op(b, 1000 * MS, 0, &grant), CHAIN_SUCCESS);
+    struct chain_op seen = {.kind = CHAIN_OP_EVIDENCE, .evidence = {.kind = 1, .from_ns = T0 + 900 * MS, .at_ns = T0 + 990 * MS,
+                                                                    .confidence_permille = 833, .n_frames = 8, .n_good = 1}};
+    ck_assert_int_eq(run_op(b, 1010 * MS, 1, &seen), CHAIN_SUCCESS);
+    struct chain_op reveal = op_reveal(b, 2, window_number(b, 4), 2), commit = op_commit(2, &reveal);
+    ck_assert_int_eq(run_op(b, window_end(b, 4) + 1 * MS, 2, &commit), CHAIN_SUCCESS);
+    chain_ledger_entries(b->ledger, keep_entry, NULL);
+    bench_close(b);
+}
+
 /* Elected, a block, a member that took blocks from elsewhere. */
 static void make_raft(void)
 {
@@ -371,6 +400,7 @@ static void make_all(void)
     make_genesis_example();
     make_ops();
     make_block();
+    make_state();
     make_raft();
     make_pbft();
     make_fetch_and_block();
