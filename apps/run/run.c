@@ -138,8 +138,10 @@ static int close_outputs(struct app_world *w, int rc)
             first = phy_sigmf_finish(w->recording, "control channel of one station of an airdeed run", NULL, 0, error);
         w->recording = NULL;
     }
-    if (w->expectation && fclose(w->expectation) != 0 && first == 0)
-        first = -errno;
+    errno = 0;
+    bool bad = w->expectation && ferror(w->expectation);
+    if (w->expectation && (fclose(w->expectation) != 0 || bad) && first == 0)
+        first = errno ? -errno : -EIO;
     w->expectation = NULL;
     int closed = w->pcap ? app_pcapng_close(w->pcap) : 0;
     if (first == 0)
@@ -348,6 +350,9 @@ static int run_scenario(struct app_world *w, const struct app_run_options *o, js
     app_world_close(w);
     if (code > APP_EXPECTATION_FAILED && !w->keep_partial)
         app_folder_discard(partial);
+    size_t said = strlen(w->error);
+    if (code == APP_SYSTEM_FAILED && !w->keep_partial)
+        snprintf(w->error + said, sizeof w->error - said, "; nothing of this run is kept");
     return code;
 }
 
