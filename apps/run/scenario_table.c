@@ -165,7 +165,7 @@ const struct app_yaml_field app_scenario_fields[] = {
     DURATION("settle", app_scenario, settle_ns, 0, 60 * SECOND),
     {.name = "consensus", .kind = APP_YAML_TEXT, AT(app_scenario, consensus), SIZE_OF(app_scenario, consensus), .choices = engines},
     {.name = "waveform", .kind = APP_YAML_TEXT, AT(app_scenario, waveform), SIZE_OF(app_scenario, waveform), .choices = waveforms},
-    {.name = "sample_rate", .kind = APP_YAML_FREQ_U32_HZ, AT(app_scenario, sample_rate_hz), .min = 1e6, .max = 40e6},
+    {.name = "sample_rate", .kind = APP_YAML_FREQ_U32_HZ, AT(app_scenario, sample_rate_hz), .min = 4e6, .max = 40e6},
     {.name = "noise_dbfs", .kind = APP_YAML_REAL, AT(app_scenario, noise_dbfs), .min = -120, .max = -10, .unit = "dBFS"},
     {.name = "link_snr_db", .kind = APP_YAML_REAL, AT(app_scenario, link_snr_db), .min = -10, .max = 60, .unit = "dB"},
     LIST_OF("channels", app_scenario_channel, channels, n_channels, channel_fields, NULL, app_scenario_check_channel,

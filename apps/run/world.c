@@ -379,7 +379,9 @@ static int open_station(struct app_world *w, uint32_t i, const char *folder)
     if (app_station_init(ws->memory, n, &cfg, &ws->station, &bad_field) == 0)
         return 0;
     ws->station = NULL;
-    return fail(w, -EINVAL, w->scenario.stations[i].name, bad_field);
+    snprintf(w->error, sizeof w->error, "%.150s: station %.31s cannot work like this: %.80s is out of range", w->scenario.file,
+             w->scenario.stations[i].name, bad_field);
+    return -EINVAL;
 }
 
 /* What a shortened run does not reach is not part of it. */

@@ -136,7 +136,7 @@ START_TEST(values_out_of_range_are_refused_with_their_unit)
 {
     check_refused("duration: 2h\n", "duration", "from 100ms to 1h");
     check_refused("link_snr_db: 90\n", "link_snr_db", "60 dB");
-    check_refused("sample_rate: 100M\n", "sample_rate", "from 1M to 40M");
+    check_refused("sample_rate: 100M\n", "sample_rate", "from 4M to 40M");
     check_refused("consensus: paxos\n", "consensus", "raft");
     check_refused("quiet: {period: 5}\n", "quiet.period", "duration");
     check_refused("traffic: [{from: one, to: two, wanted: [a], payload_bytes: 0}]\n", "payload_bytes", "16 to 1400 octets");
@@ -197,8 +197,8 @@ END_TEST
 START_TEST(a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be)
 {
     check_refused("jammers: [{name: j, kind: reactive, channel: a, react: 7us}]\n", "react", "at least 80 samples, 8us");
-    check_refused("sample_rate: 1M\njammers: [{name: j, kind: reactive, channel: a, react: 80us, burst: 15us}]\n", "burst",
-                  "at least 16 samples, 16us");
+    check_refused("sample_rate: 4M\njammers: [{name: j, kind: reactive, channel: a, react: 20us, burst: 3us}]\n", "burst",
+                  "at least 16 samples, 4us");
     check_refused("jammers: [{name: j, kind: reactive, channel: a, react: 10ms, burst: 100us}]\n", "react", "60 bursts");
     check_refused("jammers: [{name: j, kind: reactive, channel: a, burst: 1us}]\n", "burst", "from 2us to 100ms");
     check_refused("traffic:\n  - {from: one, to: two, wanted: [a]}\n  - {from: one, to: two, wanted: [a]}\n", ":11: field traffic[1].from",
