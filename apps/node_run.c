@@ -155,14 +155,22 @@ static int open_node(struct loop *l)
     return 0;
 }
 
+/* A file that is not what it should be, or not where, is for its owner to mend; all else is the system's failure. */
+static int code_of(int err)
+{
+    bool is_files = err == -EINVAL || err == -EILSEQ || err == -ENOENT || err == -ENOTDIR || err == -EISDIR || err == -ENAMETOOLONG;
+    return is_files ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
+}
+
 static int open_store(struct loop *l)
 {
     char error[CHAIN_STORE_MAX_ERROR];
-    int err = chain_store_open(l->config->database_path, &l->config->cluster.genesis, CHAIN_STORE_SYNC_FULL, &l->store, error);
+    struct chain_store_owner owner = {l->config->self, l->config->member};
+    int err = chain_store_open(l->config->database_path, &l->config->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &l->store, error);
     if (!err)
         return 0;
     app_node_log(&l->log, "%s", error);
-    return err == -EINVAL ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
+    return code_of(err);
 }
 
 static int open_net(struct loop *l)
@@ -219,9 +227,10 @@ static int restore(struct loop *l)
 {
     char error[CHAIN_STORE_MAX_ERROR];
     l->now_ns = app_node_clock_read(&l->clock);
-    if (chain_store_restore(l->store, l->node, l->now_ns, error)) {
+    int err = chain_store_restore(l->store, l->node, l->now_ns, error);
+    if (err) {
         app_node_log(&l->log, "%s", error);
-        return APP_SYSTEM_FAILED;
+        return code_of(err);
     }
     app_node_log_start(&l->log, l->config, l->node);
     return 0;

@@ -358,7 +358,8 @@ static int open_store(struct app_world *w, uint32_t i, const char *folder)
 {
     char path[640], error[CHAIN_STORE_MAX_ERROR];
     snprintf(path, sizeof path, "%.550s/ledger-%.31s.db", folder, w->scenario.stations[i].name);
-    if (chain_store_open(path, &w->genesis, CHAIN_STORE_SYNC_OFF, &w->stations[i].store, error) == 0)
+    struct chain_store_owner owner = {i, w->scenario.stations[i].name};
+    if (chain_store_open(path, &w->genesis, &owner, CHAIN_STORE_SYNC_OFF, &w->stations[i].store, error) == 0)
         return 0;
     w->stations[i].store = NULL;
     return fail(w, -EIO, "ledger database", error);

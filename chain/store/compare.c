@@ -71,7 +71,10 @@ static bool compare_streams(struct store_check *c, const struct store_table *tab
         int rc = sqlite3_step(row), twin_rc = sqlite3_step(twin);
         char name[96];
         if ((rc != SQLITE_ROW && rc != SQLITE_DONE) || (twin_rc != SQLITE_ROW && twin_rc != SQLITE_DONE)) {
-            snprintf(name, sizeof(name), "table %s", table->name);
+            if (twin_rc == SQLITE_ROW) /* the row that should be here */
+                name_row(table, twin, name, sizeof(name));
+            else
+                snprintf(name, sizeof(name), "table %s", table->name);
             return store_fault_sqlite(c, name);
         }
         if (rc != twin_rc) {

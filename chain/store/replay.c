@@ -1,4 +1,5 @@
 /* Executing a database's blocks again. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,28 @@ static bool replay_block(struct store_check *c, struct replay *r, struct chain_n
     return rc == SQLITE_OK || store_fault(c, "block %llu: rows cannot be derived: %s", height, sqlite3_errstr(rc));
 }
 
+/* SQLite fails at the row, whichever column it was: each is asked for alone. The row itself may be out of reach. */
+static bool fault_reading(struct store_check *c, uint64_t height)
+{
+    static const char *const columns[] = {"height", "batch", "header", "certificate"};
+    char why[120], sql[96], where[48] = "table blocks";
+    snprintf(why, sizeof(why), "%s", sqlite3_errmsg(c->db));
+    for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
+        sqlite3_stmt *query = NULL;
+        snprintf(sql, sizeof(sql), "SELECT %s FROM blocks WHERE height=%llu", columns[i], (unsigned long long)height);
+        int rc = sqlite3_prepare_v2(c->db, sql, -1, &query, NULL);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_step(query);
+        sqlite3_finalize(query);
+        if (rc == SQLITE_ROW)
+            continue;
+        if (i > 0)
+            snprintf(where, sizeof(where), "blocks.%s", columns[i]);
+        break;
+    }
+    return store_fault(c, "block %llu: %s: %s", (unsigned long long)height, where, why);
+}
+
 static bool replay_all(struct store_check *c, struct replay *r)
 {
     sqlite3_stmt *query = NULL;
@@ -107,7 +130,7 @@ static bool replay_all(struct store_check *c, struct replay *r)
         rc = SQLITE_OK;
     }
     if (ok && rc != SQLITE_DONE)
-        ok = store_fault_sqlite(c, "table blocks");
+        ok = fault_reading(c, chain_ledger_height(r->ledger) + 1);
     sqlite3_finalize(query);
     return ok;
 }

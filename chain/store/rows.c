@@ -125,6 +125,18 @@ void store_record_check(uint64_t key, const uint8_t *data, size_t len, uint8_t o
     crypto_generichash_blake2b_final(&state, out, STORE_CHECK_BYTES);
 }
 
+int store_rows_put_owner(struct store_rows *r, uint32_t member, const char *name)
+{
+    uint8_t check[STORE_CHECK_BYTES];
+    store_record_check(member, (const uint8_t *)name, strlen(name), check);
+    int rc = store_rows_run(r, STORE_PUT_META, "ti", "member", (int64_t)member);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(r, STORE_PUT_META, "tt", "member_name", name);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(r, STORE_PUT_META, "tb", "member_check", (const void *)check, sizeof(check));
+    return rc;
+}
+
 int store_rows_put_record(struct store_rows *r, const struct chain_record *record)
 {
     if (record->key > INT64_MAX)

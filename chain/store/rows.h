@@ -38,6 +38,8 @@ int store_rows_open(struct store_rows *r, sqlite3 *db, const struct chain_genesi
 void store_rows_close(struct store_rows *r);
 /* What the genesis block says: meta, stations, channels. */
 int store_rows_put_genesis(struct store_rows *r);
+/* Whose database it is, with a check over both, since nothing else tells: meta. */
+int store_rows_put_owner(struct store_rows *r, uint32_t member, const char *name);
 int store_rows_put_record(struct store_rows *r, const struct chain_record *record);
 /* A new block with everything that follows from its execution. */
 int store_rows_put_block(struct store_rows *r, const struct chain_node_block *block, const struct chain_ledger_event *events,

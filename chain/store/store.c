@@ -49,10 +49,11 @@ int store_probe(const char *path, char *error_out)
     }
     size_t len = fread(head, 1, sizeof(head), file);
     bool failed = ferror(file) != 0;
+    int error = errno;
     fclose(file);
     if (failed) {
-        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: cannot be read", path);
-        return -EIO;
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: cannot be read: %s", path, strerror(error));
+        return error == EISDIR ? -EISDIR : -EIO;
     }
     if (len == 0) {
         snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: empty", path);
@@ -130,6 +131,8 @@ static int create(struct chain_store *s, char *error_out)
     if (rc == SQLITE_OK)
         rc = store_rows_put_genesis(&s->rows);
     if (rc == SQLITE_OK)
+        rc = store_rows_put_owner(&s->rows, s->owner.member, s->owner.name);
+    if (rc == SQLITE_OK)
         rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
     return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be created", error_out);
 }
@@ -154,6 +157,26 @@ static int compare_genesis(struct chain_store *s, char *error_out)
     return -EINVAL;
 }
 
+static int compare_owner(struct chain_store *s, char *error_out)
+{
+    sqlite3_stmt *query = NULL;
+    int rc = sqlite3_prepare_v2(s->db, "SELECT (SELECT value FROM meta WHERE key='member'), (SELECT value FROM meta WHERE key='member_name')",
+                                -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(query);
+    bool known = rc == SQLITE_ROW && sqlite3_column_type(query, 0) == SQLITE_INTEGER;
+    bool same = known && sqlite3_column_int64(query, 0) == (int64_t)s->owner.member;
+    const char *name = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 1) : NULL;
+    if (known && !same)
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.180s: belongs to member %.31s, not %.31s", s->path, name ? name : "?", s->owner.name);
+    else if (!known)
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: does not say which member it belongs to", s->path);
+    sqlite3_finalize(query);
+    if (rc != SQLITE_ROW)
+        return store_fail(s, rc, "cannot be read", error_out);
+    return same ? 0 : -EINVAL;
+}
+
 static int open_database(struct chain_store *s, enum chain_store_sync sync, char *error_out)
 {
     int probe = store_probe(s->path, error_out);
@@ -171,6 +194,8 @@ static int open_database(struct chain_store *s, enum chain_store_sync sync, char
     rc = set_up(s, sync, error_out);
     if (rc == 0)
         rc = identity == STORE_EMPTY ? create(s, error_out) : compare_genesis(s, error_out);
+    if (rc == 0 && identity == STORE_OURS)
+        rc = compare_owner(s, error_out);
     if (rc != 0)
         return rc;
     sql_rc = s->rows.db ? SQLITE_OK : store_rows_open(&s->rows, s->db, &s->genesis);
@@ -180,8 +205,8 @@ static int open_database(struct chain_store *s, enum chain_store_sync sync, char
     return sql_rc == SQLITE_OK ? 0 : store_fail(s, sql_rc, "cannot be read", error_out);
 }
 
-int chain_store_open(const char *path, const struct chain_genesis *genesis, enum chain_store_sync sync, struct chain_store **out,
-                     char *error_out)
+int chain_store_open(const char *path, const struct chain_genesis *genesis, const struct chain_store_owner *owner,
+                     enum chain_store_sync sync, struct chain_store **out, char *error_out)
 {
     struct chain_store *s = calloc(1, sizeof(*s));
     if (!s || sodium_init() < 0 || strlen(path) >= sizeof(s->path)) {
@@ -191,6 +216,8 @@ int chain_store_open(const char *path, const struct chain_genesis *genesis, enum
     }
     strcpy(s->path, path);
     s->genesis = *genesis;
+    snprintf(s->owner_name, sizeof(s->owner_name), "%s", owner->name);
+    s->owner = (struct chain_store_owner){owner->member, s->owner_name};
     int rc = store_lock(path, &s->lock_fd);
     if (rc != 0) {
         snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: %s", path,

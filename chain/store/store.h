@@ -9,10 +9,18 @@ enum chain_store_sync { CHAIN_STORE_SYNC_FULL, CHAIN_STORE_SYNC_OFF };
 
 struct chain_store;
 
-/* Opens or creates. A file PATH.lock stands beside it while a process holds it; others may still read. genesis: written on creation, compared otherwise (-EINVAL when it differs). Returns 0; -EBUSY when another process
- * holds it; -EINVAL for a file that is no airdeed database; other errno. error_out: one line. */
+/* Whose database it is: it holds what this member has voted for, and nobody else may go on from there. */
+struct chain_store_owner {
+    uint32_t member;
+    const char *name; /* for people, below CHAIN_MAX_NAME octets */
+};
+
+/* Opens or creates. A file PATH.lock stands beside it while a process holds it; others may still read. genesis and owner: written
+ * on creation, compared otherwise (-EINVAL when genesis or the member differs). Returns 0; -EBUSY when another process holds it;
+ * -EINVAL for a file that is no airdeed database, -EILSEQ for one that is damaged; other errno. error_out: one line. */
 __attribute__((warn_unused_result)) int chain_store_open(const char *path, const struct chain_genesis *genesis,
-                                                         enum chain_store_sync sync, struct chain_store **out, char *error_out);
+                                                         const struct chain_store_owner *owner, enum chain_store_sync sync,
+                                                         struct chain_store **out, char *error_out);
 /* One loop turn = one SQLite transaction: begin, write each update (its records, its blocks, derived rows from its events), commit
  * (which syncs when SYNC_FULL). Any failure is fatal to the node: nothing is sent, exit 3, restart from disk. */
 __attribute__((warn_unused_result)) int chain_store_begin(struct chain_store *s, char *error_out);

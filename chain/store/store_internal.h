@@ -14,6 +14,8 @@ struct chain_store {
     struct store_sync_vfs vfs;
     sqlite3 *db;
     struct chain_genesis genesis;
+    struct chain_store_owner owner;
+    char owner_name[CHAIN_MAX_NAME];
     struct store_rows rows;
     sqlite3_stmt *read_block;
     bool in_turn;

@@ -67,6 +67,30 @@ static bool read_genesis(struct store_check *c)
     return ok;
 }
 
+/* Whose database it is cannot be executed again: the twin takes it over, with a check of its own. */
+static int copy_owner(struct store_check *c)
+{
+    sqlite3_stmt *query = NULL;
+    int rc = sqlite3_prepare_v2(c->db, "SELECT (SELECT value FROM meta WHERE key='member'), (SELECT value FROM meta WHERE key='member_name')",
+                                -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(query);
+    if (rc != SQLITE_ROW) {
+        store_fault_sqlite(c, "table meta");
+    } else {
+        int64_t member = sqlite3_column_int64(query, 0);
+        const unsigned char *name = sqlite3_column_text(query, 1);
+        if (sqlite3_column_type(query, 0) != SQLITE_INTEGER || member < 0 || member >= c->genesis.members.n)
+            store_fault(c, "meta row member: value is no member");
+        else if (!name)
+            store_fault(c, "meta row member_name: is missing");
+        else
+            rc = store_rows_put_owner(&c->rows, (uint32_t)member, (const char *)name);
+    }
+    sqlite3_finalize(query);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 /* The twin is a temporary file that SQLite keeps in memory as long as it is small. */
 static bool open_twin(struct store_check *c)
 {
@@ -79,6 +103,10 @@ static bool open_twin(struct store_check *c)
         rc = store_rows_open(&c->rows, c->twin, &c->genesis);
     if (rc == SQLITE_OK)
         rc = store_rows_put_genesis(&c->rows);
+    if (rc == SQLITE_OK)
+        rc = copy_owner(c);
+    if (c->verdict->first_fault[0])
+        return false;
     return rc == SQLITE_OK || store_fault(c, "no temporary database: %s", sqlite3_errstr(rc));
 }
 

@@ -81,7 +81,8 @@ static void open_member(struct rig *r, uint32_t i)
     m->carry.send = take_send;
     m->carry.deliver = take_event;
     m->carry.update = malloc(sizeof *m->carry.update);
-    ck_assert_msg(chain_store_open(path_of(r, i, path), &r->genesis, r->sync, &m->carry.store, error) == 0, "%s", error);
+    struct chain_store_owner owner = {i, "member"};
+    ck_assert_msg(chain_store_open(path_of(r, i, path), &r->genesis, &owner, r->sync, &m->carry.store, error) == 0, "%s", error);
     struct chain_node_config cfg = {.seed = 5, .self = i, .genesis = &r->genesis, .signer = chain_signer_ed25519(&r->ring.keys[i]),
                                     .engine = r->ops, .engine_heartbeat_ns = 20 * MS, .engine_timeout_ns = 120 * MS,
                                     .engine_timeout_max_ns = 1000 * MS, .gossip_ns = 40 * MS, .status_ns = 100 * MS,

@@ -32,13 +32,22 @@ static const char *name_file(char *out, size_t cap, const char *name)
     return out;
 }
 
-static struct chain_store *open_store(const char *path, const struct chain_genesis *g, enum chain_store_sync sync)
+static struct chain_store *open_store_of(const char *path, const struct chain_genesis *g, uint32_t member, enum chain_store_sync sync)
 {
-    char error[CHAIN_STORE_MAX_ERROR] = "";
+    char error[CHAIN_STORE_MAX_ERROR] = "", name[16];
     struct chain_store *s = NULL;
-    int rc = chain_store_open(path, g, sync, &s, error);
+    snprintf(name, sizeof name, "n%u", member);
+    struct chain_store_owner owner = {member, name};
+    int rc = chain_store_open(path, g, &owner, sync, &s, error);
     ck_assert_msg(rc == 0, "%s", error);
     return s;
+}
+
+static const struct chain_store_owner first_member = {0, "n0"};
+
+static struct chain_store *open_store(const char *path, const struct chain_genesis *g, enum chain_store_sync sync)
+{
+    return open_store_of(path, g, first_member.member, sync);
 }
 
 /* Four nodes that live a while, each with its database FOLDER/TAG-i.db; closed at the end. */
@@ -48,7 +57,7 @@ static void make_databases(const char *tag, const struct chain_engine_ops *ops)
     char path[128], name[32];
     for (uint32_t i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "%s-%u.db", tag, i);
-        c->stores[i] = open_store(name_file(path, sizeof path, name), &c->genesis, CHAIN_STORE_SYNC_OFF);
+        c->stores[i] = open_store_of(name_file(path, sizeof path, name), &c->genesis, i, CHAIN_STORE_SYNC_OFF);
     }
     living_run(c);
     for (uint32_t i = 0; i < 4; i++)
@@ -249,7 +258,7 @@ START_TEST(a_file_that_is_no_database_is_refused_in_one_line)
     write_file(path, "not a database, but long enough to be read as the head of one, were it one, which it is not .......", 99);
     ck_assert_int_eq(chain_store_verify(path, &v, error), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "notes.txt: no SQLite database"));
-    ck_assert_int_eq(chain_store_open(path, &c->genesis, CHAIN_STORE_SYNC_OFF, &s, error), -EINVAL);
+    ck_assert_int_eq(chain_store_open(path, &c->genesis, &first_member, CHAIN_STORE_SYNC_OFF, &s, error), -EINVAL);
     sqlite3 *db;
     name_file(path, sizeof path, "other.db");
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
@@ -257,7 +266,7 @@ START_TEST(a_file_that_is_no_database_is_refused_in_one_line)
     sqlite3_close(db);
     ck_assert_int_eq(chain_store_verify(path, &v, error), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "other.db: no airdeed ledger database"));
-    ck_assert_int_eq(chain_store_open(path, &c->genesis, CHAIN_STORE_SYNC_OFF, &s, error), -EINVAL);
+    ck_assert_int_eq(chain_store_open(path, &c->genesis, &first_member, CHAIN_STORE_SYNC_OFF, &s, error), -EINVAL);
     ck_assert_int_eq(chain_store_verify(name_file(path, sizeof path, "absent.db"), &v, error), -ENOENT);
     ck_assert_ptr_null(s);
     cluster_close(c);
@@ -270,17 +279,87 @@ START_TEST(one_process_writes_and_only_to_its_own_ledger)
     char path[128], lock[160], error[CHAIN_STORE_MAX_ERROR];
     name_file(path, sizeof path, "a.db");
     struct chain_store *first = open_store(path, &c->genesis, CHAIN_STORE_SYNC_FULL), *second = NULL;
-    ck_assert_int_eq(chain_store_open(path, &c->genesis, CHAIN_STORE_SYNC_FULL, &second, error), -EBUSY);
+    ck_assert_int_eq(chain_store_open(path, &c->genesis, &first_member, CHAIN_STORE_SYNC_FULL, &second, error), -EBUSY);
     ck_assert_ptr_nonnull(strstr(error, "a.db: another process writes to it"));
     chain_store_close(first);
     snprintf(lock, sizeof lock, "%s.lock", path);
     ck_assert_int_ne(access(lock, F_OK), 0);
     c->genesis.heartbeat_ns += 1;
-    ck_assert_int_eq(chain_store_open(path, &c->genesis, CHAIN_STORE_SYNC_FULL, &second, error), -EINVAL);
+    ck_assert_int_eq(chain_store_open(path, &c->genesis, &first_member, CHAIN_STORE_SYNC_FULL, &second, error), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "genesis block differs"));
     c->genesis.heartbeat_ns -= 1;
     chain_store_close(open_store(path, &c->genesis, CHAIN_STORE_SYNC_FULL));
     cluster_close(c);
+}
+END_TEST
+
+START_TEST(a_database_is_its_members_alone)
+{
+    make_databases("a", &chain_pbft_ops);
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 7);
+    char path[128], error[CHAIN_STORE_MAX_ERROR];
+    struct chain_store *s = NULL;
+    name_file(path, sizeof path, "a-1.db");
+    ck_assert_int_eq(chain_store_open(path, &c->genesis, &first_member, CHAIN_STORE_SYNC_OFF, &s, error), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "a-1.db: belongs to member n1, not n0"));
+    chain_store_close(open_store_of(path, &c->genesis, 1, CHAIN_STORE_SYNC_OFF));
+    expect_fault("UPDATE meta SET value=2 WHERE key='member'", "meta row member_check: value is other octets");
+    expect_fault("UPDATE meta SET value=4 WHERE key='member'", "meta row member: value is no member");
+    expect_fault("UPDATE meta SET value='n2' WHERE key='member_name'", "meta row member_check: value is other octets");
+    expect_fault("DELETE FROM meta WHERE key='member_name'", "meta row member_name: is missing");
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "DELETE FROM meta WHERE key='member'", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    ck_assert_int_eq(chain_store_open(path, &c->genesis, &first_member, CHAIN_STORE_SYNC_OFF, &s, error), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "a-1.db: does not say which member it belongs to"));
+    cluster_close(c);
+}
+END_TEST
+
+/* Of 512-octet pages, so that blocks spill; each page in turn is spoilt at its head, where SQLite keeps its structure. */
+START_TEST(what_sqlite_cannot_read_is_told_with_its_block_and_column)
+{
+    enum { PAGE_BYTES = 512 };
+    make_databases("a", &chain_pbft_ops);
+    char path[128], copy[128];
+    name_file(path, sizeof path, "a-0.db");
+    name_file(copy, sizeof copy, "spoilt.db");
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA page_size=512; VACUUM", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    ck_assert(verify(path, NULL).ok);
+    size_t len;
+    uint8_t *data = read_file(path, &len), saved[4];
+    int n_blocks = 0, n_columns = 0, n_rows = 0, n_other = 0;
+    for (size_t at = PAGE_BYTES; at + PAGE_BYTES <= len; at += PAGE_BYTES) {
+        memcpy(saved, data + at, sizeof saved);
+        memset(data + at, 0xff, sizeof saved);
+        write_file(copy, data, len);
+        memcpy(data + at, saved, sizeof saved);
+        struct chain_store_verdict v = verify(copy, NULL);
+        ck_assert_msg(!v.ok, "page %zu", at / PAGE_BYTES + 1);
+        unsigned block;
+        char what[200];
+        if (!strstr(v.first_fault, "malformed"))
+            continue;
+        if (sscanf(v.first_fault, "block %u: blocks.%199[a-z]:", &block, what) == 2)
+            n_columns++;
+        else if (sscanf(v.first_fault, "block %u: table blocks: %199s", &block, what) == 2)
+            n_blocks++;
+        else if (strstr(v.first_fault, " row "))
+            n_rows++;
+        else
+            n_other++; /* the schema, or the engine table */
+    }
+    printf("%zu pages spoilt: %d name block and column, %d a block, %d a row, %d a table\n", len / PAGE_BYTES - 1, n_columns, n_blocks,
+           n_rows, n_other);
+    fflush(stdout);
+    ck_assert_int_gt(n_columns, 5);
+    ck_assert_int_gt(n_blocks, 0);
+    ck_assert_int_gt(n_rows, 0);
+    free(data);
 }
 END_TEST
 
@@ -417,6 +496,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_fault_is_told_with_its_block_and_field);
     tcase_add_test(tc, a_file_that_is_no_database_is_refused_in_one_line);
     tcase_add_test(tc, one_process_writes_and_only_to_its_own_ledger);
+    tcase_add_test(tc, a_database_is_its_members_alone);
+    tcase_add_test(tc, what_sqlite_cannot_read_is_told_with_its_block_and_column);
     tcase_add_test(tc, every_turn_is_synced_when_it_has_to_be);
     tcase_add_test(tc, a_full_disk_fails_with_the_name_of_the_file);
     tcase_add_test(tc, a_database_verifies_while_its_node_writes_and_after_a_kill);
