@@ -18,7 +18,7 @@
 enum {
     APP_STATION_MIN_PAYLOAD = 16, /* octets of a data message */
     APP_STATION_MAX_PAYLOAD = 1400,
-    APP_STATION_MAX_NOTES = 64, 
+    APP_STATION_MAX_NOTES = 64,
     APP_STATION_MAX_DEEDS = CHAIN_MAX_CHANNELS * 2
 };
 
