@@ -127,10 +127,10 @@ while [ $i -lt "$n" ]; do
 expected exit code $(cat "$part.exit"), got $code"
     title="$(basename "$file"): $(head -n 1 "$part.sh" | tr '#' ' ')"
     if [ -z "$difference" ]; then
-        echo "ok $i - $title"
+        printf '%s\n' "ok $i - $title"
     else
         failed=1
-        echo "not ok $i - $title"
+        printf '%s\n' "not ok $i - $title"
         printf '%s\n' "$difference" | sed '/^$/d; s/^/# /'
         head -n 40 "$part.got" | sed 's/^/#   | /'
     fi

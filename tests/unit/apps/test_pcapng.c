@@ -184,7 +184,10 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_capture_has_a_section_and_an_interface_a_station);
     tcase_add_test(t, a_frame_carries_time_radiotap_and_octets);
     tcase_add_test(t, a_damaged_frame_is_flagged_and_an_unknown_level_left_out);
-    tcase_add_test(t, packets_are_in_order_of_time_and_those_of_one_instant_as_they_came);
     tcase_add_test(t, a_full_disk_is_reported_at_the_end);
     suite_add_tcase(suite, t);
+    TCase *order = tcase_create("order"); /* of its own: a capture that is kept is that of the case above */
+    tcase_add_checked_fixture(order, choose_path, remove_file);
+    tcase_add_test(order, packets_are_in_order_of_time_and_those_of_one_instant_as_they_came);
+    suite_add_tcase(suite, order);
 }
