@@ -123,6 +123,14 @@ static void reveal_if_due(struct app_station *s, int64_t now_ns)
     submit(s, now_ns + s->cfg.id * STAGGER_NS / 2, &op);
 }
 
+/* A peer answers as long as the holder may still be sending, the stop time after a suspension included: a frame without its ACK
+ * would be sent again, and disturb the primary user more. */
+static int64_t peer_until(const struct chain_genesis *g, const struct chain_grant *grant)
+{
+    int64_t stop_ns = grant->suspended_ns + g->stop_ns;
+    return grant->suspended && stop_ns < grant->transmit_expire_ns ? stop_ns : grant->transmit_expire_ns;
+}
+
 /* Which channels the ledger names us on, and until when a peer of a lease may answer. */
 static void read_leases(struct app_station *s)
 {
@@ -141,9 +149,8 @@ static void read_leases(struct app_station *s)
             if (grant->peers[p] != s->cfg.id)
                 continue;
             s->named[grant->channel] = true;
-            if (grant->state == CHAIN_GRANT_AUTHORIZED && !grant->suspended)
-                s->peer_until_ns[grant->channel] =
-                    station_time(s, grant->transmit_expire_ns) - g->max_skew_ns - g->drift_guard_ns;
+            if (grant->transmit_expire_ns != 0)
+                s->peer_until_ns[grant->channel] = station_time(s, peer_until(g, grant)) - g->max_skew_ns - g->drift_guard_ns;
         }
     }
 }
