@@ -16,7 +16,7 @@ enum { MAX_PATH = 1024, MAX_FOREIGN = 100, MAX_FOLDER = 480 };
 static const char *const run_files[] = {"summary.json",        "events.jsonl",        "air.pcapng",           "report.html",
                                         "ledger-[a-z0-9]*.db", "ledger-[a-z0-9]*.db-wal", "ledger-[a-z0-9]*.db-shm",
                                         "ledger-[a-z0-9]*.db-journal", "ledger-[a-z0-9]*.db.lock", NULL};
-static const char *const iq_files[] = {"*.sigmf-data", "*.sigmf-meta", "*.frames.jsonl", "*.sigmf-data.partial", "*.sigmf-meta.partial",
+static const char *const iq_files[] = {"*-*.sigmf-data", "*-*.sigmf-meta", "*-*.frames.jsonl", "*-*.sigmf-data.partial", "*-*.sigmf-meta.partial",
                                        NULL};
 
 static bool exists(const char *path)
@@ -105,6 +105,17 @@ static int refuse(char *error_out, const char *folder, const char *why)
     return -EINVAL;
 }
 
+/* A summary.json that a run wrote holds the digest of its air. */
+static bool has_own_summary(const char *folder)
+{
+    char path[MAX_PATH];
+    snprintf(path, sizeof path, "%s/summary.json", folder);
+    json_t *summary = json_load_file(path, 0, NULL);
+    bool own = json_is_string(json_object_get(summary, "air_sha256"));
+    json_decref(summary);
+    return own;
+}
+
 /* May what stands at `folder` be replaced by a run? whole: a folder without summary.json is no run. */
 static int check_replaceable(const char *folder, bool whole, char *error_out)
 {
@@ -126,6 +137,8 @@ static int check_replaceable(const char *folder, bool whole, char *error_out)
     }
     if (whole && c.n_entries > 0 && !c.has_summary)
         return refuse(error_out, folder, "is no earlier run, it has no summary.json: choose another");
+    if (whole && c.has_summary && !has_own_summary(folder))
+        return refuse(error_out, folder, "is no earlier run, its summary.json is none of a run: choose another");
     return 0;
 }
 

@@ -15,6 +15,10 @@ bool store_fault(struct store_check *c, const char *format, ...)
         va_list args;
         va_start(args, format);
         vsnprintf(c->verdict->first_fault, sizeof(c->verdict->first_fault), format, args);
+        /* it may quote what stands in the file: one printable line all the same */
+        for (char *at = c->verdict->first_fault; *at; at++)
+            if (*at < 0x20 || *at > 0x7e)
+                *at = '?';
         va_end(args);
     }
     return false;

@@ -30,7 +30,8 @@ static void put(const char *path)
 {
     FILE *file = fopen(path, "wb");
     ck_assert_ptr_nonnull(file);
-    fputs("x\n", file);
+    const char *dot = strrchr(path, '/');
+    fputs(dot && strcmp(dot, "/summary.json") == 0 ? "{\"air_sha256\": \"00\"}\n" : "x\n", file);
     ck_assert_int_eq(fclose(file), 0);
 }
 
@@ -51,7 +52,7 @@ static void put_run(const char *name)
     static const char *const files[] = {"summary.json",       "events.jsonl",          "air.pcapng",
                                         "report.html",        "ledger-a-1.db",         "ledger-a-1.db-wal",
                                         "ledger-a-1.db.lock", "iq/a-1.sigmf-data",     "iq/a-1.sigmf-meta",
-                                        "iq/a-1.frames.jsonl", "iq/b.sigmf-data.partial"};
+                                        "iq/a-1.frames.jsonl", "iq/b-1.sigmf-data.partial"};
     char path[200];
     snprintf(path, sizeof path, "%s/iq", name);
     ck_assert_int_eq(mkdir(name, 0777), 0);
@@ -77,7 +78,7 @@ END_TEST
 
 START_TEST(a_folder_with_one_foreign_entry_is_not_touched)
 {
-    static const char *const foreign[] = {"r/notes.txt", "r/iq/take1.wav", "r/.hidden", "r/ledger-a.db.bak", "r/summary.json~"};
+    static const char *const foreign[] = {"r/notes.txt", "r/iq/take1.wav", "r/iq/holiday.sigmf-data", "r/.hidden", "r/ledger-a.db.bak", "r/summary.json~"};
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
         put_run("r");
         put(foreign[i]);
@@ -110,6 +111,12 @@ START_TEST(a_folder_without_summary_is_no_run_and_an_empty_one_is_taken)
     put("r/events.jsonl");
     ck_assert_int_eq(prepare("r"), -EINVAL);
     ck_assert_msg(strstr(error, "no summary.json") != NULL, "%s", error);
+    FILE *file = fopen("r/summary.json", "wb");
+    ck_assert_ptr_nonnull(file);
+    fputs("my own summary\n", file);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(prepare("r"), -EINVAL);
+    ck_assert_msg(strstr(error, "none of a run") != NULL, "%s", error);
 }
 END_TEST
 
