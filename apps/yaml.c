@@ -28,6 +28,16 @@ int app_yaml_refuse(const struct app_yaml_tree *t, size_t line, const char *form
     return -EINVAL;
 }
 
+/* The reader runs ahead of the parser's mark: what it could not read is found by its offset in the text. */
+static size_t line_at(const yaml_parser_t *parser, size_t offset)
+{
+    const unsigned char *at = parser->input.string.start;
+    size_t line = 0;
+    for (size_t i = 0; i < offset && at + i < parser->input.string.end; i++)
+        line += at[i] == '\n';
+    return line;
+}
+
 static int refuse_syntax(const struct app_yaml_tree *t, const yaml_parser_t *parser)
 {
     if (parser->error == YAML_MEMORY_ERROR) {
@@ -36,7 +46,7 @@ static int refuse_syntax(const struct app_yaml_tree *t, const yaml_parser_t *par
     }
     const char *problem = parser->problem ? parser->problem : "cannot be read";
     if (parser->error == YAML_READER_ERROR)
-        return app_yaml_refuse(t, parser->mark.line, "no YAML text: %s", problem);
+        return app_yaml_refuse(t, line_at(parser, parser->problem_offset), "no YAML text: %s", problem);
     return app_yaml_refuse(t, parser->problem_mark.line, "no YAML: %s", problem);
 }
 

@@ -162,6 +162,7 @@ static const struct {
     {"engine: raft\n\tseed: 1\n", "f.yaml:2: no YAML: found a tab character that violates indentation"},
     {"engine: \"raft\n", "f.yaml:2: no YAML: found unexpected end of stream"},
     {"engine: ra\xff\xfe\n", "f.yaml:1: no YAML text: invalid leading UTF-8 octet"},
+    {"# one\n# two\nengine: ra\xff\xfe\n", "f.yaml:3: no YAML text: invalid leading UTF-8 octet"},
 };
 
 START_TEST(each_refusal_is_one_line_with_file_line_and_field)
