@@ -157,7 +157,7 @@ static int run(struct replay *r)
     for (;;) {
         struct phy_radio_block block;
         double center_hz = radio->center_hz;
-        int err = radio->ops->receive(radio, source->block, PHY_MAX_STEP_SAMPLES, &block);
+        int err = radio->ops->receive(radio, source->block, PHY_MAX_STEP_SAMPLES, 0, &block);
         if (err)
             return app_sense_fail_to_read(source, err);
         if (block.n == 0)

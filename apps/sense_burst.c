@@ -1,9 +1,9 @@
 /* airdeed sense, second pass: bursts, their bandwidth, and the annotations that mark them. */
 #include "apps/sense.h"
 #include "apps/options.h"
-#include "phy/bandwidth.h"
-#include "phy/burst.h"
-#include "phy/welch.h"
+#include "phy/sensing/bandwidth.h"
+#include "phy/sensing/burst.h"
+#include "phy/sensing/welch.h"
 
 #include <errno.h>
 #include <math.h>
@@ -133,7 +133,7 @@ static int run_finder(struct pass *p, struct phy_burst_finder *finder)
     double center_hz = NAN;
     while (!p->code) {
         struct phy_radio_block block;
-        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, &block);
+        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, 0, &block);
         if (err)
             return app_sense_fail_to_read(s, err);
         if (app_sense_interrupted())

@@ -1,8 +1,8 @@
 /* airdeed sense, first pass: the noise floor and what is wrong with the samples; and spectra as rtl_power prints them. */
 #include "apps/sense.h"
 #include "apps/options.h"
-#include "phy/floor.h"
-#include "phy/welch.h"
+#include "phy/sensing/floor.h"
+#include "phy/sensing/welch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static int read_through(struct app_sense *s, struct phy_floor *floor, struct phy
     uint64_t n_done = 0;
     for (;;) {
         struct phy_radio_block block;
-        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, &block);
+        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, 0, &block);
         if (err)
             return app_sense_fail_to_read(s, err);
         if (app_sense_interrupted())
@@ -149,7 +149,7 @@ static int print_rows(struct app_sense *s, struct phy_welch *welch, float *psd)
     for (;;) {
         struct phy_radio_block block;
         uint64_t left = per_row - row.n_samples;
-        int err = s->radio->ops->receive(s->radio, s->block, left < APP_SENSE_BLOCK ? (size_t)left : APP_SENSE_BLOCK, &block);
+        int err = s->radio->ops->receive(s->radio, s->block, left < APP_SENSE_BLOCK ? (size_t)left : APP_SENSE_BLOCK, 0, &block);
         if (err)
             return app_sense_fail_to_read(s, err);
         if (app_sense_interrupted())

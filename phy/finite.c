@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "phy/machine.h"
-#include "phy/simd_math.h"
+#include "phy/air/simd_math.h"
 
 enum { EXPONENT_BITS = 0x7f800000, EXPONENT_LIMIT = (127 + 30) << 23 };
 

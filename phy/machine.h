@@ -15,7 +15,7 @@ enum {
 };
 
 struct phy_frame_slot {
-    uint8_t psdu[PHY_MAX_PSDU_BYTES];
+    uint8_t psdu[PHY_MAX_RX_PSDU_BYTES + 1];
     float noise_db[PHY_N_SUBCARRIERS];
 };
 

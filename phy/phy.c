@@ -48,7 +48,7 @@ static bool check_fcs(const uint8_t *psdu, size_t len)
 
 static void keep_frame(struct phy *m, struct phy_frame *frame)
 {
-    assert(m->n_slots < PHY_FRAME_SLOTS && frame->psdu_len <= PHY_MAX_PSDU_BYTES);
+    assert(m->n_slots < PHY_FRAME_SLOTS && frame->psdu_len <= PHY_MAX_RX_PSDU_BYTES);
     struct phy_frame_slot *slot = &m->slots[m->n_slots++];
     if (frame->psdu_len > 0) {
         memcpy(slot->psdu, frame->psdu, frame->psdu_len);
@@ -129,6 +129,7 @@ static void abort_lock(struct phy *m)
         .end_sample = m->position,
         .evm_db = NAN,
         .corrected_bits = -1,
+        .ht_mcs = -1,
     };
     phy_power_describe(m, &frame);
     m->locked = false;
@@ -228,9 +229,16 @@ static size_t machine_bytes(void)
     return (sizeof(struct phy) + 63) / 64 * 64;
 }
 
+static size_t demod_bytes(const struct phy_waveform *waveform)
+{
+    return (waveform->bytes() + 63) / 64 * 64;
+}
+
 size_t phy_bytes(const struct phy_config *cfg)
 {
-    return machine_bytes() + (cfg->waveform ? longest_burst(cfg->waveform) : 0) * sizeof(float complex);
+    if (!cfg->waveform)
+        return machine_bytes();
+    return machine_bytes() + demod_bytes(cfg->waveform) + longest_burst(cfg->waveform) * sizeof(float complex);
 }
 
 static const char *find_bad_field(const struct phy_config *cfg)
@@ -262,10 +270,16 @@ int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **o
     m->noise_power = pow(10.0, cfg->noise_dbfs / 10.0);
     m->cca_power = m->noise_power * pow(10.0, cfg->cca_energy_db / 10.0);
     m->position = cfg->first_sample;
-    m->burst = (float complex *)((unsigned char *)mem + machine_bytes());
+    unsigned char *demod_memory = (unsigned char *)mem + machine_bytes();
+    m->burst = (float complex *)(demod_memory + demod_bytes(cfg->waveform));
     m->burst_cap = longest_burst(cfg->waveform);
     phy_power_restart(m);
-    int status = cfg->waveform->open(&m->demod, on_lock, on_frame, m);
+    struct phy_waveform_config demod = {.sample_rate_hz = cfg->sample_rate_hz,
+                                        .simd = phy_simd_choose(cfg->simd),
+                                        .on_lock = on_lock,
+                                        .on_frame = on_frame,
+                                        .ctx = m};
+    int status = cfg->waveform->open(demod_memory, &demod, &m->demod);
     if (status < 0) {
         *bad_field_out = "waveform";
         return status;

@@ -12,7 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PHY_MAX_PSDU_BYTES = 2346, PHY_N_SUBCARRIERS = 64, PHY_MAX_SIGNALS = 192, PHY_MAX_STEP_SAMPLES = 4096 };
+#include "phy/simd.h"
+
+enum {
+    PHY_MAX_PSDU_BYTES = 2346,   /* that a station sends */
+    PHY_MAX_RX_PSDU_BYTES = 4095, /* that a stranger may send: the largest that an 802.11 SIGNAL field can name */
+    PHY_N_SUBCARRIERS = 64,
+    PHY_MAX_SIGNALS = 192,
+    PHY_MAX_STEP_SAMPLES = 4096
+};
 
 struct phy;
 struct phy_waveform; /* phy/waveform.h */
@@ -26,6 +34,12 @@ struct phy_config {
     double squelch_db;                   /* preambles are looked for only where power is this far above noise_dbfs; 0: the
                                           * default of 1.5 dB, which noise passes once in a thousand blocks; negative: everywhere */
     uint64_t first_sample;               /* index of the first sample that will come */
+    enum phy_simd simd;                  /* PHY_SIMD_AUTO: the best that there is */
+};
+
+enum phy_format {
+    PHY_FORMAT_PLAIN, /* the waveform's own; for wifi: clause 17 (802.11a/g) */
+    PHY_FORMAT_HT     /* clause 19 (802.11n), mixed format: named, its payload is not decoded */
 };
 
 /* One received frame. Pointers are valid until the next phy_step on the same machine. */
@@ -34,6 +48,9 @@ struct phy_frame {
     uint64_t end_sample;     /* first sample after the frame */
     uint32_t rate_kbps;      /* of the payload */
     bool header_ok;          /* the PHY header decoded; otherwise psdu_len is 0 */
+    enum phy_format format;
+    int ht_mcs;              /* PHY_FORMAT_HT: MCS and PSDU length from HT-SIGNAL; else -1 and 0. Its psdu_len is 0, fcs_ok false */
+    uint32_t ht_len;
     bool fcs_ok;             /* IEEE CRC-32 at the end of the PSDU holds */
     const uint8_t *psdu;     /* with FCS */
     size_t psdu_len;         /* octets, FCS included */

@@ -1,7 +1,7 @@
 /* Energy CCA and the power profile of frames. */
 #include <math.h>
 
-#include "phy/energy.h"
+#include "phy/sensing/energy.h"
 #include "phy/machine.h"
 
 static const float complex *sample_at(const struct phy *m, uint64_t end, size_t n_held, uint64_t index)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "phy/energy.h"
+#include "phy/sensing/energy.h"
 #include "phy/machine.h"
 
 int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_fa)

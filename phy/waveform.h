@@ -1,4 +1,4 @@
-/* The waveform port: how a PHY machine modulates and demodulates. Implementations: phy/flex.c. */
+/* The waveform port: how a PHY machine modulates and demodulates. Implementations: phy/wifi/, phy/flex/. */
 #ifndef PHY_WAVEFORM_H
 #define PHY_WAVEFORM_H
 
@@ -16,6 +16,15 @@ typedef void phy_waveform_on_frame(void *ctx, size_t end_offset, const struct ph
 /* Called when the receiver believes that a frame has begun; `offset` counts samples consumed in this execute call. */
 typedef void phy_waveform_on_lock(void *ctx, size_t offset);
 
+struct phy_waveform_config {
+    uint32_t sample_rate_hz; /* wifi searches for a larger carrier offset, in subcarriers, where this is 2 Msps or less */
+    enum phy_simd simd;
+    phy_waveform_on_lock *on_lock;
+    phy_waveform_on_frame *on_frame;
+    void *ctx;
+};
+
+/* Locks and frames take turns: each lock ends in one frame. */
 struct phy_waveform {
     const char *name;                          /* "flex" */
     unsigned n_rates;                          /* rate 0 is the most robust */
@@ -24,13 +33,15 @@ struct phy_waveform {
     uint32_t cca_delay_samples;                /* from the first sample to a busy medium */
     /* samples that a PSDU of psdu_len octets (FCS included) takes at a rate */
     size_t (*frame_samples)(size_t psdu_len, unsigned rate_index);
-    /* Heap-backed objects of liquid-dsp are the documented exception to caller's memory. */
-    int (*open)(struct phy_waveform_demod **out, phy_waveform_on_lock *on_lock, phy_waveform_on_frame *on_frame, void *ctx);
+    size_t (*bytes)(void); /* of caller's memory for open, 64-byte aligned */
+    /* 0 or negative errno. Heap-backed objects of liquid-dsp (flex) are the documented exception to caller's memory. */
+    int (*open)(void *mem, const struct phy_waveform_config *cfg, struct phy_waveform_demod **out);
     /* Writes at most cap samples; returns how many, or negative errno. psdu includes the FCS. Mean power of the body is 1.0. */
     long (*modulate)(struct phy_waveform_demod *d, const uint8_t *psdu, size_t psdu_len, unsigned rate_index,
                      float complex *out, size_t cap);
     void (*execute)(struct phy_waveform_demod *d, const float complex *samples, size_t n);
-    /* No preamble is looked for where the mean power is at or below this (linear); 0 at first: everywhere. */
+    /* No preamble need be looked for where the mean power is at or below this (linear); 0 at first: everywhere. A waveform
+     * whose detector is cheap looks everywhere. */
     void (*set_squelch)(struct phy_waveform_demod *d, double power);
     void (*reset)(struct phy_waveform_demod *d); /* forget a frame in progress */
     void (*close)(struct phy_waveform_demod *d);

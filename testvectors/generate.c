@@ -5,7 +5,7 @@
  *   primary.sigmf-*              a primary user's signal to be looped: QPSK, 4 MHz wide, made of integers
  *
  * usage: generate_testvectors FOLDER */
-#include "phy/awgn.h"
+#include "phy/air/awgn.h"
 #include "phy/phy.h"
 #include "phy/radio/sigmf.h"
 #include "phy/waveform.h"
@@ -142,7 +142,7 @@ static void make_flex(const char *folder)
     char path[4096];
     static float complex air[FLEX_SAMPLES + FLEX_LOST];
     struct phy_awgn noise;
-    phy_awgn_init(&noise, 20, 1, PHY_SIMD_SCALAR);
+    phy_awgn_init(&noise, 20, 1, PHY_SIMD_BASELINE);
     phy_awgn_add(&noise, 0, (float)pow(10, flex_noise_dbfs / 10), air, FLEX_SAMPLES + FLEX_LOST);
     snprintf(path, sizeof path, "%s/flex-frames.expect.jsonl", folder);
     FILE *expect = fopen(path, "wb");

@@ -11,7 +11,7 @@
 #include "apps/gate.h"
 #include "apps/run/world.h"
 
-#include "phy/adc.h"
+#include "phy/air/adc.h"
 #include "phy/crc.h"
 
 enum { MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096 };

@@ -12,7 +12,7 @@
 
 #include "apps/options.h"
 #include "apps/run/report.h"
-#include "phy/awgn.h"
+#include "phy/air/awgn.h"
 
 static volatile sig_atomic_t interrupted;
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "apps/embedded.h"
-#include "phy/play.h"
+#include "phy/air/play.h"
 
 enum { ALIGN = 64, SPEED_OF_LIGHT = 299792458, MAX_PLAY_SAMPLES = 1 << 24 };
 /* virtual time 0: 2020-01-01T00:00:00Z */
@@ -210,7 +210,7 @@ static long read_all(struct phy_radio *radio, float complex *out, size_t cap)
     size_t n = 0;
     struct phy_radio_block block;
     do {
-        int rc = radio->ops->receive(radio, out + n, cap - n, &block);
+        int rc = radio->ops->receive(radio, out + n, cap - n, 0, &block);
         if (rc != 0)
             return rc;
         n += block.n;

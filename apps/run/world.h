@@ -8,8 +8,8 @@
 #include "apps/run/scenario.h"
 #include "apps/station/station.h"
 #include "chain/store/store.h"
-#include "phy/air.h"
-#include "phy/jammer.h"
+#include "phy/air/air.h"
+#include "phy/air/jammer.h"
 #include "phy/radio/sigmf.h"
 
 enum { WORLD_BURSTS = 64, WORLD_JAM_BURSTS = 2, WORLD_JAM_EMISSIONS = 256, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };

@@ -79,8 +79,9 @@ static int read_samples(struct sigmf_reader *s, uint64_t file_sample, float comp
     return 0;
 }
 
-static int receive(struct phy_radio *r, float complex *out, size_t cap, struct phy_radio_block *block_out)
+static int receive(struct phy_radio *r, float complex *out, size_t cap, int64_t timeout_ns, struct phy_radio_block *block_out)
 {
+    (void)timeout_ns;
     struct sigmf_reader *s = reader_of(r);
     const struct phy_sigmf_meta *meta = &s->meta;
     *block_out = (struct phy_radio_block){0};

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "phy/awgn.h"
-#include "phy/flex_frame.h"
+#include "phy/air/awgn.h"
+#include "phy/flex/flex_frame.h"
 #include "phy/phy.h"
 #include "phy/waveform.h"
-#include "phy/welch.h"
+#include "phy/sensing/welch.h"
 #include "tests/bench/cpu_name.h"
 
 enum { N_ROUNDS = 9, STEP = 4000, N_STEPS = 250, N_SAMPLES = STEP * N_STEPS, N_FFT = 1024 };

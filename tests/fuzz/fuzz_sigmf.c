@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct phy_radio_block info;
     uint64_t n = 0, expected = meta.captures[0].global_index;
     do {
-        int failed = r->ops->receive(r, block, 32, &info);
+        int failed = r->ops->receive(r, block, 32, 0, &info);
         assert(!failed && info.start_sample == expected + info.n_lost);
         expected = info.start_sample + info.n;
         n += info.n;

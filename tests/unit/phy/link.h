@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "phy/awgn.h"
+#include "phy/air/awgn.h"
 #include "phy/phy.h"
 #include "phy/waveform.h"
 

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "phy/air.h"
-#include "phy/awgn.h"
-#include "phy/energy.h"
+#include "phy/air/air.h"
+#include "phy/air/awgn.h"
+#include "phy/sensing/energy.h"
 #include "tests/unit/check_main.h"
 
 enum { N_NODES = 3, N_CHANNELS = 2, FS = 10000000, LEN = 5000 };

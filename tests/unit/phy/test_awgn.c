@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "phy/awgn.h"
+#include "phy/air/awgn.h"
 #include "tests/unit/check_main.h"
 
 enum { N = 1 << 21 };
@@ -26,7 +26,7 @@ static void check_mean(const char *what, double measured, double expected, doubl
 
 START_TEST(every_instruction_set_gives_the_same_bits)
 {
-    float complex *plain = make_noise(7, 9, PHY_SIMD_SCALAR, 1000, 50000);
+    float complex *plain = make_noise(7, 9, PHY_SIMD_BASELINE, 1000, 50000);
     float complex *best = make_noise(7, 9, phy_simd_best(), 1000, 50000);
     printf("scalar against %s\n", phy_simd_name(phy_simd_best()));
     ck_assert_mem_eq(plain, best, 50000 * sizeof *plain);

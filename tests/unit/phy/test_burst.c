@@ -1,8 +1,8 @@
 #define SUITE_NAME "phy bursts"
 #include "tests/unit/check_main.h"
 
-#include "phy/awgn.h"
-#include "phy/burst.h"
+#include "phy/air/awgn.h"
+#include "phy/sensing/burst.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void make_noise(uint64_t seed, size_t n)
 {
     static struct phy_awgn g;
     memset(air, 0, n * sizeof *air);
-    phy_awgn_init(&g, seed, 0, PHY_SIMD_SCALAR);
+    phy_awgn_init(&g, seed, 0, PHY_SIMD_BASELINE);
     phy_awgn_add(&g, 0, 1e-6f, air, n);
 }
 
@@ -34,7 +34,7 @@ static void make_noise(uint64_t seed, size_t n)
 static void add_ofdm(uint64_t seed, size_t start, size_t n, double snr_db)
 {
     static struct phy_awgn g;
-    phy_awgn_init(&g, seed, 1, PHY_SIMD_SCALAR);
+    phy_awgn_init(&g, seed, 1, PHY_SIMD_BASELINE);
     phy_awgn_add(&g, 0, (float)(1e-6 * pow(10, snr_db / 10)), air + start, n);
 }
 

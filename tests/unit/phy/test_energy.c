@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "phy/awgn.h"
-#include "phy/energy.h"
+#include "phy/air/awgn.h"
+#include "phy/sensing/energy.h"
 #include "phy/phy.h"
 #include "phy/waveform.h"
 #include "tests/unit/check_main.h"

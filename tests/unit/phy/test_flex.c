@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <liquid/liquid.h>
 
-#include "phy/energy.h"
-#include "phy/flex_frame.h"
+#include "phy/sensing/energy.h"
+#include "phy/flex/flex_frame.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/link.h"
 
@@ -14,6 +14,7 @@ struct heard {
     uint64_t base, lock_at, end_at;
     struct phy_frame frame;
     uint8_t psdu[PHY_MAX_PSDU_BYTES];
+    void *memory;
 };
 
 static void hear_lock(void *ctx, size_t offset)
@@ -38,7 +39,10 @@ static void hear_frame(void *ctx, size_t end_offset, const struct phy_frame *fra
 static struct phy_waveform_demod *open_flex(struct heard *h)
 {
     struct phy_waveform_demod *d;
-    ck_assert_int_eq(phy_waveform_flex()->open(&d, hear_lock, hear_frame, h), 0);
+    struct phy_waveform_config cfg = {.sample_rate_hz = 10000000, .on_lock = hear_lock, .on_frame = hear_frame, .ctx = h};
+    h->memory = aligned_alloc(64, (phy_waveform_flex()->bytes() + 63) / 64 * 64);
+    ck_assert_ptr_nonnull(h->memory);
+    ck_assert_int_eq(phy_waveform_flex()->open(h->memory, &cfg, &d), 0);
     return d;
 }
 
@@ -71,6 +75,7 @@ START_TEST(modulate_writes_as_many_samples_as_announced_at_every_length_and_rate
     ck_assert_int_eq(w->modulate(d, psdu, 10, w->n_rates, out, CAP), -EINVAL);
     free(out);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 
@@ -90,6 +95,7 @@ START_TEST(preamble_header_and_body_have_mean_power_one)
     }
     free(out);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 
@@ -110,6 +116,7 @@ START_TEST(the_same_frame_has_the_same_samples_whatever_was_sent_before)
     free(a);
     free(b);
     w->close(d);
+    free(h.memory);
     w->close(e);
 }
 END_TEST
@@ -175,6 +182,7 @@ START_TEST(frames_come_back_with_exact_stamps_and_delays)
     ck_assert_int_le(worst_start, 2);
     ck_assert_uint_le(worst_lock, w->lock_delay_samples);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 
@@ -201,6 +209,7 @@ START_TEST(noise_per_subcarrier_shows_where_a_tone_sits)
         ck_assert(k == TONE || isnan(h.frame.noise_db[k]) || h.frame.noise_db[k] < h.frame.noise_db[TONE] - 6.0f);
     free(x);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 
@@ -241,6 +250,7 @@ START_TEST(the_librarys_own_receiver_reads_our_frames)
     ofdmflexframesync_destroy(sync);
     free(x);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 
@@ -292,6 +302,7 @@ START_TEST(a_frame_of_a_strangers_scheme_ends_as_a_bad_header)
     ofdmflexframegen_destroy(gen);
     free(x);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 
@@ -324,6 +335,7 @@ START_TEST(it_recovers_from_resets_in_mid_frame_and_from_garbage)
     }
     free(x);
     w->close(d);
+    free(h.memory);
 }
 END_TEST
 

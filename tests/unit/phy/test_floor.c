@@ -1,10 +1,10 @@
 #define SUITE_NAME "phy noise floor and bandwidth"
 #include "tests/unit/check_main.h"
 
-#include "phy/awgn.h"
-#include "phy/bandwidth.h"
-#include "phy/floor.h"
-#include "phy/welch.h"
+#include "phy/air/awgn.h"
+#include "phy/sensing/bandwidth.h"
+#include "phy/sensing/floor.h"
+#include "phy/sensing/welch.h"
 
 #include <errno.h>
 #include <math.h>
@@ -17,7 +17,7 @@ static float complex air[N_SAMPLES];
 static void add_noise(uint64_t seed, size_t start, size_t n, double power_db)
 {
     static struct phy_awgn g;
-    phy_awgn_init(&g, seed, 0, PHY_SIMD_SCALAR);
+    phy_awgn_init(&g, seed, 0, PHY_SIMD_BASELINE);
     phy_awgn_add(&g, 0, (float)pow(10, power_db / 10), air + start, n);
 }
 

@@ -1,8 +1,8 @@
 #define SUITE_NAME "phy jammer"
 #include <errno.h>
 
-#include "phy/energy.h"
-#include "phy/jammer.h"
+#include "phy/sensing/energy.h"
+#include "phy/air/jammer.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/link.h"
 

@@ -1,5 +1,5 @@
 #define SUITE_NAME "phy link"
-#include "phy/air.h"
+#include "phy/air/air.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/link.h"
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "phy/crc.h"
-#include "phy/energy.h"
+#include "phy/sensing/energy.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/link.h"
 

@@ -1,9 +1,9 @@
 #define SUITE_NAME "phy play"
 #include <errno.h>
 
-#include "phy/energy.h"
-#include "phy/play.h"
-#include "phy/welch.h"
+#include "phy/sensing/energy.h"
+#include "phy/air/play.h"
+#include "phy/sensing/welch.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/link.h"
 

@@ -192,14 +192,14 @@ static void expect_samples(const char *type, const void *data, size_t len, const
     struct phy_radio *r = open_type(type, data, len);
     float complex got[16];
     struct phy_radio_block block;
-    ck_assert_int_eq(r->ops->receive(r, got, 16, &block), 0);
+    ck_assert_int_eq(r->ops->receive(r, got, 16, 0, &block), 0);
     ck_assert_uint_eq(block.n, n);
     ck_assert_uint_eq(block.n_clipped, n_clipped);
     for (size_t i = 0; i < n; i++) {
         ck_assert_float_eq_tol(crealf(got[i]), crealf(wanted[i]), 1e-7f);
         ck_assert_float_eq_tol(cimagf(got[i]), cimagf(wanted[i]), 1e-7f);
     }
-    ck_assert_int_eq(r->ops->receive(r, got, 16, &block), 0);
+    ck_assert_int_eq(r->ops->receive(r, got, 16, 0, &block), 0);
     ck_assert_uint_eq(block.n, 0);
     ck_assert(r->ops->transmit == NULL);
     r->ops->close(r);
@@ -277,7 +277,7 @@ START_TEST(blocks_stop_at_captures_and_tell_what_was_lost_before_them)
     struct phy_radio_block block;
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < 5; i++) {
-            ck_assert_int_eq(r->ops->receive(r, got, 8, &block), 0);
+            ck_assert_int_eq(r->ops->receive(r, got, 8, 0, &block), 0);
             ck_assert_uint_eq(block.start_sample, wanted[i].start);
             ck_assert_uint_eq(block.n, wanted[i].n);
             ck_assert_uint_eq(block.n_lost, wanted[i].n_lost);

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "phy/awgn.h"
-#include "phy/energy.h"
-#include "phy/welch.h"
+#include "phy/air/awgn.h"
+#include "phy/sensing/energy.h"
+#include "phy/sensing/welch.h"
 #include "tests/unit/check_main.h"
 
 enum { N_FFT = 256, N = 100000 };

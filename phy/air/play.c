@@ -1,4 +1,4 @@
-#include "phy/play.h"
+#include "phy/air/play.h"
 
 #include <errno.h>
 #include <liquid/liquid.h>
@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "phy/energy.h"
+#include "phy/sensing/energy.h"
 #include "phy/machine.h"
-#include "phy/simd_math.h"
+#include "phy/air/simd_math.h"
 
 static bool ratio_is_usable(double rate_in_hz, double rate_out_hz)
 {

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "phy/energy.h"
-#include "phy/flex_frame.h"
+#include "phy/sensing/energy.h"
+#include "phy/flex/flex_frame.h"
 #include "phy/waveform.h"
 
 enum {
@@ -110,6 +110,7 @@ static void report_frame(struct phy_waveform_demod *d, bool header_ok)
         .header_ok = header_ok,
         .cfo_hz = (double)ofdmframesync_get_cfo(d->sync) / (2.0 * acos(-1.0)),
         .corrected_bits = -1,
+        .ht_mcs = -1,
     };
     measure_errors(d, &frame);
     if (header_ok) {
@@ -309,7 +310,6 @@ static void close_demod(struct phy_waveform_demod *d)
         if (d->modem[i])
             modemcf_destroy(d->modem[i]);
     }
-    free(d);
 }
 
 static bool open_parts(struct phy_waveform_demod *d)
@@ -332,15 +332,18 @@ static bool open_parts(struct phy_waveform_demod *d)
     return packetizer_get_enc_msg_len(d->header_code) == PHY_FLEX_HEADER_CODED_BYTES;
 }
 
-static int open_demod(struct phy_waveform_demod **out, phy_waveform_on_lock *on_lock, phy_waveform_on_frame *on_frame,
-                      void *ctx)
+static size_t demod_bytes(void)
 {
-    struct phy_waveform_demod *d = calloc(1, sizeof *d);
-    if (!d)
-        return -ENOMEM;
-    d->on_lock = on_lock;
-    d->on_frame = on_frame;
-    d->ctx = ctx;
+    return sizeof(struct phy_waveform_demod);
+}
+
+static int open_demod(void *mem, const struct phy_waveform_config *cfg, struct phy_waveform_demod **out)
+{
+    struct phy_waveform_demod *d = mem;
+    memset(d, 0, sizeof *d);
+    d->on_lock = cfg->on_lock;
+    d->on_frame = cfg->on_frame;
+    d->ctx = cfg->ctx;
     if (!open_parts(d)) {
         close_demod(d);
         return -ENOMEM;
@@ -357,6 +360,7 @@ static const struct phy_waveform flex = {
     .lock_delay_samples = FIRST_SYMBOL + 4,
     .cca_delay_samples = 80,
     .frame_samples = phy_flex_frame_samples,
+    .bytes = demod_bytes,
     .open = open_demod,
     .modulate = modulate,
     .execute = execute,
@@ -368,9 +372,4 @@ static const struct phy_waveform flex = {
 const struct phy_waveform *phy_waveform_flex(void)
 {
     return &flex;
-}
-
-const struct phy_waveform *phy_waveform_find(const char *name)
-{
-    return strcmp(name, flex.name) == 0 ? &flex : NULL;
 }

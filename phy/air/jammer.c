@@ -1,12 +1,12 @@
-#include "phy/jammer.h"
+#include "phy/air/jammer.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#include "phy/awgn.h"
-#include "phy/energy.h"
+#include "phy/air/awgn.h"
+#include "phy/sensing/energy.h"
 
 enum { MIN_BURST_SAMPLES = 16 };
 

@@ -1,6 +1,6 @@
 /* Burst segmentation by two sliding windows with hysteresis, and joining of pulses. */
-#include "phy/burst.h"
-#include "phy/energy.h"
+#include "phy/sensing/burst.h"
+#include "phy/sensing/energy.h"
 
 #include <assert.h>
 #include <errno.h>

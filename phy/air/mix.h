@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "phy/awgn.h"
+#include "phy/air/awgn.h"
 
 struct phy_mix {
     float gain;

@@ -1,6 +1,6 @@
-#include "phy/mix.h"
+#include "phy/air/mix.h"
 
-#include "phy/simd_math.h"
+#include "phy/air/simd_math.h"
 
 PHY_ALWAYS_INLINE void add_flat(const float *restrict in, float *restrict out, size_t n, float gain)
 {

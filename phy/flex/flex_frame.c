@@ -1,4 +1,4 @@
-#include "phy/flex_frame.h"
+#include "phy/flex/flex_frame.h"
 
 #include <complex.h>
 #include <liquid/liquid.h>

@@ -1,12 +1,12 @@
 /* Noise by key. A block of 1024 samples is made by 32 generators side by side (xoshiro128++, Blackman and Vigna 2018),
  * each seeded from (seed, stream, block, lane), and Box and Muller's transform. One body is compiled twice, for the plain
  * processor and for AVX2; it holds only operations that every instruction set rounds alike. */
-#include "phy/awgn.h"
+#include "phy/air/awgn.h"
 
 #include <assert.h>
 #include <math.h>
 
-#include "phy/simd_math.h"
+#include "phy/air/simd_math.h"
 
 enum { N_LANES = 32, N_ROWS = PHY_AWGN_BLOCK / N_LANES };
 
@@ -110,26 +110,11 @@ PHY_TARGET_AVX2 static void add_avx2(float *out, const float *in, size_t n, floa
 #define add_avx2 add_scalar
 #endif
 
-enum phy_simd phy_simd_best(void)
-{
-#if PHY_HAVE_AVX2
-    if (__builtin_cpu_supports("avx2"))
-        return PHY_SIMD_AVX2;
-#endif
-    return PHY_SIMD_SCALAR;
-}
-
-const char *phy_simd_name(enum phy_simd simd)
-{
-    return simd == PHY_SIMD_AVX2 ? "avx2" : "scalar";
-}
-
 void phy_awgn_init(struct phy_awgn *g, uint64_t seed, uint64_t stream, enum phy_simd simd)
 {
-    assert(simd == PHY_SIMD_SCALAR || phy_simd_best() == simd);
     g->seed = seed;
     g->stream = stream;
-    g->simd = simd;
+    g->simd = phy_simd_choose(simd);
     g->block_index = UINT64_MAX;
 }
 

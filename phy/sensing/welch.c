@@ -1,4 +1,4 @@
-#include "phy/welch.h"
+#include "phy/sensing/welch.h"
 
 #include <errno.h>
 #include <fftw3.h>

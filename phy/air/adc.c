@@ -1,4 +1,4 @@
-#include "phy/adc.h"
+#include "phy/air/adc.h"
 
 /* Adding and taking away 1.5 * 2^23 leaves a float of small size rounded to a whole number, ties to even: two additions that any
  * vector unit does, where a conversion would not. */

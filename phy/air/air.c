@@ -1,12 +1,12 @@
-#include "phy/air.h"
+#include "phy/air/air.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#include "phy/awgn.h"
-#include "phy/mix.h"
+#include "phy/air/awgn.h"
+#include "phy/air/mix.h"
 
 struct emission {
     uint64_t id;

@@ -1,6 +1,6 @@
 /* Noise floor by consecutive mean excision over a histogram of window powers. */
-#include "phy/floor.h"
-#include "phy/energy.h"
+#include "phy/sensing/floor.h"
+#include "phy/sensing/energy.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum phy_simd { PHY_SIMD_SCALAR, PHY_SIMD_AVX2 };
+#include "phy/simd.h"
 
 enum { PHY_AWGN_BLOCK = 1024 };
 
@@ -18,9 +18,6 @@ struct phy_awgn {
     _Alignas(64) float complex block[PHY_AWGN_BLOCK];
 };
 
-/* The best level that this processor has. */
-enum phy_simd phy_simd_best(void);
-const char *phy_simd_name(enum phy_simd simd);
 /* stream: for instance (listener << 32 | channel). */
 void phy_awgn_init(struct phy_awgn *g, uint64_t seed, uint64_t stream, enum phy_simd simd);
 /* Adds samples of variance `power` (E|z|^2, half in each part) to out[0..n), for indices start..start+n-1. */

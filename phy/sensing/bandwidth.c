@@ -1,6 +1,6 @@
 /* Occupied bandwidth of a power spectral density. */
-#include "phy/bandwidth.h"
-#include "phy/energy.h"
+#include "phy/sensing/bandwidth.h"
+#include "phy/sensing/energy.h"
 
 #include <errno.h>
 

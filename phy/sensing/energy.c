@@ -1,4 +1,4 @@
-#include "phy/energy.h"
+#include "phy/sensing/energy.h"
 
 #include <assert.h>
 #include <math.h>
