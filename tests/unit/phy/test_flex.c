@@ -102,8 +102,8 @@ END_TEST
 START_TEST(the_same_frame_has_the_same_samples_whatever_was_sent_before)
 {
     const struct phy_waveform *w = phy_waveform_flex();
-    struct heard h = {0};
-    struct phy_waveform_demod *d = open_flex(&h), *e = open_flex(&h);
+    struct heard h = {0}, other = {0};
+    struct phy_waveform_demod *d = open_flex(&h), *e = open_flex(&other);
     float complex *a = malloc(CAP * sizeof *a), *b = malloc(CAP * sizeof *b);
     uint8_t psdu[101];
     fill_psdu(psdu, sizeof psdu, 3);
@@ -118,6 +118,7 @@ START_TEST(the_same_frame_has_the_same_samples_whatever_was_sent_before)
     w->close(d);
     free(h.memory);
     w->close(e);
+    free(other.memory);
 }
 END_TEST
 
