@@ -47,6 +47,25 @@ struct mac_profile {
 /* The profile for 10 MHz channels, "dot11-10-flex": slot 13 us, SIFS 32 us, DIFS 58 us (IEEE 802.11 table 17-21, 10 MHz column). */
 struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns);
 
+/* What a radio that is driven from a host can do; `airdeed latency-probe` measures turnaround_ns. */
+struct mac_host_timing {
+    int64_t turnaround_ns;     /* from the instant at which a sample is on the antenna to the earliest one at which what it caused
+                                * can be: samples' way to the host, their demodulation, lead of a timed burst; a bound, not a mean */
+    int64_t cca_delay_ns;      /* from a frame's first sample to a busy medium */
+    int64_t rx_start_delay_ns; /* from a frame's first sample to its lock */
+    int64_t ack_ns;            /* airtime of an ACK */
+    bool no_hidden_stations;   /* everyone hears everyone: the Duration field may fall short of the ACK */
+};
+
+/* The profile "host" that follows from it (IEEE 802.11 clause 10.3.7, DCF timing relations, with everything between antenna and
+ * decision in one turnaround), rounded up to 100 us, 1 us of it (300 m) for propagation:
+ *   SIFS = turnaround; slot = CCA delay + propagation + turnaround; DIFS = SIFS + 2 slot; ACK timeout = SIFS + slot + RX start delay.
+ * Every station of a cluster has to use the same one: the slowest member's. Returns 0; -EINVAL for a time that is none;
+ * -ERANGE where it cannot hold: SIFS and ACK exceed what a Duration field can say, 32767 us, so that stations which do not hear
+ * the receiver would send into its ACK; or a slot beyond 1 s. Then *why_out is one line. */
+__attribute__((warn_unused_result)) int mac_profile_host(const struct mac_host_timing *timing, struct mac_profile *out,
+                                                         const char **why_out);
+
 struct mac_config {
     uint64_t seed;
     uint32_t station_id;

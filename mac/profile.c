@@ -1,5 +1,12 @@
 /* Timing profiles. */
+#include "mac/frame.h"
 #include "mac/mac.h"
+
+#include <errno.h>
+
+static const int64_t host_step_ns = 100000;
+static const int64_t propagation_ns = 1000;
+static const int64_t longest_slot_ns = 1000000000;
 
 struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns)
 {
@@ -18,4 +25,45 @@ struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns)
         .fragment_bytes = 1500,
         .txop_ns = 20000000,
     };
+}
+
+static int64_t round_up(int64_t ns)
+{
+    return (ns + host_step_ns - 1) / host_step_ns * host_step_ns;
+}
+
+static bool is_time(int64_t ns)
+{
+    return ns >= 0 && ns <= longest_slot_ns;
+}
+
+int mac_profile_host(const struct mac_host_timing *t, struct mac_profile *out, const char **why_out)
+{
+    *why_out = "a time of the radio is negative, or longer than 1 s";
+    if (t->turnaround_ns == 0)
+        *why_out = "a turnaround of nothing was not measured";
+    if (t->turnaround_ns == 0 || t->ack_ns == 0 || !is_time(t->turnaround_ns) || !is_time(t->cca_delay_ns) ||
+        !is_time(t->rx_start_delay_ns) || !is_time(t->ack_ns))
+        return -EINVAL;
+    struct mac_profile p = mac_profile_dot11_10(t->rx_start_delay_ns);
+    p.name = "host";
+    p.sifs_ns = round_up(t->turnaround_ns);
+    p.slot_ns = round_up(t->turnaround_ns + t->cca_delay_ns + propagation_ns);
+    *why_out = "the turnaround is so long that a slot exceeds 1 s";
+    if (p.slot_ns > longest_slot_ns)
+        return -ERANGE;
+    *why_out = "the turnaround is so long that a Duration field, 32767 us at most, cannot cover SIFS and ACK";
+    if (!t->no_hidden_stations && p.sifs_ns + t->ack_ns > MAC_MAX_DURATION_US * INT64_C(1000))
+        return -ERANGE;
+    *why_out = NULL;
+    /* Slots are long here and airtimes are not: a window grows no further than waiting costs more than the collision it avoids. */
+    for (size_t i = 0; i < MAC_N_CATEGORIES; i++)
+        p.cw_min[i] = 15;
+    p.cw_max = 255;
+    /* A message may wait for two of the largest windows; fragments of one still follow each other. */
+    int64_t wait_ns = 2 * (int64_t)p.cw_max * p.slot_ns;
+    p.lifetime_ns = wait_ns > p.lifetime_ns ? wait_ns : p.lifetime_ns;
+    p.txop_ns += 8 * p.sifs_ns;
+    *out = p;
+    return 0;
 }
