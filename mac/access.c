@@ -296,7 +296,8 @@ void mac_access_try(struct mac *m, int64_t now_ns, struct mac_update *out)
     const struct mac_queue_item *item = mac_queue_head(&m->queue, category);
     if (m->phase != MAC_PHASE_CONTEND || !item || (m->commit_ns != now_ns && mac_backoff_due_ns(&m->backoff) > now_ns))
         return;
-    int64_t held_until_ns = mac_medium_held_until(&m->medium, now_ns, exchange_ns(m, item, item->fragment));
+    int64_t start_ns = now_ns + m->cfg.profile.turnaround_ns;
+    int64_t held_until_ns = mac_medium_held_until(&m->medium, start_ns, exchange_ns(m, item, item->fragment));
     if (held_until_ns != INT64_MIN) {
         m->commit_ns = INT64_MAX;
         m->medium.hold_ns = held_until_ns;
@@ -304,8 +305,8 @@ void mac_access_try(struct mac *m, int64_t now_ns, struct mac_update *out)
         mac_access_arm(m, now_ns);
         return;
     }
-    m->burst_start_ns = now_ns;
-    send_fragment(m, category, now_ns, now_ns, out);
+    m->burst_start_ns = start_ns;
+    send_fragment(m, category, start_ns, now_ns, out);
     mac_access_arm(m, now_ns);
 }
 

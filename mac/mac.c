@@ -51,6 +51,8 @@ static const char *find_bad_profile_field(const struct mac_profile *p)
         return "profile.slot_ns";
     if (p->sifs_ns <= 0)
         return "profile.sifs_ns";
+    if (p->turnaround_ns < 0 || p->turnaround_ns > p->sifs_ns || p->turnaround_ns >= p->slot_ns)
+        return "profile.turnaround_ns";
     if (p->rx_start_delay_ns < 0)
         return "profile.rx_start_delay_ns";
     for (size_t i = 0; i < MAC_N_CATEGORIES; i++)

@@ -34,6 +34,9 @@ enum mac_category { MAC_CAT_VOTE, MAC_CAT_PROPOSAL, MAC_CAT_GOSSIP, MAC_CAT_DATA
 struct mac_profile {
     const char *name;       /* "dot11-10-flex" */
     int64_t slot_ns, sifs_ns;
+    /* From the decision to send to the first sample: a frame that won its contention is handed out this long before its slot
+     * begins (10.3.7: TxDIFS = DIFS - aRxTxTurnaroundTime). 0: decided and sent in one instant. At most SIFS, below slot. */
+    int64_t turnaround_ns;
     int64_t rx_start_delay_ns; /* from a frame's first sample to its lock: ACKTimeout = SIFS + slot + this */
     uint32_t cw_min[MAC_N_CATEGORIES]; /* 2^k - 1 */
     uint32_t cw_max;
@@ -151,7 +154,7 @@ struct mac_report {
 };
 
 struct mac_update {
-    /* At most one frame, to start at start_ns: now_ns for a frame that won its contention, later (SIFS after a frame's end) for a
+    /* At most one frame, to start at start_ns: now_ns + turnaround for a frame that won its contention, SIFS after a frame's end for a
      * response or the next fragment of a burst. The caller answers TX_DONE: at the frame's end, or at once if it does not send it. */
     bool transmit;
     int64_t start_ns;

@@ -11,6 +11,7 @@ void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, in
 {
     memset(d, 0, sizeof *d);
     d->slot_ns = profile->slot_ns;
+    d->turnaround_ns = profile->turnaround_ns;
     d->difs_ns = profile->sifs_ns + 2 * profile->slot_ns;
     d->eifs_ns = profile->sifs_ns + ack_ns + d->difs_ns;
     d->longest_frame_ns = longest_frame_ns;
@@ -133,5 +134,5 @@ int64_t mac_medium_ready_ns(const struct mac_medium *d)
         idle_ns = d->frame_end_ns;
     idle_ns = max_ns(max_ns(idle_ns, d->nav_ns), max_ns(d->own_ns, d->hold_ns));
     idle_ns = max_ns(idle_ns, d->deaf_ns);
-    return max_ns(idle_ns + d->difs_ns, d->eifs_until_ns);
+    return max_ns(idle_ns + d->difs_ns, d->eifs_until_ns) - d->turnaround_ns;
 }

@@ -11,7 +11,7 @@ struct mac_hold {
 };
 
 struct mac_medium {
-    int64_t slot_ns, difs_ns, eifs_ns, longest_frame_ns;
+    int64_t slot_ns, turnaround_ns, difs_ns, eifs_ns, longest_frame_ns;
     bool cca_busy, receiving;
     int64_t receive_limit_ns; /* a lock whose end is never reported ends here */
     int64_t cca_idle_ns, frame_end_ns;
@@ -37,6 +37,7 @@ void mac_medium_expire(struct mac_medium *d, int64_t now_ns);
 void mac_medium_hold(struct mac_medium *d, int64_t from_ns, int64_t to_ns, int64_t now_ns);
 /* End of the quiet periods that [start, start + len) would overlap, or INT64_MIN if it overlaps none. */
 int64_t mac_medium_held_until(const struct mac_medium *d, int64_t start_ns, int64_t len_ns);
-/* First instant at which the medium will have been idle for its inter-frame space; INT64_MAX while it is sensed busy. */
+/* First instant at which a station may decide to send: a turnaround before the medium will have been idle for its inter-frame space;
+ * INT64_MAX while it is sensed busy. */
 int64_t mac_medium_ready_ns(const struct mac_medium *d);
 #endif

@@ -320,6 +320,14 @@ static void describe_traffic(const struct app_world *w, uint32_t station, struct
     }
 }
 
+static struct mac_profile describe_profile(const struct app_world *w)
+{
+    struct mac_profile profile =
+        mac_profile_dot11_10((int64_t)((uint64_t)w->waveform->lock_delay_samples * 1000000000u / w->rate_hz));
+    profile.lifetime_ns = 250000000;
+    return profile;
+}
+
 static struct app_station_config describe_station(struct app_world *w, uint32_t i)
 {
     const struct app_scenario *sc = &w->scenario;
@@ -330,6 +338,10 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
         .waveform = w->waveform,
         .sample_rate_hz = w->rate_hz,
         .noise_dbfs = sc->noise_dbfs,
+        .profile = describe_profile(w),
+        .cca_ns = 8000,
+        .reassembly_ns = 200000000,
+        .jam_window_ns = 250000000,
         .clock_offset_ns = sc->stations[i].clock_offset_ns,
         .settle_from_ns = sc->duration_ns - sc->settle_ns,
         .x_cm = (int32_t)(sc->stations[i].x_m * 100),

@@ -20,7 +20,8 @@ static void submit(struct app_station *s, int64_t due_ns, const struct chain_op 
 
 static bool originates(const struct app_station *s, int64_t now_ns)
 {
-    return now_ns < s->cfg.settle_from_ns;
+    uint64_t bound = s->cfg.settle_from_height;
+    return now_ns < s->cfg.settle_from_ns && (bound == 0 || chain_ledger_height(chain_node_ledger(s->node)) < bound);
 }
 
 /* Padded by max_skew on both sides: whatever a member's clock says, nobody sends in anybody's window. */
@@ -337,13 +338,15 @@ void policy_start(struct app_station *s)
         s->peer_until_ns[c] = INT64_MIN;
         s->last_evidence_ns[c] = -EVIDENCE_GAP_NS;
     }
+    read_leases(s); /* of a ledger that was restored */
     struct chain_op op = {.kind = CHAIN_OP_REGISTER};
     memcpy(op.reg.call_sign, s->cfg.call_sign, sizeof op.reg.call_sign);
     /* a local grid around (0, 0): 1e-7 degree is 1.11 cm */
     op.reg.lat_e7 = s->cfg.y_cm * 100 / 111;
     op.reg.lon_e7 = s->cfg.x_cm * 100 / 111;
-    submit(s, (5 + 7 * (int64_t)s->cfg.id) * 1000000, &op);
+    if (!chain_ledger_registered(chain_node_ledger(s->node), s->cfg.id))
+        submit(s, s->now_ns + (5 + 7 * (int64_t)s->cfg.id) * 1000000, &op);
     s->sensing.reveal_ns = INT64_MAX;
     start_holder(s);
-    arm_window(s, 0);
+    arm_window(s, s->now_ns);
 }

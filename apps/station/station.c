@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ALIGN = 64, CCA_NS = 8000 };
+enum { ALIGN = 64 };
 
 static size_t aligned(size_t n)
 {
@@ -29,24 +29,22 @@ static struct phy_config describe_phy(const struct app_station_config *cfg)
                                .sample_rate_hz = cfg->sample_rate_hz,
                                .noise_dbfs = cfg->noise_dbfs,
                                .cca_energy_db = 8.0,
-                               .cca_samples = (uint32_t)((uint64_t)CCA_NS * cfg->sample_rate_hz / 1000000000u)};
+                               .cca_samples = (uint32_t)((uint64_t)cfg->cca_ns * cfg->sample_rate_hz / 1000000000u),
+                               .first_sample = cfg->first_sample};
 }
 
 static struct mac_config describe_mac(const struct app_station_config *cfg, uint32_t channel)
 {
-    struct mac_config mac = {.seed = cfg->seed,
-                             .station_id = cfg->id,
-                             .channel = channel,
-                             .airtime_ns = airtime_ns,
-                             .queue_messages = 32,
-                             .queue_bytes = 256 * 1024,
-                             .max_peers = 16,
-                             .reassembly_ns = 200000000};
-    int64_t lock_ns = (int64_t)((uint64_t)cfg->waveform->lock_delay_samples * 1000000000u / cfg->sample_rate_hz);
-    mac.profile = mac_profile_dot11_10(lock_ns);
-    mac.profile.lifetime_ns = 250000000;
-    mac.jam = (struct mac_jam_config){.window_ns = 250000000, .min_frames = 6, .noise_dbfs = cfg->noise_dbfs};
-    return mac;
+    return (struct mac_config){.seed = cfg->seed,
+                               .station_id = cfg->id,
+                               .channel = channel,
+                               .profile = cfg->profile,
+                               .airtime_ns = airtime_ns,
+                               .queue_messages = 32,
+                               .queue_bytes = 256 * 1024,
+                               .max_peers = 16,
+                               .reassembly_ns = cfg->reassembly_ns,
+                               .jam = {.window_ns = cfg->jam_window_ns, .min_frames = 6, .noise_dbfs = cfg->noise_dbfs}};
 }
 
 size_t app_station_bytes(const struct app_station_config *cfg)
@@ -97,11 +95,15 @@ int app_station_init(void *mem, size_t len, const struct app_station_config *cfg
     memset(s, 0, sizeof *s);
     s->cfg = *cfg;
     s->n_channels = cfg->genesis->n_channels;
-    s->grid_ns = CCA_NS;
+    s->grid_ns = cfg->cca_ns;
+    s->now_ns = sample_ns(s, cfg->first_sample);
     s->control = UINT32_MAX;
     for (uint32_t c = 0; c < s->n_channels; c++)
         if (cfg->genesis->channels[c].control && s->control == UINT32_MAX)
             s->control = c;
+    *bad_field_out = "cca_ns";
+    if (cfg->cca_ns <= 0)
+        return -EINVAL;
     *bad_field_out = "traffic.payload_bytes";
     if (cfg->traffic.interval_ns != 0 && (cfg->traffic.payload_bytes < APP_STATION_MIN_PAYLOAD ||
                                           cfg->traffic.payload_bytes > APP_STATION_MAX_PAYLOAD))

@@ -1,7 +1,7 @@
 /* One station: a PHY and a MAC for each channel, a ledger node, and the policy that spans them (deeds, quiet periods, sensing,
  * lease and traffic, verdict to evidence). A pure machine like its parts; the virtual, replay and live loops only drive it.
  *
- * Time is now_ns of the station's sample clock, from 0; its clock of block time is genesis.time_ns + clock_offset_ns + now_ns.
+ * Time is now_ns of the station's sample clock, from first_sample; its clock of block time is genesis.time_ns + clock_offset_ns + now_ns.
  * How a loop drives it, for each block of samples [t, t'):
  *   1. app_station_listens(channel) -> render and app_station_hear() each such channel, app_station_skip() the others;
  *   2. app_station_step(t') until app_station_deadline() > t': each step gives at most one emission and one chain update;
@@ -42,9 +42,14 @@ struct app_station_config {
     struct chain_node_config node;      /* self, genesis, engine, signer set by the caller */
     const struct phy_waveform *waveform;
     uint32_t sample_rate_hz;
+    uint64_t first_sample;              /* index of the first sample that will come */
     double noise_dbfs;
+    struct mac_profile profile;         /* of every channel */
+    int64_t cca_ns;                     /* block of the energy CCA; a loop's blocks end on its multiples */
+    int64_t reassembly_ns, jam_window_ns; /* mac_config */
     int64_t clock_offset_ns;
     int64_t settle_from_ns;             /* from then on the station originates nothing new */
+    uint64_t settle_from_height;        /* nor once its ledger has so many blocks; 0: no such bound */
     char call_sign[CHAIN_MAX_NAME];
     int32_t x_cm, y_cm;
     struct app_station_processing processing;
@@ -105,7 +110,7 @@ struct app_station;
 size_t app_station_bytes(const struct app_station_config *cfg);
 __attribute__((warn_unused_result)) int app_station_init(void *mem, size_t len, const struct app_station_config *cfg,
                                                          struct app_station **out, const char **bad_field_out);
-/* May be fed from a store before the first step. */
+/* May be fed from a store, START included, before the first step. */
 struct chain_node *app_station_node(struct app_station *s);
 /* Control always; a data channel while the ledger names the station holder or peer; the others in quiet periods. */
 bool app_station_listens(const struct app_station *s, uint32_t channel, int64_t now_ns);

@@ -74,20 +74,25 @@ static struct mac_frame data_to(struct mac_address to, uint16_t duration_us)
                               .bssid = mac_bssid, .sequence = 9, .payload = message, .payload_len = 20};
 }
 
-/* Ticks until the MAC sends; returns when. */
-static int64_t run_to_send(void)
+/* Ticks until the MAC hands out a frame, a turnaround before its start; returns when. */
+static int64_t run_to_hand_out(int64_t turnaround_ns)
 {
     for (int i = 0; i < 100; i++) {
         int64_t at_ns = mac_deadline(mac);
         ck_assert_int_ne(at_ns, INT64_MAX);
         ck_assert_int_eq(feed(MAC_EV_TICK, at_ns), 0);
         if (out.transmit) {
-            ck_assert_int_eq(out.start_ns, at_ns);
+            ck_assert_int_eq(out.start_ns, at_ns + turnaround_ns);
             return at_ns;
         }
     }
     ck_abort_msg("it never sends");
     return 0;
+}
+
+static int64_t run_to_send(void)
+{
+    return run_to_hand_out(0);
 }
 
 START_TEST(an_ack_starts_sifs_after_the_frame_whatever_the_medium_does)
@@ -145,6 +150,46 @@ START_TEST(after_a_busy_medium_a_frame_waits_difs_and_whole_slots_from_the_frame
     }
     for (int i = 0; i < 16; i++)
         ck_assert(seen[i]);
+}
+END_TEST
+
+START_TEST(a_frame_is_handed_out_a_turnaround_before_its_slot_begins)
+{
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct mac_config cfg = describe();
+        const char *bad_field;
+        struct mac_frame frame = data_to(mac_broadcast, 0);
+        int64_t end_ns = 2 * MS + 777, handed_ns[2], start_ns[2];
+        cfg.seed = seed;
+        for (int i = 0; i < 2; i++) { /* the same draw with and without */
+            cfg.profile.turnaround_ns = i * 9000;
+            ck_assert_int_eq(mac_init(memory, sizeof memory, &cfg, &mac, &bad_field), 0);
+            ck_assert_int_eq(feed(MAC_EV_LOCK, 1 * MS + 44000), 0);
+            send(1 * MS + 50000, mac_address_of(3), 100);
+            hear(1 * MS, end_ns, end_ns + 5000, &frame, true);
+            handed_ns[i] = run_to_hand_out(i * 9000);
+            start_ns[i] = out.start_ns;
+        }
+        ck_assert_int_eq(start_ns[1], start_ns[0]);
+        ck_assert_int_eq((start_ns[1] - end_ns - DIFS) % SLOT, 0);
+        ck_assert_int_eq(feed(MAC_EV_TX_DONE, handed_ns[1]), 0); /* refused: its start lies ahead */
+        struct mac_stats stats;
+        mac_stats(mac, &stats);
+        ck_assert_uint_eq(stats.refused, 1);
+    }
+}
+END_TEST
+
+START_TEST(a_turnaround_that_no_slot_or_sifs_holds_is_refused)
+{
+    static const int64_t bad_ns[] = {-1, SLOT, SIFS + 1};
+    for (size_t i = 0; i < sizeof bad_ns / sizeof *bad_ns; i++) {
+        struct mac_config cfg = describe();
+        const char *bad_field;
+        cfg.profile.turnaround_ns = bad_ns[i];
+        ck_assert_int_eq(mac_init(memory, sizeof memory, &cfg, &mac, &bad_field), -EINVAL);
+        ck_assert_str_eq(bad_field, "profile.turnaround_ns");
+    }
 }
 END_TEST
 
@@ -462,6 +507,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, an_ack_starts_sifs_after_the_frame_whatever_the_medium_does);
     tcase_add_test(tc, an_ack_that_would_be_late_is_not_sent_but_counted);
     tcase_add_test(tc, after_a_busy_medium_a_frame_waits_difs_and_whole_slots_from_the_frame_end);
+    tcase_add_test(tc, a_frame_is_handed_out_a_turnaround_before_its_slot_begins);
+    tcase_add_test(tc, a_turnaround_that_no_slot_or_sifs_holds_is_refused);
     tcase_add_test(tc, after_a_bad_frame_it_waits_eifs_and_a_good_one_ends_that);
     tcase_add_test(tc, the_counter_freezes_while_the_medium_is_busy);
     tcase_add_test(tc, a_slot_reached_in_the_instant_of_a_busy_medium_is_still_used);
