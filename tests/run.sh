@@ -16,6 +16,8 @@ work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:print_suppressions=0
+# known answers that are not kept with the sources
+export AIRDEED_SHARED=${AIRDEED_SHARED:-$root/../shared}
 
 # Each of these leaves TAP lines in $work/NAME.tap and what was printed in $work/NAME.out.
 

@@ -11,6 +11,8 @@
 void phy_wifi_scramble(uint8_t *bits, size_t n, uint8_t state);
 /* 17.3.5.6: rate 1/2, K = 7, generators 133 and 171 octal, from the zero state; out: 2 n bits, A then B of each. */
 void phy_wifi_encode(const uint8_t *bits, size_t n, uint8_t *coded_out);
+/* The same piece by piece: from a state of 6 bits (the newest in bit 0) to the state that it returns. */
+unsigned phy_wifi_encode_from(unsigned state, const uint8_t *bits, size_t n, uint8_t *coded_out);
 /* Table of which of the 2 n_data coded bits of a rate are sent, one period: out_kept[i] for i < *period_out (<= 6). */
 const uint8_t *phy_wifi_puncture_pattern(unsigned rate_index, unsigned *period_out);
 /* 17.3.5.7: interleaver of one symbol: coded bit k goes to place table[k]. table: n_cbps entries. */
