@@ -1,0 +1,300 @@
+/* Requests and replies, and what becomes of them when the other side goes. */
+#include "phy/radio/zmq_link.h"
+
+#include "phy/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value);
+}
+
+/* A dead host is noticed by the kernel's keepalive; ZeroMQ's own heartbeat would also give up a peer that is merely stopped. */
+static void *open_socket(void *context, int type)
+{
+    void *socket = zmq_socket(context, type);
+    int64_t max_bytes = PHY_ZMQ_MAX_REPLY_BYTES;
+    if (!socket)
+        return NULL;
+    int bad = set_int(socket, ZMQ_LINGER, 0) | set_int(socket, ZMQ_TCP_KEEPALIVE, 1) | set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 5) |
+              set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 2) | set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3) |
+              set_int(socket, ZMQ_RECONNECT_IVL, 20) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
+    if (!bad && type == ZMQ_REQ) /* IMMEDIATE: a request belongs to a connection and goes with it */
+        bad = set_int(socket, ZMQ_REQ_RELAXED, 1) | set_int(socket, ZMQ_REQ_CORRELATE, 1) | set_int(socket, ZMQ_IMMEDIATE, 1);
+    if (!bad)
+        return socket;
+    zmq_close(socket);
+    return NULL;
+}
+
+static void *open_monitor(void *context, void *socket, const char *name)
+{
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "inproc://monitor-%s", name);
+    if (zmq_socket_monitor(socket, endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) < 0)
+        return NULL;
+    void *monitor = zmq_socket(context, ZMQ_PAIR);
+    if (monitor && (set_int(monitor, ZMQ_LINGER, 0) < 0 || zmq_connect(monitor, endpoint) < 0)) {
+        zmq_close(monitor);
+        return NULL;
+    }
+    return monitor;
+}
+
+/* The next event of a connection; 0 if there is none */
+static int take_event(void *monitor, int *fd_out)
+{
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    uint16_t event = 0;
+    uint32_t value = 0;
+    if (zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) >= 6) {
+        const uint8_t *data = zmq_msg_data(&part);
+        memcpy(&event, data, sizeof event);
+        memcpy(&value, data + sizeof event, sizeof value);
+        if (zmq_msg_more(&part))
+            zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT);
+    }
+    zmq_msg_close(&part);
+    *fd_out = (int)value;
+    return event;
+}
+
+static void close_sockets(void **socket, void **monitor)
+{
+    if (*monitor) {
+        zmq_socket_monitor(*socket, NULL, 0);
+        zmq_close(*monitor);
+    }
+    if (*socket)
+        zmq_close(*socket);
+    *socket = *monitor = NULL;
+}
+
+/* --- asking --------------------------------------------------------------------------------------------------------------------- */
+
+int phy_zmq_source_open(struct phy_zmq_source *s, void *context, const char *name, const char *endpoint, bool four_octets)
+{
+    *s = (struct phy_zmq_source){.four_octets = four_octets};
+    zmq_msg_init(&s->reply);
+    s->socket = open_socket(context, ZMQ_REQ);
+    s->monitor = s->socket ? open_monitor(context, s->socket, name) : NULL;
+    if (s->monitor && zmq_connect(s->socket, endpoint) == 0)
+        return 0;
+    int err = -errno;
+    close_sockets(&s->socket, &s->monitor);
+    return err;
+}
+
+static void take_source_events(struct phy_zmq_source *s)
+{
+    int fd;
+    for (int event; (event = take_event(s->monitor, &fd)) != 0;) {
+        s->up = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        s->n_connections += s->up;
+        s->fresh |= s->up;
+        if (!s->up)
+            s->asked = false; /* a reply that arrived before the connection's end is taken first: phy_zmq_source_take */
+    }
+}
+
+int phy_zmq_source_ask(struct phy_zmq_source *s, uint32_t n)
+{
+    if (s->asked || s->n_held)
+        return 0;
+    take_source_events(s);
+    if (!s->up)
+        return 0;
+    const uint8_t count[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
+    int rc = s->four_octets ? zmq_send(s->socket, count, 4, ZMQ_DONTWAIT) : zmq_send(s->socket, "\xff", 1, ZMQ_DONTWAIT);
+    if (rc < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    s->asked = true;
+    s->n_requests++;
+    return 1;
+}
+
+/* GNU Radio's tag header: 0x5FF0 and a version */
+static bool is_tagged(const uint8_t *data, size_t len)
+{
+    return len >= 3 && ((data[0] == 0xf0 && data[1] == 0x5f) || (data[0] == 0x5f && data[1] == 0xf0)) && data[2] == 1;
+}
+
+static int refuse_reply(struct phy_zmq_source *s, size_t n_bytes)
+{
+    s->n_bad++;
+    s->bad_bytes = n_bytes;
+    s->bad_is_tagged = is_tagged(zmq_msg_data(&s->reply), zmq_msg_size(&s->reply));
+    bool more = zmq_msg_more(&s->reply) != 0;
+    while (more && zmq_msg_recv(&s->reply, s->socket, ZMQ_DONTWAIT) >= 0)
+        more = zmq_msg_more(&s->reply) != 0;
+    return -EPROTO;
+}
+
+static int take_reply(struct phy_zmq_source *s)
+{
+    int n = zmq_msg_recv(&s->reply, s->socket, ZMQ_DONTWAIT);
+    if (n < 0) /* EFSM: no request is out */
+        return errno == EAGAIN || errno == EINTR || errno == EFSM ? 0 : -errno;
+    s->asked = false;
+    s->n_replies++;
+    if (n % PHY_ZMQ_SAMPLE_BYTES || zmq_msg_more(&s->reply))
+        return refuse_reply(s, (size_t)n);
+    s->n_empty += n == 0;
+    s->n_held = (size_t)n / PHY_ZMQ_SAMPLE_BYTES;
+    s->i_held = 0;
+    return s->n_held > 0;
+}
+
+int phy_zmq_source_take(struct phy_zmq_source *s)
+{
+    if (s->n_held)
+        return 1;
+    int got = s->asked ? take_reply(s) : 0;
+    if (got)
+        return got;
+    bool was_asked = s->asked;
+    take_source_events(s);
+    /* the end was told after the last reply was queued */
+    return was_asked && !s->asked ? take_reply(s) : 0;
+}
+
+size_t phy_zmq_source_read(struct phy_zmq_source *s, float complex *out, size_t cap, size_t *n_nonfinite_out)
+{
+    size_t n = s->n_held - s->i_held < cap ? s->n_held - s->i_held : cap;
+    const uint8_t *from = (const uint8_t *)zmq_msg_data(&s->reply) + s->i_held * PHY_ZMQ_SAMPLE_BYTES;
+    if ((uintptr_t)from % _Alignof(float complex)) {
+        memcpy(out, from, n * sizeof *out);
+        from = (const uint8_t *)out;
+    }
+    *n_nonfinite_out = phy_copy_finite(out, (const float complex *)(const void *)from, n);
+    s->n_nonfinite += *n_nonfinite_out;
+    s->i_held += n;
+    if (s->i_held == s->n_held)
+        phy_zmq_source_drop(s);
+    return n;
+}
+
+void phy_zmq_source_drop(struct phy_zmq_source *s)
+{
+    s->n_held = s->i_held = 0;
+}
+
+void phy_zmq_source_close(struct phy_zmq_source *s)
+{
+    if (!s->socket)
+        return;
+    zmq_msg_close(&s->reply);
+    close_sockets(&s->socket, &s->monitor);
+}
+
+/* --- answering ------------------------------------------------------------------------------------------------------------------ */
+
+int phy_zmq_sink_open(struct phy_zmq_sink *s, void *context, const char *name, const char *endpoint)
+{
+    *s = (struct phy_zmq_sink){.fd = -1};
+    s->socket = open_socket(context, ZMQ_REP);
+    s->monitor = s->socket ? open_monitor(context, s->socket, name) : NULL;
+    if (s->monitor && zmq_bind(s->socket, endpoint) == 0)
+        return 0;
+    int err = -errno;
+    close_sockets(&s->socket, &s->monitor);
+    return err;
+}
+
+static int answer_nothing(struct phy_zmq_sink *s)
+{
+    s->asked = false;
+    return zmq_send(s->socket, NULL, 0, ZMQ_DONTWAIT) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+/* A connection is known by its descriptor: whoever merely knocks at the port changes nothing. */
+static int take_sink_events(struct phy_zmq_sink *s)
+{
+    int fd, err = 0;
+    for (int event; (event = take_event(s->monitor, &fd)) != 0;) {
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+            s->n_connections++;
+            if (!s->up)
+                s->fd = -1; /* whose request comes first */
+            s->up = true;
+        } else if (fd == s->fd || s->fd < 0) {
+            s->up = false;
+            s->fd = -1;
+            if (s->asked) /* into the void; the socket has to answer before it hears the next */
+                err = answer_nothing(s);
+        }
+    }
+    return err;
+}
+
+int phy_zmq_sink_take(struct phy_zmq_sink *s)
+{
+    int err = take_sink_events(s);
+    if (err || s->asked)
+        return err ? err : 1;
+    zmq_msg_t request;
+    zmq_msg_init(&request);
+    int n = zmq_msg_recv(&request, s->socket, ZMQ_DONTWAIT);
+    err = n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+    if (n >= 0) {
+        const uint8_t *data = zmq_msg_data(&request);
+        int fd = zmq_msg_get(&request, ZMQ_SRCFD);
+        s->fresh |= s->fd < 0 || fd != s->fd;
+        s->fd = fd;
+        s->up = s->asked = true;
+        s->wanted = n == 4 ? (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24 : 0;
+        s->wanted = s->wanted ? s->wanted : UINT32_MAX;
+        for (bool more = zmq_msg_more(&request) != 0; more; more = zmq_msg_more(&request) != 0)
+            if (zmq_msg_recv(&request, s->socket, ZMQ_DONTWAIT) < 0)
+                break;
+        s->n_requests++;
+    }
+    zmq_msg_close(&request);
+    if (n == 0) {
+        s->n_bad++;
+        return answer_nothing(s);
+    }
+    return err ? err : n > 0;
+}
+
+int phy_zmq_sink_give(struct phy_zmq_sink *s, zmq_msg_t *samples)
+{
+    s->asked = false;
+    s->n_replies++;
+    if (zmq_msg_send(samples, s->socket, ZMQ_DONTWAIT) >= 0)
+        return 0;
+    int err = -errno;
+    zmq_msg_close(samples);
+    return err;
+}
+
+void phy_zmq_sink_close(struct phy_zmq_sink *s)
+{
+    close_sockets(&s->socket, &s->monitor);
+}
+
+/* --- waiting -------------------------------------------------------------------------------------------------------------------- */
+
+size_t phy_zmq_source_items(const struct phy_zmq_source *s, zmq_pollitem_t *items)
+{
+    if (!s->socket)
+        return 0;
+    items[0] = (zmq_pollitem_t){s->monitor, 0, ZMQ_POLLIN, 0};
+    items[1] = (zmq_pollitem_t){s->socket, 0, 0, 0};
+    if (!s->n_held) /* connected but not ready to be asked: wait for that, too */
+        items[1].events = s->asked ? ZMQ_POLLIN : s->up ? ZMQ_POLLOUT : 0;
+    return 2;
+}
+
+size_t phy_zmq_sink_items(const struct phy_zmq_sink *s, zmq_pollitem_t *items)
+{
+    if (!s->socket)
+        return 0;
+    items[0] = (zmq_pollitem_t){s->monitor, 0, ZMQ_POLLIN, 0};
+    items[1] = (zmq_pollitem_t){s->socket, 0, s->asked ? 0 : ZMQ_POLLIN, 0};
+    return 2;
+}

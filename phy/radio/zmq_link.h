@@ -1,0 +1,65 @@
+/* The two ends of IQ over ZeroMQ, as srsRAN and GNU Radio's REQ and REP blocks speak it: a REQ socket asks, a REP socket answers
+ * with complex 32-bit floats (little-endian, no header), any number of them. A request is one octet or more; one of four octets is
+ * the most samples wanted, little-endian (GNU Radio), any other says nothing (srsRAN sends 0xFF).
+ * A request whose taker vanished is asked again of whoever comes next; a request whose asker vanished is forgotten. Nothing here
+ * blocks. The functions return negative errno where ZeroMQ fails. */
+#ifndef PHY_ZMQ_LINK_H
+#define PHY_ZMQ_LINK_H
+
+#include <complex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zmq.h>
+
+enum { PHY_ZMQ_MAX_REPLY_BYTES = 16 << 20, PHY_ZMQ_SAMPLE_BYTES = 8 };
+
+/* Asks for samples and holds the answer until it is read. */
+struct phy_zmq_source {
+    void *socket, *monitor; /* NULL: not open */
+    bool up;                /* connected */
+    bool asked;             /* a request is out */
+    bool fresh;             /* what comes next is of another connection than what came before; the caller's to clear */
+    bool four_octets;       /* requests carry the count, GNU Radio's form; else one octet, srsRAN's */
+    zmq_msg_t reply;
+    size_t n_held, i_held;  /* samples of the reply, and how many were read */
+    uint64_t n_requests, n_replies, n_empty, n_bad, n_nonfinite, n_connections;
+    size_t bad_bytes;       /* of the latest bad reply */
+    bool bad_is_tagged;     /* it began like GNU Radio's tag header */
+};
+
+/* name: unlike any other's in this context. */
+__attribute__((warn_unused_result)) int phy_zmq_source_open(struct phy_zmq_source *s, void *context, const char *name,
+                                                            const char *endpoint, bool four_octets);
+/* Asks for at most n samples (n >= 1), if nothing is held and no request is out. 1: asked; 0: nothing to do or not connected. */
+int phy_zmq_source_ask(struct phy_zmq_source *s, uint32_t n);
+/* 1: samples are held; 0: none came yet; -EPROTO: what came is not whole samples (counted, bad_bytes), or in several parts. */
+__attribute__((warn_unused_result)) int phy_zmq_source_take(struct phy_zmq_source *s);
+/* Reads held samples; those that are not finite as zero. */
+size_t phy_zmq_source_read(struct phy_zmq_source *s, float complex *out, size_t cap, size_t *n_nonfinite_out);
+/* Forgets what is held. */
+void phy_zmq_source_drop(struct phy_zmq_source *s);
+void phy_zmq_source_close(struct phy_zmq_source *s);
+
+/* Hears requests and answers them. */
+struct phy_zmq_sink {
+    void *socket, *monitor;
+    bool up;
+    bool asked;       /* a request waits for its answer */
+    bool fresh;       /* the request is the first of its connection; the caller's to clear */
+    uint32_t wanted;  /* most samples that its answer may have; UINT32_MAX: any number */
+    int fd;           /* of the connection that asked last, -1 none */
+    uint64_t n_requests, n_bad, n_replies, n_connections;
+};
+
+__attribute__((warn_unused_result)) int phy_zmq_sink_open(struct phy_zmq_sink *s, void *context, const char *name, const char *endpoint);
+/* 1: a request waits; 0: none. One of zero octets is answered with nothing, and counted. */
+__attribute__((warn_unused_result)) int phy_zmq_sink_take(struct phy_zmq_sink *s);
+/* Answers the waiting request with a message of whole samples, which it takes over. */
+__attribute__((warn_unused_result)) int phy_zmq_sink_give(struct phy_zmq_sink *s, zmq_msg_t *samples);
+void phy_zmq_sink_close(struct phy_zmq_sink *s);
+
+/* For zmq_poll: the socket and its monitor; returns how many of items were filled, 0 or 2. */
+size_t phy_zmq_source_items(const struct phy_zmq_source *s, zmq_pollitem_t *items);
+size_t phy_zmq_sink_items(const struct phy_zmq_sink *s, zmq_pollitem_t *items);
+#endif
