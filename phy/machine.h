@@ -2,6 +2,7 @@
 #ifndef PHY_MACHINE_H
 #define PHY_MACHINE_H
 
+#include "phy/packet/receive.h"
 #include "phy/phy.h"
 #include "phy/waveform.h"
 
@@ -30,7 +31,8 @@ struct phy_sense_window {
 
 struct phy {
     struct phy_config cfg;
-    struct phy_waveform_demod *demod;
+    struct phy_waveform_demod *demod; /* iq fidelity, else NULL */
+    struct phy_packet *packet;        /* packet fidelity, else NULL */
     double noise_power;
     double cca_power;
     uint64_t position;      /* index of the next sample */
@@ -49,6 +51,7 @@ struct phy {
 
     bool tx_pending;
     uint64_t tx_end;
+    uint8_t tx_psdu[PHY_MAX_PSDU_BYTES];
     float complex *burst;
     size_t burst_cap;
 
@@ -64,11 +67,16 @@ struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint
 /* Power: what samples say by themselves. `end` is the index after the last sample in `recent`. */
 void phy_power_restart(struct phy *m);
 void phy_power_measure(struct phy *m, uint64_t end);
+/* A block's mean power, measured or drawn. */
+void phy_power_take_profile(struct phy *m, uint64_t block, double power);
+void phy_power_take_cca(struct phy *m, uint64_t end_sample, double power);
 /* Fills rssi, head, snr and rise of a frame from the profile. */
 void phy_power_describe(const struct phy *m, struct phy_frame *frame);
 
 int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_fa);
 void phy_sense_measure(struct phy *m, uint64_t end);
+/* Packet fidelity: the window's mean power is known. */
+void phy_sense_take(struct phy *m, double mean_power);
 void phy_sense_skip(struct phy *m, uint64_t n_skipped);
 
 /* Copies samples, with those that are not finite as zero; returns how many those were. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "phy/crc.h"
+#include "phy/decibel.h"
 #include "phy/machine.h"
 
 struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint64_t sample)
@@ -60,6 +61,20 @@ static void keep_frame(struct phy *m, struct phy_frame *frame)
     }
 }
 
+static void finish_frame(struct phy *m, uint64_t sample, struct phy_frame *frame)
+{
+    phy_power_describe(m, frame);
+    keep_frame(m, frame);
+    if (!frame->header_ok)
+        m->stats.n_header_bad++;
+    else if (!frame->fcs_ok)
+        m->stats.n_fcs_bad++;
+    else
+        m->stats.n_frames_ok++;
+    m->locked = false;
+    phy_signal_add(m, PHY_FRAME, sample)->frame = *frame;
+}
+
 static void on_frame(void *ctx, size_t end_offset, const struct phy_frame *demodulated)
 {
     struct phy *m = ctx;
@@ -69,16 +84,7 @@ static void on_frame(void *ctx, size_t end_offset, const struct phy_frame *demod
     frame.cfo_hz *= m->cfg.sample_rate_hz;
     frame.rate_kbps = (uint32_t)((uint64_t)frame.rate_kbps * m->cfg.sample_rate_hz / 1000000);
     frame.fcs_ok = frame.header_ok && check_fcs(frame.psdu, frame.psdu_len);
-    phy_power_describe(m, &frame);
-    keep_frame(m, &frame);
-    if (!frame.header_ok)
-        m->stats.n_header_bad++;
-    else if (!frame.fcs_ok)
-        m->stats.n_fcs_bad++;
-    else
-        m->stats.n_frames_ok++;
-    m->locked = false;
-    phy_signal_add(m, PHY_FRAME, m->position + end_offset)->frame = frame;
+    finish_frame(m, m->position + end_offset, &frame);
 }
 
 /* --- events --- */
@@ -122,6 +128,62 @@ static int take_samples(struct phy *m, const float complex *samples, size_t n)
     return 0;
 }
 
+/* --- packet fidelity --- */
+
+static void on_packet_lock(void *ctx, uint64_t sample)
+{
+    struct phy *m = ctx;
+    m->locked = true;
+    m->lock_sample = sample;
+    m->stats.n_locks++;
+    phy_signal_add(m, PHY_LOCK, sample);
+}
+
+static void on_packet_frame(void *ctx, uint64_t sample, unsigned rate_index, const struct phy_frame *received)
+{
+    struct phy *m = ctx;
+    struct phy_frame frame = *received;
+    if (frame.header_ok)
+        frame.rate_kbps = (uint32_t)((uint64_t)m->cfg.waveform->rate_kbps_at_1msps[rate_index] * m->cfg.sample_rate_hz / 1000000);
+    finish_frame(m, sample, &frame);
+}
+
+static void on_packet_profile(void *ctx, uint64_t block, double power)
+{
+    phy_power_take_profile(ctx, block, power);
+}
+
+static void on_packet_cca(void *ctx, uint64_t end_sample, double power)
+{
+    phy_power_take_cca(ctx, end_sample, power);
+}
+
+static bool is_arrival(const struct phy *m, const struct phy_arrival *a, uint64_t end)
+{
+    return a->end_sample > m->position && a->start_sample < end && a->end_sample > a->start_sample && a->power >= 0.0 &&
+           a->interference < PHY_N_INTERFERENCE &&
+           (!a->psdu || (a->psdu_len > 0 && a->psdu_len <= PHY_MAX_RX_PSDU_BYTES && a->rate_index < m->cfg.waveform->n_rates));
+}
+
+static int take_arrivals(struct phy *m, const struct phy_event *in)
+{
+    uint64_t n = in->arrivals.n;
+    double power;
+    if (n > PHY_MAX_STEP_SAMPLES)
+        return -EAGAIN;
+    for (size_t i = 0; i < in->arrivals.n_arrivals; i++)
+        if (!is_arrival(m, &in->arrivals.arrivals[i], m->position + n))
+            return -EBADMSG;
+    phy_packet_advance(m->packet, in->arrivals.arrivals, in->arrivals.n_arrivals, n, m->cca_busy);
+    m->stats.n_samples += n;
+    if (phy_packet_sensed(m->packet, &power))
+        phy_sense_take(m, power);
+    advance(m, n);
+    return 0;
+}
+
+/* --- skipping and sending --- */
+
 static void abort_lock(struct phy *m)
 {
     struct phy_frame frame = {
@@ -150,7 +212,10 @@ static void skip_samples(struct phy *m, uint64_t n)
     m->stats.n_skipped += n;
     advance(m, n);
     m->n_recent = 0;
-    m->cfg.waveform->reset(m->demod);
+    if (m->packet)
+        phy_packet_skip(m->packet, n);
+    else
+        m->cfg.waveform->reset(m->demod);
     phy_power_restart(m);
 }
 
@@ -161,13 +226,14 @@ static int transmit(struct phy *m, const struct phy_event *in)
     if (m->tx_pending || in->transmit.start_sample < m->position || !mpdu || len == 0 ||
         len > PHY_MAX_PSDU_BYTES - PHY_FCS_BYTES || in->transmit.rate_index >= m->cfg.waveform->n_rates)
         return -EBADMSG;
-    uint8_t psdu[PHY_MAX_PSDU_BYTES];
-    memcpy(psdu, mpdu, len);
+    memcpy(m->tx_psdu, mpdu, len);
     uint32_t fcs = phy_crc32(mpdu, len);
     for (size_t i = 0; i < PHY_FCS_BYTES; i++)
-        psdu[len + i] = (uint8_t)(fcs >> (8 * i));
-    long n = m->cfg.waveform->modulate(m->demod, psdu, len + PHY_FCS_BYTES, in->transmit.rate_index, m->burst,
-                                       m->burst_cap);
+        m->tx_psdu[len + i] = (uint8_t)(fcs >> (8 * i));
+    len += PHY_FCS_BYTES;
+    unsigned rate = in->transmit.rate_index;
+    long n = m->packet ? (long)m->cfg.waveform->frame_samples(len, rate)
+                       : m->cfg.waveform->modulate(m->demod, m->tx_psdu, len, rate, m->burst, m->burst_cap);
     if (n < 0)
         return -EBADMSG;
     m->tx_pending = true;
@@ -175,6 +241,8 @@ static int transmit(struct phy *m, const struct phy_event *in)
     m->stats.n_sent++;
     m->out->burst = m->burst;
     m->out->burst_len = (size_t)n;
+    m->out->psdu = m->tx_psdu;
+    m->out->psdu_len = len;
     return 0;
 }
 
@@ -193,10 +261,19 @@ int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out)
     out->n_signals = 0;
     out->burst = NULL;
     out->burst_len = 0;
+    out->psdu = NULL;
+    out->psdu_len = 0;
     m->out = out;
     m->n_slots = 0;
     switch (in->kind) {
-    case PHY_EV_SAMPLES: status = take_samples(m, in->samples.samples, in->samples.n); break;
+    case PHY_EV_SAMPLES:
+        if (!m->packet)
+            status = take_samples(m, in->samples.samples, in->samples.n);
+        break;
+    case PHY_EV_ARRIVALS:
+        if (m->packet)
+            status = take_arrivals(m, in);
+        break;
     case PHY_EV_SKIP:
         skip_samples(m, in->skip.n);
         status = 0;
@@ -238,6 +315,8 @@ size_t phy_bytes(const struct phy_config *cfg)
 {
     if (!cfg->waveform)
         return machine_bytes();
+    if (cfg->packet)
+        return machine_bytes() + phy_packet_bytes();
     return machine_bytes() + demod_bytes(cfg->waveform) + longest_burst(cfg->waveform) * sizeof(float complex);
 }
 
@@ -245,6 +324,8 @@ static const char *find_bad_field(const struct phy_config *cfg)
 {
     if (!cfg->waveform)
         return "waveform";
+    if (cfg->packet && strcmp(cfg->packet->waveform, cfg->waveform->name) != 0)
+        return "packet";
     if (cfg->sample_rate_hz == 0)
         return "sample_rate_hz";
     if (!(cfg->noise_dbfs > -250.0 && cfg->noise_dbfs < 100.0))
@@ -258,6 +339,38 @@ static const char *find_bad_field(const struct phy_config *cfg)
     return NULL;
 }
 
+static int open_packet(struct phy *m, void *mem)
+{
+    const struct phy_packet_config cfg = {.tables = m->cfg.packet,
+                                          .seed = m->cfg.seed,
+                                          .stream = m->cfg.stream,
+                                          .noise_power = m->noise_power,
+                                          .cca_samples = m->cfg.cca_samples,
+                                          .profile_samples = PHY_PROFILE_SAMPLES,
+                                          .first_sample = m->cfg.first_sample};
+    const struct phy_packet_sink sink = {on_packet_lock, on_packet_frame, on_packet_profile, on_packet_cca, m};
+    m->packet = phy_packet_init(mem, &cfg, &sink);
+    return 0;
+}
+
+static int open_demod(struct phy *m, unsigned char *mem)
+{
+    const struct phy_waveform *waveform = m->cfg.waveform;
+    struct phy_waveform_config cfg = {.sample_rate_hz = m->cfg.sample_rate_hz,
+                                      .simd = phy_simd_choose(m->cfg.simd),
+                                      .on_lock = on_lock,
+                                      .on_frame = on_frame,
+                                      .ctx = m};
+    m->burst = (float complex *)(mem + demod_bytes(waveform));
+    m->burst_cap = longest_burst(waveform);
+    int status = waveform->open(mem, &cfg, &m->demod);
+    if (status < 0)
+        return status;
+    double squelch_db = m->cfg.squelch_db > 0.0 ? m->cfg.squelch_db : 1.5;
+    waveform->set_squelch(m->demod, m->cfg.squelch_db < 0.0 ? 0.0 : m->noise_power * phy_from_db(squelch_db));
+    return 0;
+}
+
 int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **out, const char **bad_field_out)
 {
     assert(mem && (uintptr_t)mem % 64 == 0 && len >= phy_bytes(cfg));
@@ -267,25 +380,16 @@ int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **o
     struct phy *m = mem;
     memset(m, 0, sizeof *m);
     m->cfg = *cfg;
-    m->noise_power = pow(10.0, cfg->noise_dbfs / 10.0);
-    m->cca_power = m->noise_power * pow(10.0, cfg->cca_energy_db / 10.0);
+    m->noise_power = phy_from_db(cfg->noise_dbfs);
+    m->cca_power = m->noise_power * phy_from_db(cfg->cca_energy_db);
     m->position = cfg->first_sample;
-    unsigned char *demod_memory = (unsigned char *)mem + machine_bytes();
-    m->burst = (float complex *)(demod_memory + demod_bytes(cfg->waveform));
-    m->burst_cap = longest_burst(cfg->waveform);
     phy_power_restart(m);
-    struct phy_waveform_config demod = {.sample_rate_hz = cfg->sample_rate_hz,
-                                        .simd = phy_simd_choose(cfg->simd),
-                                        .on_lock = on_lock,
-                                        .on_frame = on_frame,
-                                        .ctx = m};
-    int status = cfg->waveform->open(demod_memory, &demod, &m->demod);
+    unsigned char *rest = (unsigned char *)mem + machine_bytes();
+    int status = cfg->packet ? open_packet(m, rest) : open_demod(m, rest);
     if (status < 0) {
         *bad_field_out = "waveform";
         return status;
     }
-    double squelch_db = cfg->squelch_db > 0.0 ? cfg->squelch_db : 1.5;
-    cfg->waveform->set_squelch(m->demod, cfg->squelch_db < 0.0 ? 0.0 : m->noise_power * pow(10.0, squelch_db / 10.0));
     *out = m;
     return 0;
 }
@@ -297,6 +401,6 @@ void phy_stats(const struct phy *m, struct phy_stats *out)
 
 void phy_close(struct phy *m)
 {
-    if (m)
+    if (m && m->demod)
         m->cfg.waveform->close(m->demod);
 }

@@ -23,7 +23,8 @@ enum {
 };
 
 struct phy;
-struct phy_waveform; /* phy/waveform.h */
+struct phy_waveform;      /* phy/waveform.h */
+struct phy_packet_tables; /* phy/packet/tables.h */
 
 struct phy_config {
     const struct phy_waveform *waveform; /* for instance phy_waveform_flex() */
@@ -35,6 +36,20 @@ struct phy_config {
                                           * default of 1.5 dB, which noise passes once in a thousand blocks; negative: everywhere */
     uint64_t first_sample;               /* index of the first sample that will come */
     enum phy_simd simd;                  /* PHY_SIMD_AUTO: the best that there is */
+    const struct phy_packet_tables *packet; /* packet fidelity: takes arrivals in the place of samples; NULL: iq fidelity. Borrowed */
+    uint64_t seed, stream;               /* packet fidelity: of its draws; stream: (station, channel) */
+};
+
+/* At packet fidelity: an emission on its way through the receiver. */
+struct phy_arrival {
+    uint64_t id;             /* of the emission, the same for all its receivers */
+    uint64_t start_sample, end_sample; /* at the receiver; end: first sample after it */
+    double power;            /* mean |x|^2 at the receiver, full scale 1.0 */
+    unsigned interference;   /* what it is to other frames, enum phy_interference */
+    const uint8_t *psdu;     /* a frame of the waveform in use, FCS included; NULL: something else. Borrowed for the call */
+    size_t psdu_len;
+    unsigned rate_index;
+    double cfo_hz;
 };
 
 enum phy_format {
@@ -95,6 +110,7 @@ enum phy_event_kind {
                       * the first sample skipped; a sensing window that loses samples is dropped and counted */
     PHY_EV_TRANSMIT, /* make a frame; PHY_TX_DONE follows when samples or skips have passed its end */
     PHY_EV_WITHDRAW, /* the latest frame was not let out: it is forgotten, no PHY_TX_DONE follows */
+    PHY_EV_ARRIVALS, /* packet fidelity: n samples pass, with all emissions that overlap them, in the order of their ids */
     PHY_EV_SENSE     /* measure [start, start+n) when its samples come; one window may be pending at a time */
 };
 
@@ -105,6 +121,11 @@ struct phy_event {
             const float complex *samples; /* n of them, borrowed for the call */
             size_t n;
         } samples;
+        struct {
+            uint64_t n;
+            const struct phy_arrival *arrivals;
+            size_t n_arrivals;
+        } arrivals;
         struct {
             uint64_t n;
         } skip;
@@ -126,8 +147,11 @@ struct phy_event {
 struct phy_update {
     size_t n_signals;
     struct phy_signal signals[PHY_MAX_SIGNALS]; /* in time order */
-    const float complex *burst;                 /* PHY_EV_TRANSMIT: samples to send, owned by the phy until the next transmit */
-    size_t burst_len;
+    const float complex *burst;                 /* PHY_EV_TRANSMIT: samples to send, owned by the phy until the next transmit; NULL
+                                                 * at packet fidelity */
+    size_t burst_len;                           /* samples that the frame takes */
+    const uint8_t *psdu;                        /* PHY_EV_TRANSMIT: the frame's octets with FCS, owned likewise */
+    size_t psdu_len;
 };
 
 struct phy_stats {
@@ -142,7 +166,7 @@ size_t phy_bytes(const struct phy_config *cfg);
 __attribute__((warn_unused_result)) int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **out,
                                                  const char **bad_field_out);
 /* Returns 0; -EAGAIN for more than PHY_MAX_STEP_SAMPLES samples in a call, which could give more signals than fit (state
- * unchanged; cut the block); -EBADMSG for a malformed event, a start in the past, a second sensing window or transmission
+ * unchanged; cut the block; the same limit holds for arrivals); -EBADMSG for a malformed event, a start in the past, a second sensing window or transmission
  * while one is pending (counted, state unchanged). A sample that is not finite, or 2^30 times full scale, counts as zero.
  * Signals do not depend on how samples are cut into calls. */
 __attribute__((warn_unused_result)) int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out);

@@ -1,8 +1,9 @@
 /* Energy CCA and the power profile of frames. */
 #include <math.h>
 
-#include "phy/sensing/energy.h"
+#include "phy/decibel.h"
 #include "phy/machine.h"
+#include "phy/sensing/energy.h"
 
 static const float complex *sample_at(const struct phy *m, uint64_t end, size_t n_held, uint64_t index)
 {
@@ -17,13 +18,30 @@ void phy_power_restart(struct phy *m)
     m->profile_next = m->profile_first;
 }
 
+void phy_power_take_profile(struct phy *m, uint64_t block, double power)
+{
+    if (block != m->profile_next)
+        m->profile_first = m->profile_next = block;
+    m->profile[block % PHY_PROFILE_BLOCKS] = power;
+    m->profile_next++;
+}
+
+void phy_power_take_cca(struct phy *m, uint64_t end_sample, double power)
+{
+    bool busy = power > m->cca_power;
+    if (busy && !m->cca_busy)
+        phy_signal_add(m, PHY_CCA_BUSY, end_sample)->power_dbfs = phy_to_db(power);
+    else if (!busy && m->cca_busy)
+        phy_signal_add(m, PHY_CCA_IDLE, end_sample);
+    m->cca_busy = busy;
+}
+
 static void measure_profile(struct phy *m, uint64_t end, size_t n_held)
 {
     while ((m->profile_next + 1) * PHY_PROFILE_SAMPLES <= end) {
         uint64_t start = m->profile_next * PHY_PROFILE_SAMPLES;
         double sum = phy_energy_sum(sample_at(m, end, n_held, start), PHY_PROFILE_SAMPLES);
-        m->profile[m->profile_next % PHY_PROFILE_BLOCKS] = sum / PHY_PROFILE_SAMPLES;
-        m->profile_next++;
+        phy_power_take_profile(m, m->profile_next, sum / PHY_PROFILE_SAMPLES);
     }
 }
 
@@ -33,12 +51,7 @@ static void measure_cca(struct phy *m, uint64_t end, size_t n_held)
     while (m->cca_next + n <= end) {
         double power = phy_energy_sum(sample_at(m, end, n_held, m->cca_next), n) / n;
         m->cca_next += n;
-        bool busy = power > m->cca_power;
-        if (busy && !m->cca_busy)
-            phy_signal_add(m, PHY_CCA_BUSY, m->cca_next)->power_dbfs = 10.0 * log10(power);
-        else if (!busy && m->cca_busy)
-            phy_signal_add(m, PHY_CCA_IDLE, m->cca_next);
-        m->cca_busy = busy;
+        phy_power_take_cca(m, m->cca_next, power);
     }
 }
 
@@ -80,16 +93,11 @@ static void find_rise(const struct phy *m, struct phy_frame *frame, uint64_t fro
         bool lasting = run >= MIN_RUN || (b == end && run >= MIN_RUN_AT_END);
         if (lasting) {
             frame->rise_samples = (int64_t)((b - run) * PHY_PROFILE_SAMPLES - frame->start_sample);
-            frame->rise_db = 10.0 * log10(mean_power(m, b - run, b) / head);
+            frame->rise_db = phy_to_db(mean_power(m, b - run, b) / head);
             return;
         }
         run = 0;
     }
-}
-
-static double to_db(double power)
-{
-    return 10.0 * log10(power > 1e-30 ? power : 1e-30);
 }
 
 void phy_power_describe(const struct phy *m, struct phy_frame *frame)
@@ -108,9 +116,9 @@ void phy_power_describe(const struct phy *m, struct phy_frame *frame)
         return;
     double head = mean_power(m, first, first + N_HEAD_BLOCKS);
     double body = mean_power(m, first + N_HEAD_BLOCKS, end);
-    frame->rssi_dbfs = to_db(mean_power(m, first, end));
-    frame->head_dbfs = to_db(head);
-    frame->snr_db = to_db((body - m->noise_power) / m->noise_power);
+    frame->rssi_dbfs = phy_to_db(mean_power(m, first, end));
+    frame->head_dbfs = phy_to_db(head);
+    frame->snr_db = phy_to_db((body - m->noise_power) / m->noise_power);
     if (head > 0.0)
         find_rise(m, frame, first + N_HEAD_BLOCKS, end, head);
 }

@@ -1,9 +1,9 @@
 /* The energy sensor: one window at a time, its samples summed as they come. */
 #include <errno.h>
-#include <math.h>
 
-#include "phy/sensing/energy.h"
+#include "phy/decibel.h"
 #include "phy/machine.h"
+#include "phy/sensing/energy.h"
 
 int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_fa)
 {
@@ -16,6 +16,8 @@ int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_
         s->ratio_n = n_samples;
         s->ratio_p_fa = p_fa;
     }
+    if (m->packet)
+        phy_packet_sense(m->packet, start, n_samples);
     s->pending = true;
     s->start = start;
     s->n_samples = n_samples;
@@ -33,12 +35,18 @@ static void report_window(struct phy *m)
     signal->sense = (struct phy_sense){
         .start_sample = s->start,
         .n_samples = s->n_samples,
-        .power_dbfs = 10.0 * log10(power > 1e-30 ? power : 1e-30),
-        .threshold_dbfs = m->cfg.noise_dbfs + 10.0 * log10(s->ratio),
+        .power_dbfs = phy_to_db(power),
+        .threshold_dbfs = m->cfg.noise_dbfs + phy_to_db(s->ratio),
         .p_fa = s->p_fa,
         .occupied = power > m->noise_power * s->ratio,
     };
     s->pending = false;
+}
+
+void phy_sense_take(struct phy *m, double mean_power)
+{
+    m->sense.sum = mean_power * (double)m->sense.n_samples;
+    report_window(m);
 }
 
 void phy_sense_measure(struct phy *m, uint64_t end)

@@ -28,7 +28,7 @@ find_foreign_includes() {
 }
 
 find_impurities() { # not in the folders of adapters
-    find phy phy/air phy/flex phy/sensing phy/wifi mac chain apps/station -maxdepth 1 -name '*.[ch]' -exec grep -nE \
+    find phy phy/air phy/flex phy/packet phy/sensing phy/wifi mac chain apps/station -maxdepth 1 -name '*.[ch]' -exec grep -nE \
         '#include <(pthread|sys/socket|sys/time|fcntl|unistd|time|threads|sqlite3|zmq)\.h>|[^a-z_](f?printf|fopen|getenv|clock_gettime|gettimeofday|s?rand|time)\(' {} + |
         grep -vE ':[0-9]+: *(/\*|\*|//)'
 }

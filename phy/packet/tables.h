@@ -1,0 +1,59 @@
+/* What a receiver does at packet fidelity: probabilities that the iq fidelity measured (`airdeed calibrate`).
+ *
+ * A loss is -log2 of the chance that one symbol leaves the frame alive; a frame lives with 2^-(sum over its symbols). Without
+ * interference it is a function of SNR alone. Interference that is like noise adds to the noise. Of every other kind a table over
+ * (SNR, SIR) holds what it costs beyond that noise. Levels are those of the full sample rate, SIR while the interferer is on. */
+#ifndef PHY_PACKET_TABLES_H
+#define PHY_PACKET_TABLES_H
+
+#include <stdint.h>
+
+#include "phy/waveform.h"
+
+enum phy_interference {
+    PHY_INTERFERENCE_NOISE,
+    PHY_INTERFERENCE_TONE,
+    PHY_INTERFERENCE_PULSED, /* noise pulses shorter than a frame, spread over it */
+    PHY_INTERFERENCE_OFDM,   /* other frames, other people's OFDM */
+    PHY_N_INTERFERENCE
+};
+/* "noise", "tone", "pulsed", "ofdm" */
+const char *phy_interference_name(enum phy_interference kind);
+
+enum { PHY_PACKET_MAX_SNR = 160, PHY_PACKET_MAX_GRID = 16, PHY_PACKET_MAX_RATES = PHY_MAX_RATES };
+
+/* log2 of a loss: from this on (one symbol in 2^40) it counts as none. */
+#define PHY_PACKET_NO_LOSS (-40.0f)
+
+struct phy_packet_tables {
+    char waveform[16];
+    unsigned n_rates;
+    uint32_t lock_delay_samples;  /* from a frame's first sample to its lock */
+    uint32_t frame_delay_samples; /* from its last sample to the frame signal */
+    uint32_t max_cut_samples;     /* of the preamble's beginning that the receiver can do without */
+    /* without interference: n_snr points from snr_first_db, snr_step_db apart */
+    uint32_t n_snr;
+    float snr_first_db, snr_step_db;
+    float lock[PHY_PACKET_MAX_SNR];                             /* probability */
+    float header_loss[PHY_PACKET_MAX_SNR];                      /* log2 of the loss of the header, whole */
+    float symbol_loss[PHY_PACKET_MAX_RATES][PHY_PACKET_MAX_SNR]; /* log2 of the loss of a data symbol */
+    /* with interference, beyond the same noise; [kind][...] of NOISE is not used */
+    uint32_t n_grid_snr, n_grid_sir;
+    float grid_snr_db[PHY_PACKET_MAX_GRID], grid_sir_db[PHY_PACKET_MAX_GRID]; /* ascending */
+    float grid_lock[PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID]; /* probability over that without interference */
+    float grid_header_loss[PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
+    float grid_symbol_loss[PHY_N_INTERFERENCE][PHY_PACKET_MAX_RATES][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
+};
+
+/* Powers over the noise power, linear: the signal's, and the interference's of each kind, all of it while the symbol lasts. */
+struct phy_packet_levels {
+    double signal;
+    double interference[PHY_N_INTERFERENCE];
+};
+
+/* Probability that the preamble check passes. */
+double phy_packet_lock(const struct phy_packet_tables *t, const struct phy_packet_levels *levels);
+/* -log2 of the chance to survive the header, or one data symbol at a rate. */
+double phy_packet_header_loss(const struct phy_packet_tables *t, const struct phy_packet_levels *levels);
+double phy_packet_symbol_loss(const struct phy_packet_tables *t, unsigned rate_index, const struct phy_packet_levels *levels);
+#endif
