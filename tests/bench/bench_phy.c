@@ -1,33 +1,17 @@
-/* Speeds of the PHY's inner parts beside those of liquid-dsp, in one program, interleaved; CPU time, median of the rounds.
- * Prints one JSON object. */
-#include <complex.h>
-#include <liquid/liquid.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
+/* Speeds of the PHY's parts beside those of its peers, in one program, interleaved; CPU time, median of the rounds. Prints one JSON
+ * object. The rows come from phy_rows_*.c. */
+#include "tests/bench/phy_rows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "phy/air/awgn.h"
-#include "phy/flex/flex_frame.h"
-#include "phy/phy.h"
-#include "phy/waveform.h"
-#include "phy/sensing/welch.h"
 #include "tests/bench/cpu_name.h"
 
-enum { N_ROUNDS = 9, STEP = 4000, N_STEPS = 250, N_SAMPLES = STEP * N_STEPS, N_FFT = 1024 };
+enum { N_ROUNDS = 9 };
 
-struct bench {
-    float complex *noise, *frames, *out;
-    struct phy_awgn awgn;
-    struct phy *listener;
-    struct phy_update update;
-    ofdmflexframesync stock;
-    struct phy_welch *welch;
-    spgramcf spgram;
-};
+static void (*const groups[])(struct phy_rows *) = {phy_rows_parts, phy_rows_flex, phy_rows_viterbi};
 
 static double cpu_s(void)
 {
@@ -36,148 +20,27 @@ static double cpu_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void fail(const char *what)
+void phy_rows_fail(const char *what)
 {
     fprintf(stderr, "bench_phy: %s failed\n", what);
     exit(3);
 }
 
-/* --- what is measured: each handles N_SAMPLES --- */
-
-static void run_awgn(struct bench *b)
+void *phy_rows_memory(size_t bytes)
 {
-    for (size_t at = 0; at < N_SAMPLES; at += STEP)
-        phy_awgn_add(&b->awgn, at, 1.0f, b->out + at, STEP);
-}
-
-static void run_randnf(struct bench *b)
-{
-    for (size_t at = 0; at < N_SAMPLES; at++)
-        b->out[at] = randnf() + (float complex)_Complex_I * randnf();
-}
-
-static void listen(struct bench *b, const float complex *samples)
-{
-    for (size_t at = 0; at < N_SAMPLES; at += STEP) {
-        struct phy_event event = {.kind = PHY_EV_SAMPLES, .samples = {samples + at, STEP}};
-        if (phy_step(b->listener, &event, &b->update))
-            fail("phy_step");
-    }
-}
-
-static void run_listen(struct bench *b)
-{
-    listen(b, b->noise);
-}
-
-static void run_receive(struct bench *b)
-{
-    listen(b, b->frames);
-}
-
-static void run_stock_listen(struct bench *b)
-{
-    ofdmflexframesync_execute(b->stock, b->noise, N_SAMPLES);
-}
-
-static void run_stock_receive(struct bench *b)
-{
-    ofdmflexframesync_execute(b->stock, b->frames, N_SAMPLES);
-}
-
-static void run_welch(struct bench *b)
-{
-    phy_welch_push(b->welch, b->noise, N_SAMPLES);
-}
-
-static void run_spgram(struct bench *b)
-{
-    spgramcf_write(b->spgram, b->noise, N_SAMPLES);
-}
-
-static const struct row {
-    const char *name, *peer;
-    void (*run)(struct bench *);
-    void (*run_peer)(struct bench *);
-} rows[] = {
-    {"awgn", "liquid randnf", run_awgn, run_randnf},
-    {"flex_listen", "liquid ofdmflexframesync", run_listen, run_stock_listen},
-    {"flex_receive", "liquid ofdmflexframesync", run_receive, run_stock_receive},
-    {"welch_1024", "liquid spgramcf", run_welch, run_spgram},
-};
-enum { N_ROWS = sizeof rows / sizeof *rows };
-
-/* --- preparation --- */
-
-static int ignore_frame(unsigned char *header, int header_ok, unsigned char *payload, unsigned len, int payload_ok,
-                        framesyncstats_s stats, void *ctx)
-{
-    (void)header, (void)header_ok, (void)payload, (void)len, (void)payload_ok, (void)stats, (void)ctx;
-    return 0;
-}
-
-static struct phy *open_phy(void)
-{
-    struct phy_config cfg = {
-        .waveform = phy_waveform_flex(), .sample_rate_hz = 10000000, .noise_dbfs = -20.0, .cca_energy_db = 6.0, .cca_samples = 40,
-    };
-    const char *bad_field;
-    struct phy *phy;
-    size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
+    size_t len = (bytes + 63) / 64 * 64;
     void *mem = aligned_alloc(64, len);
-    if (!mem || phy_init(mem, len, &cfg, &phy, &bad_field))
-        fail("phy_init");
-    return phy;
+    if (!mem)
+        phy_rows_fail("memory");
+    return memset(mem, 0, len);
 }
 
-/* QPSK frames of 1000 octets, 400 samples apart, at 20 dB. */
-static void make_frames(struct bench *b, struct phy *sender)
+void phy_rows_add(struct phy_rows *rows, struct phy_row row)
 {
-    uint8_t mpdu[996];
-    for (size_t i = 0; i < sizeof mpdu; i++)
-        mpdu[i] = (uint8_t)(i * 131 + 7);
-    for (size_t at = 400;;) {
-        struct phy_event event = {.kind = PHY_EV_TRANSMIT, .transmit = {at, mpdu, sizeof mpdu, 1}};
-        if (phy_step(sender, &event, &b->update))
-            fail("transmit");
-        size_t n = b->update.burst_len;
-        if (at + n + 400 > N_SAMPLES)
-            break;
-        memcpy(b->frames + at, b->update.burst, n * sizeof *b->frames);
-        at += n + 400;
-        struct phy_event skip = {.kind = PHY_EV_SKIP, .skip = {n + 400}};
-        if (phy_step(sender, &skip, &b->update))
-            fail("skip");
-    }
+    if (rows->n == PHY_MAX_ROWS)
+        phy_rows_fail("adding a row");
+    rows->rows[rows->n++] = row;
 }
-
-static void open_bench(struct bench *b)
-{
-    static const size_t bytes = N_SAMPLES * sizeof(float complex);
-    unsigned char types[PHY_FLEX_N_FFT];
-    b->noise = aligned_alloc(64, bytes);
-    b->frames = aligned_alloc(64, bytes);
-    b->out = aligned_alloc(64, bytes);
-    if (!b->noise || !b->frames || !b->out)
-        fail("memory");
-    memset(b->noise, 0, bytes);
-    memset(b->frames, 0, bytes);
-    memset(b->out, 0, bytes);
-    phy_awgn_init(&b->awgn, 1, 1, phy_simd_best());
-    struct phy *sender = open_phy();
-    make_frames(b, sender);
-    phy_awgn_add(&b->awgn, 0, 0.01f, b->noise, N_SAMPLES);
-    phy_awgn_add(&b->awgn, N_SAMPLES, 0.01f, b->frames, N_SAMPLES);
-    b->listener = open_phy();
-    phy_flex_subcarriers(types);
-    b->stock = ofdmflexframesync_create(PHY_FLEX_N_FFT, PHY_FLEX_CP, PHY_FLEX_TAPER, types, ignore_frame, NULL);
-    ofdmflexframesync_set_header_len(b->stock, PHY_FLEX_USER_HEADER_BYTES);
-    b->spgram = spgramcf_create(N_FFT, LIQUID_WINDOW_HANN, N_FFT, N_FFT / 2);
-    if (!b->stock || !b->spgram || phy_welch_open(&b->welch, N_FFT))
-        fail("opening");
-}
-
-/* --- measurement --- */
 
 static int compare(const void *a, const void *b)
 {
@@ -185,42 +48,75 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values)
+static double median(double *values, size_t n)
 {
-    qsort(values, N_ROUNDS, sizeof *values, compare);
-    return values[N_ROUNDS / 2];
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
 }
 
-static double measure_msps(struct bench *b, void (*run)(struct bench *))
+static double measure(const struct phy_row *row, double (*run)(void *))
 {
-    double start = cpu_s();
-    run(b);
-    return N_SAMPLES / (cpu_s() - start) / 1e6;
+    double start = cpu_s(), figure = run(row->ctx);
+    return row->work > 0 ? row->work / (cpu_s() - start) / 1e6 : figure;
 }
 
-int main(void)
+static void print_row(const struct phy_row *row, bool first)
 {
-    static struct bench b;
-    static double ours[N_ROWS][N_ROUNDS], peers[N_ROWS][N_ROUNDS];
-    char cpu[200];
-    open_bench(&b);
-    for (size_t round = 0; round < N_ROUNDS; round++)
-        for (size_t i = 0; i < N_ROWS; i++) {
-            ours[i][round] = measure_msps(&b, rows[i].run);
-            peers[i][round] = measure_msps(&b, rows[i].run_peer);
-        }
-    struct phy_stats stats;
-    phy_stats(b.listener, &stats);
-    if (stats.n_frames_ok == 0 || stats.n_fcs_bad > 0)
-        fail("reception");
-    read_cpu_name(cpu, sizeof cpu);
-    printf("{\"bench\": \"phy\", \"version\": \"%s\", \"cpu\": \"%s, %s\", \"results\": [", AIRDEED_VERSION, cpu,
-           phy_simd_name(phy_simd_best()));
-    for (size_t i = 0; i < N_ROWS; i++) {
-        double value = median(ours[i]), peer = median(peers[i]);
-        printf("%s\n  {\"name\": \"%s\", \"value\": %.1f, \"unit\": \"Msps\", \"peer\": \"%s\", \"peer_value\": %.1f, \"ratio\": %.2f}",
-               i ? "," : "", rows[i].name, value, rows[i].peer, peer, value / peer);
+    double ours[N_ROUNDS], peers[N_ROUNDS];
+    size_t n = row->work > 0 ? N_ROUNDS : 1; /* a figure does not move */
+    for (size_t i = 0; i < n; i++) {
+        ours[i] = measure(row, row->run);
+        if (row->run_peer)
+            peers[i] = measure(row, row->run_peer);
     }
+    if (row->check && !row->check(row->ctx))
+        phy_rows_fail(row->name);
+    double value = median(ours, n);
+    printf("%s\n  {\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\"", first ? "" : ",", row->name, value, row->unit);
+    if (row->run_peer) {
+        double peer = median(peers, n);
+        printf(", \"peer\": \"%s\", \"peer_value\": %.4g, \"ratio\": %.3g}", row->peer, peer, value / peer);
+    } else {
+        printf(", \"peer\": null, \"peer_value\": null, \"ratio\": null}");
+    }
+    fflush(stdout);
+}
+
+static void parse(int argc, char **argv, enum phy_simd *simd_out, const char **only_out)
+{
+    *simd_out = PHY_SIMD_AUTO;
+    *only_out = "";
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        bool is_simd = strcmp(argv[i], "--simd") == 0;
+        if (is_simd && (strcmp(value, "baseline") == 0 || strcmp(value, "avx2") == 0)) {
+            *simd_out = strcmp(value, "avx2") == 0 ? PHY_SIMD_AVX2 : PHY_SIMD_BASELINE;
+            i++;
+        } else if (strcmp(argv[i], "--only") == 0 && *value) {
+            *only_out = argv[++i];
+        } else if (strcmp(argv[i], "--json") != 0) {
+            fprintf(stderr, "bench_phy: usage: [--json] [--simd baseline|avx2] [--only PART-OF-A-ROW'S-NAME]\n");
+            exit(2);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct phy_rows rows;
+    const char *only;
+    char cpu[200];
+    parse(argc, argv, &rows.simd, &only);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        groups[i](&rows);
+    read_cpu_name(cpu, sizeof cpu);
+    printf("{\"bench\": \"phy\", \"version\": \"%s\", \"cpu\": \"%s, %s\", \"results\": [", AIRDEED_VERSION, cpu, phy_simd_name(rows.simd));
+    bool first = true;
+    for (size_t i = 0; i < rows.n; i++)
+        if (strstr(rows.rows[i].name, only)) {
+            print_row(&rows.rows[i], first);
+            first = false;
+        }
     printf("\n]}\n");
     return 0;
 }
