@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct phy_radio_backend *const backends[] = {&phy_radio_zmq};
+static const struct phy_radio_backend *const backends[] = {&phy_radio_uhd, &phy_radio_zmq};
 enum { N_BACKENDS = sizeof backends / sizeof *backends };
 
 static int refuse_scheme(const char *uri, char *error_out)
