@@ -4,6 +4,7 @@
 
 #include "phy/packet/receive.h"
 #include "phy/phy.h"
+#include "phy/sensing/energy.h"
 #include "phy/waveform.h"
 
 enum {
@@ -24,9 +25,7 @@ struct phy_sense_window {
     bool pending;
     uint64_t start, n_samples, next; /* next: first sample not summed yet */
     double sum, p_fa;
-    double ratio;                    /* threshold over noise; kept with its n and p_fa, since it is costly */
-    uint64_t ratio_n;
-    double ratio_p_fa;
+    struct phy_energy_detector detector; /* of the last window, since a threshold is costly */
 };
 
 struct phy {

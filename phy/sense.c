@@ -11,11 +11,9 @@ int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_
     struct phy_sense_window *s = &m->sense;
     if (s->pending || start < m->position || n_samples == 0 || n_samples > max_samples || !(p_fa > 0.0 && p_fa < 1.0))
         return -EBADMSG;
-    if (s->ratio_n != n_samples || s->ratio_p_fa < p_fa || s->ratio_p_fa > p_fa) {
-        s->ratio = phy_energy_threshold(n_samples, p_fa);
-        s->ratio_n = n_samples;
-        s->ratio_p_fa = p_fa;
-    }
+    bool same = s->detector.n_samples == n_samples && s->p_fa >= p_fa && s->p_fa <= p_fa;
+    if (!same && phy_energy_init(&s->detector, n_samples, m->noise_power, 0.0, p_fa))
+        return -EBADMSG;
     if (m->packet)
         phy_packet_sense(m->packet, start, n_samples);
     s->pending = true;
@@ -31,14 +29,15 @@ static void report_window(struct phy *m)
 {
     struct phy_sense_window *s = &m->sense;
     double power = s->sum / (double)s->n_samples;
+    struct phy_verdict verdict = phy_energy_judge_sum(&s->detector, s->sum);
     struct phy_signal *signal = phy_signal_add(m, PHY_SENSED, s->start + s->n_samples);
     signal->sense = (struct phy_sense){
         .start_sample = s->start,
         .n_samples = s->n_samples,
         .power_dbfs = phy_to_db(power),
-        .threshold_dbfs = m->cfg.noise_dbfs + phy_to_db(s->ratio),
+        .threshold_dbfs = m->cfg.noise_dbfs + phy_to_db(verdict.threshold),
         .p_fa = s->p_fa,
-        .occupied = power > m->noise_power * s->ratio,
+        .occupied = verdict.occupied,
     };
     s->pending = false;
 }

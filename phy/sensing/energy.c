@@ -1,6 +1,7 @@
 #include "phy/sensing/energy.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 
 /* log of x^a exp(-x) / Gamma(a + 1) without cancelling large terms: Stirling's series around x = a. */
@@ -119,4 +120,33 @@ double phy_energy_sum(const float complex *samples, size_t n)
         at += n_here;
     }
     return total;
+}
+
+int phy_energy_init(struct phy_energy_detector *d, uint64_t n_samples, double noise_power, double uncertainty_db, double p_fa)
+{
+    const double max_uncertainty_db = 60.0;
+    if (n_samples == 0 || !(noise_power > 0.0 && isfinite(noise_power)) || !(p_fa > 0.0 && p_fa < 1.0) ||
+        !(uncertainty_db >= 0.0 && uncertainty_db <= max_uncertainty_db))
+        return -EINVAL;
+    d->n_samples = n_samples;
+    d->noise_power = noise_power;
+    d->threshold_ratio = phy_energy_threshold(n_samples, p_fa) * pow(10.0, uncertainty_db / 10.0);
+    return 0;
+}
+
+struct phy_verdict phy_energy_judge_sum(const struct phy_energy_detector *d, double sum)
+{
+    double ratio = sum / ((double)d->n_samples * d->noise_power);
+    return (struct phy_verdict){ratio, d->threshold_ratio, ratio > d->threshold_ratio};
+}
+
+struct phy_verdict phy_energy_judge(const struct phy_energy_detector *d, const float complex *samples)
+{
+    return phy_energy_judge_sum(d, phy_energy_sum(samples, (size_t)d->n_samples));
+}
+
+double phy_energy_wall(double uncertainty_db)
+{
+    double rho = pow(10.0, uncertainty_db / 10.0);
+    return (rho * rho - 1.0) / rho;
 }
