@@ -12,14 +12,14 @@
 #include "phy/simd.h"
 
 enum {
-    PHY_WIFI_DETECT_HISTORY = 512, /* samples before its cursor that the detector may read */
+    PHY_WIFI_DETECT_HISTORY = 512, /* at most so many of the samples before `end` are still needed after a call */
     /* a frame whose first sample is s is confirmed when samples up to s + this have come (and not much earlier) */
-    PHY_WIFI_DETECT_DELAY = 384
+    PHY_WIFI_DETECT_DELAY = 416
 };
 
 /* A preamble whose check passed: this is the event that detection and false alarm mean. */
 struct phy_wifi_preamble {
-    uint64_t start_sample; /* first of the short training field (which may have been cut away: then where it would have begun) */
+    uint64_t start_sample; /* first of the short training field; where that was cut away, where it would have begun (modulo 2^64) */
     uint64_t long_sample;  /* first sample of the first of the two 64-sample long training symbols, guard excluded */
     float cfo;             /* carrier offset, turns a sample: rx = tx exp(+j 2 pi cfo i); integer part (subcarriers) included */
     float quality;         /* normalised correlation with the long training symbols, 0..1 */
