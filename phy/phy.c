@@ -394,6 +394,13 @@ int phy_init(void *mem, size_t len, const struct phy_config *cfg, struct phy **o
     return 0;
 }
 
+uint64_t phy_deadline(const struct phy *m)
+{
+    uint64_t first = m->tx_pending ? m->tx_end : UINT64_MAX;
+    uint64_t window_end = m->sense.start + m->sense.n_samples;
+    return m->sense.pending && window_end < first ? window_end : first;
+}
+
 void phy_stats(const struct phy *m, struct phy_stats *out)
 {
     *out = m->stats;

@@ -170,6 +170,8 @@ __attribute__((warn_unused_result)) int phy_init(void *mem, size_t len, const st
  * while one is pending (counted, state unchanged). A sample that is not finite, or 2^30 times full scale, counts as zero.
  * Signals do not depend on how samples are cut into calls. */
 __attribute__((warn_unused_result)) int phy_step(struct phy *m, const struct phy_event *in, struct phy_update *out);
+/* First sample index after which something is to be told though nothing was heard (the end of a window, of an own frame); UINT64_MAX. */
+uint64_t phy_deadline(const struct phy *m);
 void phy_stats(const struct phy *m, struct phy_stats *out);
 void phy_close(struct phy *m);
 #endif

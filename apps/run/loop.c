@@ -12,7 +12,7 @@
 #include "apps/run/world.h"
 
 #include "phy/air/adc.h"
-#include "phy/crc.h"
+#include "phy/decibel.h"
 
 enum { MAX_STEPS_AT_ONE_INSTANT = 100000, TICK_BLOCKS = 4096 };
 
@@ -34,10 +34,28 @@ static uint64_t cut_at_random(const struct app_world *w, uint64_t t, uint64_t ne
     return t + 1 + hash % (next - t);
 }
 
+/* At packet fidelity time passes in one step where nothing is on the air and nobody measures. */
+static uint64_t end_of_block(const struct app_world *w, uint64_t t)
+{
+    enum { LINGER_SAMPLES = 1024 }; /* longer than a receiver takes to tell what it heard */
+    uint64_t next = t / APP_BLOCK_SAMPLES + 1;
+    if (w->packet_air && w->scenario.n_jammers == 0) {
+        uint64_t quiet = phy_packet_air_quiet_until(w->packet_air, t, LINGER_SAMPLES);
+        for (uint32_t i = 0; i < w->scenario.n_stations; i++)
+            quiet = earlier(quiet, app_station_phy_deadline(w->stations[i].station));
+        quiet = earlier(quiet, t + PHY_MAX_STEP_SAMPLES - APP_BLOCK_SAMPLES);
+        if (quiet > t)
+            next = (quiet + APP_BLOCK_SAMPLES - 1) / APP_BLOCK_SAMPLES;
+        if (next * APP_BLOCK_SAMPLES <= t)
+            next = t / APP_BLOCK_SAMPLES + 1;
+    }
+    return next * APP_BLOCK_SAMPLES;
+}
+
 /* Samples strictly after t that end a block at the latest. */
 static uint64_t next_boundary(const struct app_world *w, uint64_t t)
 {
-    uint64_t next = (t / APP_BLOCK_SAMPLES + 1) * APP_BLOCK_SAMPLES;
+    uint64_t next = end_of_block(w, t);
     for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
         const struct world_station *ws = &w->stations[i];
         int64_t deadline_ns = app_station_deadline(ws->station);
@@ -56,6 +74,12 @@ static uint64_t next_boundary(const struct app_world *w, uint64_t t)
     return next;
 }
 
+static uint64_t fold_word(uint64_t fold, uint64_t word)
+{
+    fold = (fold ^ word) * 0x9e3779b97f4a7c15u;
+    return fold ^ fold >> 29;
+}
+
 /* A running digest of what a listener was given: multiply and rotate, one word a sample. Four of them take turns by sample index,
  * so that one multiplication need not wait for the last. */
 static void fold_samples(uint64_t fold[WORLD_FOLDS], uint64_t first, const float complex *samples, size_t n)
@@ -63,8 +87,7 @@ static void fold_samples(uint64_t fold[WORLD_FOLDS], uint64_t first, const float
     for (size_t i = 0; i < n; i++) {
         uint64_t word, *lane = &fold[(first + i) % WORLD_FOLDS];
         memcpy(&word, &samples[i], sizeof word);
-        *lane = (*lane ^ word) * 0x9e3779b97f4a7c15u;
-        *lane ^= *lane >> 29;
+        *lane = fold_word(*lane, word);
     }
 }
 
@@ -80,13 +103,30 @@ static void record_block(struct app_world *w, uint32_t station, uint32_t channel
     }
 }
 
+/* Packet fidelity: each arrival is folded once, when it begins. */
+static void hear_arrivals(struct app_world *w, uint32_t i, uint32_t channel, uint64_t t, size_t n)
+{
+    struct world_station *ws = &w->stations[i];
+    size_t n_arrivals = phy_packet_air_arrivals(w->packet_air, i, channel, t, n, w->arrivals, PHY_PACKET_MAX_ARRIVALS);
+    for (size_t k = 0; k < n_arrivals; k++)
+        if (w->arrivals[k].start_sample >= t) {
+            ws->fold[channel][0] = fold_word(ws->fold[channel][0], w->arrivals[k].start_sample);
+            ws->fold[channel][1] = fold_word(ws->fold[channel][1], w->arrivals[k].end_sample);
+        }
+    app_station_hear_arrivals(ws->station, channel, w->arrivals, n_arrivals, n);
+}
+
 static void hear_channel(struct app_world *w, uint32_t i, uint32_t channel, uint64_t t, size_t n)
 {
     struct world_station *ws = &w->stations[i];
     bool deaf = ws->sending && t >= ws->send_start && t < ws->send_end;
     bool control = channel == w->scenario.control_channel;
-    if (!app_station_listens(ws->station, channel, world_ns(w, t)) || (deaf && !control)) {
+    if (!app_station_listens(ws->station, channel, world_ns(w, t)) || (deaf && (!control || w->packet_air))) {
         app_station_skip(ws->station, channel, n);
+        return;
+    }
+    if (w->packet_air) {
+        hear_arrivals(w, i, channel, t, n);
         return;
     }
     if (deaf) { /* half duplex: the control receiver runs on and hears nothing */
@@ -155,15 +195,31 @@ static struct world_burst *take_burst(struct app_world *w, uint64_t now, uint64_
     return NULL;
 }
 
-static int put_on_air(struct app_world *w, uint32_t node, uint32_t channel, uint64_t now, uint64_t start, const float complex *samples,
-                      size_t n)
+static int emit_packet(struct app_world *w, uint32_t node, uint64_t now, const struct app_station_emission *e)
 {
+    phy_packet_air_forget(w->packet_air, now);
+    const struct phy_packet_emission emission = {.emitter = node,
+                                                 .channel = e->channel,
+                                                 .start_sample = e->start_sample,
+                                                 .end_sample = e->start_sample + e->burst_len,
+                                                 .power = 1.0,
+                                                 .kind = PHY_INTERFERENCE_OFDM,
+                                                 .psdu = e->psdu,
+                                                 .psdu_len = e->psdu_len,
+                                                 .rate_index = e->rate_index};
+    return phy_packet_air_emit(w->packet_air, &emission);
+}
+
+static int put_on_air(struct app_world *w, uint32_t node, uint64_t now, const struct app_station_emission *e)
+{
+    if (w->packet_air)
+        return emit_packet(w, node, now, e);
     phy_air_forget(w->air, now);
-    struct world_burst *burst = n <= w->burst_cap ? take_burst(w, now, start + n) : NULL;
+    struct world_burst *burst = e->burst_len <= w->burst_cap ? take_burst(w, now, e->start_sample + e->burst_len) : NULL;
     if (!burst)
         return -ENOBUFS;
-    memcpy(burst->samples, samples, n * sizeof *samples);
-    long id = phy_air_emit(w->air, node, channel, start, burst->samples, n, 1.0f);
+    memcpy(burst->samples, e->burst, e->burst_len * sizeof *e->burst);
+    long id = phy_air_emit(w->air, node, e->channel, e->start_sample, burst->samples, e->burst_len, 1.0f);
     return id < 0 ? (int)id : 0;
 }
 
@@ -178,19 +234,55 @@ static bool traffic_at(const struct app_world *w, uint64_t start, uint64_t end)
     return false;
 }
 
-static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
+static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
 {
     struct world_jammer *jammer = &w->jammers[i];
+    uint32_t node = world_jammer_node(w, i), channel = w->scenario.jammers[i].channel;
+    if (w->packet_air) {
+        const struct phy_packet_emission emission = {.emitter = node,
+                                                     .channel = channel,
+                                                     .start_sample = b->start_sample,
+                                                     .end_sample = b->start_sample + b->n_samples,
+                                                     .power = 1.0,
+                                                     .kind = PHY_INTERFERENCE_NOISE};
+        phy_packet_air_forget(w->packet_air, now);
+        return phy_packet_air_emit(w->packet_air, &emission);
+    }
     float complex *samples = jammer->bursts[jammer->next_burst++ % WORLD_JAM_BURSTS];
     phy_air_forget(w->air, now);
     phy_jammer_fill(jammer->machine, b, samples);
-    long id = phy_air_emit(w->air, world_jammer_node(w, i), w->scenario.jammers[i].channel, b->start_sample, samples, b->n_samples,
-                           1.0f);
-    if (id < 0)
-        return (int)id;
+    long id = phy_air_emit(w->air, node, channel, b->start_sample, samples, b->n_samples, 1.0f);
+    return id < 0 ? (int)id : 0;
+}
+
+static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
+{
+    int rc = put_jam_on_air(w, i, now, b);
+    if (rc < 0)
+        return rc;
     uint64_t end = b->start_sample + b->n_samples;
     app_accounts_jam_burst(&w->accounts, i, world_ns(w, b->start_sample), world_ns(w, end), traffic_at(w, b->start_sample, end));
     return 0;
+}
+
+/* What a jammer hears: at packet fidelity samples of the power that arrives, noise included, for its energy detector. */
+static void hear_jammed_channel(struct app_world *w, uint32_t i, uint64_t t, size_t n)
+{
+    uint32_t node = world_jammer_node(w, i), channel = w->scenario.jammers[i].channel;
+    if (!w->packet_air) {
+        phy_air_render(w->air, node, channel, t, n, w->block);
+        return;
+    }
+    double power[WORLD_BLOCK];
+    for (size_t k = 0; k < n; k++)
+        power[k] = phy_from_db(w->scenario.noise_dbfs);
+    size_t n_arrivals = phy_packet_air_arrivals(w->packet_air, node, channel, t, n, w->arrivals, PHY_PACKET_MAX_ARRIVALS);
+    for (size_t a = 0; a < n_arrivals; a++)
+        for (size_t k = 0; k < n; k++)
+            if (t + k >= w->arrivals[a].start_sample && t + k < w->arrivals[a].end_sample)
+                power[k] += w->arrivals[a].power;
+    for (size_t k = 0; k < n; k++)
+        w->block[k] = (float)sqrt(power[k]);
 }
 
 static int run_jammer(struct app_world *w, uint32_t i, uint64_t t, size_t n)
@@ -198,7 +290,7 @@ static int run_jammer(struct app_world *w, uint32_t i, uint64_t t, size_t n)
     struct world_jammer *jammer = &w->jammers[i];
     if (t < jammer->start_sample || t >= jammer->stop_sample)
         return 0;
-    phy_air_render(w->air, world_jammer_node(w, i), w->scenario.jammers[i].channel, t, n, w->block);
+    hear_jammed_channel(w, i, t, n);
     struct phy_jammer_update update;
     int rc = phy_jammer_step(jammer->machine, w->block, n, &update);
     for (size_t k = 0; k < update.n_bursts && rc == 0; k++)
@@ -217,21 +309,15 @@ static int emit(struct app_world *w, uint32_t i, uint64_t now, const struct app_
         app_station_refused(ws->station, e->channel, now_ns);
         return 0;
     }
-    int rc = put_on_air(w, i, e->channel, now, e->start_sample, e->burst, e->burst_len);
+    int rc = put_on_air(w, i, now, e);
     if (rc != 0)
         return rc;
     ws->sending = true;
     ws->send_start = e->start_sample;
     ws->send_end = end;
     app_accounts_emission(&w->accounts, i, e, start_ns, end_ns);
-    uint8_t psdu[PHY_MAX_PSDU_BYTES];
-    size_t len = e->mpdu_len + PHY_FCS_BYTES;
-    uint32_t fcs = phy_crc32(e->mpdu, e->mpdu_len);
-    memcpy(psdu, e->mpdu, e->mpdu_len);
-    for (size_t k = 0; k < PHY_FCS_BYTES; k++)
-        psdu[e->mpdu_len + k] = (uint8_t)(fcs >> (8 * k));
     uint32_t rate_kbps = (uint32_t)((uint64_t)w->waveform->rate_kbps_at_1msps[e->rate_index] * w->rate_hz / 1000000u);
-    capture(w, i, e->channel, e->start_sample, psdu, len, rate_kbps, (double)NAN, false, true);
+    capture(w, i, e->channel, e->start_sample, e->psdu, e->psdu_len, rate_kbps, (double)NAN, false, true);
     app_station_sent(ws->station, e->channel, end_ns);
     return 0;
 }
@@ -309,7 +395,8 @@ int app_loop_run(struct app_world *w, int (*tick)(void *ctx, int64_t now_ns), vo
         rc = run_block(w, t, next);
         t = next;
         if (block % TICK_BLOCKS == 0) {
-            phy_air_forget(w->air, t);
+            if (w->air)
+                phy_air_forget(w->air, t);
             app_journal_settle(w->journal, world_ns(w, t) - settle_ns);
             app_pcapng_settle(w->pcap, w->genesis.time_ns + world_ns(w, t) - settle_ns);
             if (rc == 0 && tick(ctx, world_ns(w, t)) != 0)

@@ -61,6 +61,8 @@ struct app_scenario {
     int64_t settle_ns;           /* at the end: nothing new is originated, so that what is under way is finished */
     char consensus[8];           /* "pbft" or "raft" */
     char waveform[16];
+    char fidelity[8];            /* "iq" or "packet" */
+    char tables[APP_MAX_TEXT];   /* packet fidelity: file of tables, relative to the scenario; "": the shipped ones */
     uint32_t sample_rate_hz;     /* of every channel */
     double noise_dbfs;           /* receiver noise, full sample rate */
     double link_snr_db;          /* between any two stations */

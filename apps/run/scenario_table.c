@@ -35,6 +35,7 @@ static int find_channel(void *root, void *value, const char *text, char *why_out
 }
 
 static const char *const engines[] = {"pbft", "raft", NULL};
+static const char *const fidelities[] = {"iq", "packet", NULL};
 static const char *const waveforms[] = {"flex", NULL};
 static const char *const jammer_kinds[] = {"reactive", NULL};
 
@@ -165,6 +166,8 @@ const struct app_yaml_field app_scenario_fields[] = {
     DURATION("settle", app_scenario, settle_ns, 0, 60 * SECOND),
     {.name = "consensus", .kind = APP_YAML_TEXT, AT(app_scenario, consensus), SIZE_OF(app_scenario, consensus), .choices = engines},
     {.name = "waveform", .kind = APP_YAML_TEXT, AT(app_scenario, waveform), SIZE_OF(app_scenario, waveform), .choices = waveforms},
+    {.name = "fidelity", .kind = APP_YAML_TEXT, AT(app_scenario, fidelity), SIZE_OF(app_scenario, fidelity), .choices = fidelities},
+    {.name = "tables", .kind = APP_YAML_TEXT, AT(app_scenario, tables), SIZE_OF(app_scenario, tables)},
     {.name = "sample_rate", .kind = APP_YAML_FREQ_U32_HZ, AT(app_scenario, sample_rate_hz), .min = 4e6, .max = 40e6},
     {.name = "noise_dbfs", .kind = APP_YAML_REAL, AT(app_scenario, noise_dbfs), .min = -120, .max = -10, .unit = "dBFS"},
     {.name = "link_snr_db", .kind = APP_YAML_REAL, AT(app_scenario, link_snr_db), .min = -10, .max = 60, .unit = "dB"},
@@ -193,6 +196,7 @@ const struct app_scenario app_scenario_defaults = {
     .settle_ns = 500000000,
     .consensus = "pbft",
     .waveform = "flex",
+    .fidelity = "iq",
     .sample_rate_hz = 10000000,
     .noise_dbfs = -60,
     .link_snr_db = 20,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/calibrate/tables.h"
 #include "apps/embedded.h"
 #include "phy/air/play.h"
 
@@ -133,11 +134,16 @@ static int open_air(struct app_world *w)
                                  .links = w->links,
                                  .max_emissions =
                                      WORLD_BURSTS + APP_MAX_PRIMARIES + WORLD_JAM_EMISSIONS * w->scenario.n_jammers};
-    size_t n = phy_air_bytes(&cfg);
+    size_t n = w->tables ? phy_packet_air_bytes(&cfg) : phy_air_bytes(&cfg);
     const char *bad_field = "";
     w->air_memory = allocate(n);
-    if (!w->air_memory)
+    w->block = allocate(WORLD_BLOCK * sizeof(float complex));
+    if (!w->air_memory || !w->block)
         return fail(w, -EIO, "memory", strerror(ENOMEM));
+    if (w->tables) {
+        w->packet_air = phy_packet_air_init(w->air_memory, &cfg);
+        return 0;
+    }
     if (phy_air_init(w->air_memory, n, &cfg, &w->air, &bad_field) != 0)
         return fail(w, -EINVAL, "the virtual air", bad_field);
     w->burst_cap = w->waveform->frame_samples(PHY_MAX_PSDU_BYTES, 0) + WORLD_BLOCK;
@@ -146,8 +152,7 @@ static int open_air(struct app_world *w)
         if (!w->bursts[i].samples)
             return fail(w, -EIO, "memory", strerror(ENOMEM));
     }
-    w->block = allocate(WORLD_BLOCK * sizeof(float complex));
-    return w->block ? 0 : fail(w, -EIO, "memory", strerror(ENOMEM));
+    return 0;
 }
 
 static const struct app_embedded_file *find_embedded(const char *stem, const char *suffix)
@@ -242,6 +247,25 @@ static int prepare_loop(struct app_world *w, uint32_t i, struct phy_radio *radio
     return fail_recording(w, i, "%s cannot be played at %u samples/s", p->recording, w->rate_hz);
 }
 
+/* At packet fidelity a recording is its power over time. */
+static int play_runs(struct app_world *w, uint32_t i, size_t n)
+{
+    enum { MAX_RUNS = 4096 };
+    const struct app_scenario_primary *p = &w->scenario.primaries[i];
+    w->runs[i] = allocate(MAX_RUNS * sizeof *w->runs[i]);
+    if (!w->runs[i])
+        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    struct phy_packet_emission emission = {.emitter = world_primary_node(w, i),
+                                           .channel = p->channel,
+                                           .start_sample = world_sample(w, p->start_ns),
+                                           .end_sample = world_sample(w, p->stop_ns),
+                                           .power = 1.0,
+                                           .kind = PHY_INTERFERENCE_OFDM,
+                                           .runs = w->runs[i],
+                                           .n_runs = phy_packet_runs(w->primaries[i], n, w->runs[i], MAX_RUNS)};
+    return phy_packet_air_emit(w->packet_air, &emission) ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
+}
+
 static int open_primary(struct app_world *w, uint32_t i)
 {
     const struct app_scenario_primary *p = &w->scenario.primaries[i];
@@ -257,6 +281,8 @@ static int open_primary(struct app_world *w, uint32_t i)
     radio->ops->close(radio);
     if (rc != 0)
         return rc;
+    if (w->packet_air)
+        return play_runs(w, i, n);
     long id = phy_air_emit_loop(w->air, world_primary_node(w, i), p->channel, world_sample(w, p->start_ns),
                                 world_sample(w, p->stop_ns), w->primaries[i], n, 0, 1.0f);
     return id < 0 ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
@@ -336,6 +362,7 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
         .id = i,
         .genesis = &w->genesis,
         .waveform = w->waveform,
+        .packet = w->tables,
         .sample_rate_hz = w->rate_hz,
         .noise_dbfs = sc->noise_dbfs,
         .profile = describe_profile(w),
@@ -416,6 +443,24 @@ static void normalise(struct app_scenario *sc)
             sc->traffic[i].stop_ns = sc->duration_ns;
 }
 
+static int load_tables(struct app_world *w)
+{
+    const struct app_scenario *sc = &w->scenario;
+    char path[2 * APP_MAX_TEXT] = "", error[APP_TABLES_MAX_ERROR];
+    uint32_t rate_hz = 0;
+    if (*sc->tables)
+        snprintf(path, sizeof path, "%s%s%s", sc->tables[0] == '/' ? "" : sc->folder, sc->tables[0] == '/' || !*sc->folder ? "" : "/",
+                 sc->tables);
+    w->tables = allocate(sizeof *w->tables);
+    if (!w->tables)
+        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    if (app_tables_load(path, sc->waveform, w->tables, &rate_hz, error) != 0)
+        return fail(w, -EINVAL, sc->file, error);
+    if (strcmp(w->tables->waveform, sc->waveform) != 0)
+        return fail(w, -EINVAL, sc->file, "field tables: they were measured for another waveform");
+    return 0;
+}
+
 int app_world_open(struct app_world *w, const char *folder)
 {
     normalise(&w->scenario);
@@ -423,7 +468,9 @@ int app_world_open(struct app_world *w, const char *folder)
     w->waveform = phy_waveform_find(w->scenario.waveform);
     if (!w->waveform)
         return fail(w, -EINVAL, w->scenario.file, "unknown waveform");
-    int rc = make_genesis(w);
+    int rc = strcmp(w->scenario.fidelity, "packet") == 0 ? load_tables(w) : 0;
+    if (rc == 0)
+        rc = make_genesis(w);
     if (rc == 0)
         rc = open_air(w);
     for (uint32_t i = 0; i < w->scenario.n_primaries && rc == 0; i++)
@@ -453,8 +500,11 @@ void app_world_close(struct app_world *w)
             free(w->jammers[i].bursts[k]);
         free(w->jammers[i].memory);
     }
-    for (uint32_t i = 0; i < APP_MAX_PRIMARIES; i++)
+    for (uint32_t i = 0; i < APP_MAX_PRIMARIES; i++) {
         free(w->primaries[i]);
+        free(w->runs[i]);
+    }
+    free(w->tables);
     for (size_t i = 0; i < WORLD_BURSTS; i++)
         free(w->bursts[i].samples);
     free(w->block);

@@ -10,6 +10,7 @@
 #include "chain/store/store.h"
 #include "phy/air/air.h"
 #include "phy/air/jammer.h"
+#include "phy/packet/air.h"
 #include "phy/radio/sigmf.h"
 
 enum { WORLD_BURSTS = 64, WORLD_JAM_BURSTS = 2, WORLD_JAM_EMISSIONS = 256, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };
@@ -46,8 +47,12 @@ struct app_world {
     struct world_station stations[APP_MAX_STATIONS];
     struct world_jammer jammers[APP_MAX_JAMMERS];
     float complex *primaries[APP_MAX_PRIMARIES];
-    struct phy_air *air;
+    struct phy_air *air;               /* iq fidelity, else NULL */
+    struct phy_packet_air *packet_air; /* packet fidelity, else NULL */
     void *air_memory;
+    struct phy_packet_tables *tables;  /* packet fidelity */
+    struct phy_packet_run *runs[APP_MAX_PRIMARIES]; /* packet fidelity: powers of the recordings */
+    struct phy_arrival arrivals[PHY_PACKET_MAX_ARRIVALS];
     double noise_dbfs[PHY_AIR_MAX_NODES], carrier_hz[PHY_AIR_MAX_NODES];
     struct phy_air_link links[PHY_AIR_MAX_NODES * PHY_AIR_MAX_NODES];
     uint32_t n_nodes, max_delay;

@@ -63,6 +63,8 @@ static int emit(struct app_station *s, uint32_t channel, struct app_station_upda
                                                   .burst_len = s->phy_update.burst_len,
                                                   .mpdu = mu->mpdu,
                                                   .mpdu_len = mu->mpdu_len,
+                                                  .psdu = s->phy_update.psdu,
+                                                  .psdu_len = s->phy_update.psdu_len,
                                                   .rate_index = mu->rate_index,
                                                   .is_response = mu->is_response};
     return 0;
@@ -265,6 +267,23 @@ void app_station_hear(struct app_station *s, uint32_t channel, const float compl
     event.samples.n = n;
     if (phy_step(s->phys[channel], &event, &s->phy_update) == 0)
         collect(s, channel);
+}
+
+void app_station_hear_arrivals(struct app_station *s, uint32_t channel, const struct phy_arrival *arrivals, size_t n_arrivals,
+                               uint64_t n)
+{
+    forget_signals_taken(s);
+    struct phy_event event = {.kind = PHY_EV_ARRIVALS, .arrivals = {n, arrivals, n_arrivals}};
+    if (phy_step(s->phys[channel], &event, &s->phy_update) == 0)
+        collect(s, channel);
+}
+
+uint64_t app_station_phy_deadline(const struct app_station *s)
+{
+    uint64_t first = UINT64_MAX;
+    for (uint32_t c = 0; c < s->n_channels; c++)
+        first = phy_deadline(s->phys[c]) < first ? phy_deadline(s->phys[c]) : first;
+    return first;
 }
 
 void app_station_skip(struct app_station *s, uint32_t channel, uint64_t n)

@@ -23,14 +23,17 @@ static int64_t airtime_ns(void *ctx, size_t mpdu_len, unsigned rate_index)
     return (int64_t)(cfg->waveform->frame_samples(mpdu_len + 4, rate_index) * 1000000000u / cfg->sample_rate_hz);
 }
 
-static struct phy_config describe_phy(const struct app_station_config *cfg)
+static struct phy_config describe_phy(const struct app_station_config *cfg, uint32_t channel)
 {
     return (struct phy_config){.waveform = cfg->waveform,
                                .sample_rate_hz = cfg->sample_rate_hz,
                                .noise_dbfs = cfg->noise_dbfs,
                                .cca_energy_db = 8.0,
                                .cca_samples = (uint32_t)((uint64_t)cfg->cca_ns * cfg->sample_rate_hz / 1000000000u),
-                               .first_sample = cfg->first_sample};
+                               .first_sample = cfg->first_sample,
+                               .packet = cfg->packet,
+                               .seed = cfg->seed,
+                               .stream = (uint64_t)cfg->id << 32 | channel};
 }
 
 static struct mac_config describe_mac(const struct app_station_config *cfg, uint32_t channel)
@@ -50,7 +53,7 @@ static struct mac_config describe_mac(const struct app_station_config *cfg, uint
 size_t app_station_bytes(const struct app_station_config *cfg)
 {
     size_t n = aligned(sizeof(struct app_station)) + aligned(sizeof(struct chain_node_update));
-    struct phy_config phy = describe_phy(cfg);
+    struct phy_config phy = describe_phy(cfg, 0);
     for (uint32_t c = 0; c < cfg->genesis->n_channels; c++) {
         struct mac_config mac = describe_mac(cfg, c);
         n += aligned(phy_bytes(&phy)) + aligned(mac_bytes(&mac));
@@ -70,7 +73,7 @@ static void place_ring(struct letter_ring *ring, size_t n_slots, uint8_t **curso
 
 static int open_channel(struct app_station *s, uint32_t channel, uint8_t **cursor, const char **bad_field_out)
 {
-    struct phy_config phy = describe_phy(&s->cfg);
+    struct phy_config phy = describe_phy(&s->cfg, channel);
     size_t n = phy_bytes(&phy);
     int rc = phy_init(take(cursor, n), n, &phy, &s->phys[channel], bad_field_out);
     if (rc != 0)

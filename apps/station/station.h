@@ -41,6 +41,7 @@ struct app_station_config {
     const struct chain_genesis *genesis; /* outlives the station */
     struct chain_node_config node;      /* self, genesis, engine, signer set by the caller */
     const struct phy_waveform *waveform;
+    const struct phy_packet_tables *packet; /* packet fidelity; NULL: iq. Borrowed */
     uint32_t sample_rate_hz;
     uint64_t first_sample;              /* index of the first sample that will come */
     double noise_dbfs;
@@ -83,10 +84,12 @@ struct app_station_note {
 struct app_station_emission {
     uint32_t channel;
     uint64_t start_sample;
-    const float complex *burst;   /* valid until the next step */
+    const float complex *burst;   /* valid until the next step; NULL at packet fidelity */
     size_t burst_len;
     const uint8_t *mpdu;          /* without FCS */
     size_t mpdu_len;
+    const uint8_t *psdu;          /* with FCS */
+    size_t psdu_len;
     unsigned rate_index;
     bool is_response;
 };
@@ -116,12 +119,17 @@ struct chain_node *app_station_node(struct app_station *s);
 bool app_station_listens(const struct app_station *s, uint32_t channel, int64_t now_ns);
 /* The next n samples of a channel; frames heard are also given to the caller through app_station_heard until the next step. */
 void app_station_hear(struct app_station *s, uint32_t channel, const float complex *samples, size_t n);
+/* The same at packet fidelity: all emissions that overlap the next n samples (phy/phy.h, PHY_EV_ARRIVALS). */
+void app_station_hear_arrivals(struct app_station *s, uint32_t channel, const struct phy_arrival *arrivals, size_t n_arrivals,
+                               uint64_t n);
 void app_station_skip(struct app_station *s, uint32_t channel, uint64_t n);
 /* Frames that ended within the samples heard since the last step began, in order of channel and time. */
 size_t app_station_heard(const struct app_station *s, const struct app_station_received **out);
 /* One unit of work that is due at now_ns. 0, or a negative errno that is fatal to the station (-EILSEQ: two header hashes). */
 __attribute__((warn_unused_result)) int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_update *out);
 int64_t app_station_deadline(const struct app_station *s);
+/* First sample after which one of the PHYs has something to tell though nothing was heard; UINT64_MAX. */
+uint64_t app_station_phy_deadline(const struct app_station *s);
 /* The loop's answer to an emission: it left and ended at end_ns, or the gate refused it. */
 void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns);
 void app_station_refused(struct app_station *s, uint32_t channel, int64_t now_ns);

@@ -155,6 +155,19 @@ size_t phy_packet_air_arrivals(struct phy_packet_air *air, uint32_t listener, ui
     return l.n;
 }
 
+uint64_t phy_packet_air_quiet_until(const struct phy_packet_air *air, uint64_t sample, uint64_t linger)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < air->n_emissions; i++) {
+        const struct phy_packet_emission *e = &air->emissions[i].what;
+        if (e->end_sample + air->longest_delay + linger <= sample)
+            continue;
+        uint64_t start = e->start_sample > sample ? e->start_sample : sample;
+        first = start < first ? start : first;
+    }
+    return first;
+}
+
 uint64_t phy_packet_air_dropped(const struct phy_packet_air *air)
 {
     return air->n_dropped;

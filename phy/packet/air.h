@@ -36,6 +36,9 @@ __attribute__((warn_unused_result)) int phy_packet_air_emit(struct phy_packet_ai
  * in cap is the latest, and is counted. psdu stays valid until phy_packet_air_forget passes the emission. */
 size_t phy_packet_air_arrivals(struct phy_packet_air *air, uint32_t listener, uint32_t channel, uint64_t start_sample, uint64_t n,
                                struct phy_arrival *out, size_t cap);
+/* First sample, not before `sample`, at which something arrives anywhere; `sample` itself while something does or did less than
+ * `linger` samples ago; UINT64_MAX: never. */
+uint64_t phy_packet_air_quiet_until(const struct phy_packet_air *air, uint64_t sample, uint64_t linger);
 uint64_t phy_packet_air_dropped(const struct phy_packet_air *air);
 /* Drops what ended, with the longest delay, before the sample. */
 void phy_packet_air_forget(struct phy_packet_air *air, uint64_t before_sample);

@@ -405,7 +405,8 @@ void phy_packet_skip(struct phy_packet *p, uint64_t n)
     p->heard_from = p->position;
     p->n_candidates = 0;
     p->frame.active = false;
-    p->window.pending = false;
+    if (p->position > p->window.start)
+        p->window.pending = false; /* it lost samples */
     begin_block(&p->profile, p->position, p->profile.n);
     begin_block(&p->cca, p->position, p->cca.n);
 }

@@ -278,7 +278,7 @@ START_TEST(a_skip_ends_a_frame_and_a_busy_medium)
     struct scene *s = open_scene(2);
     add_frame(s, 1000, 20.0);
     run_until(s, 3000, 4096);
-    skip(s, 20000);
+    skip(s, 20000); /* and does not touch a window that is still to come */
     const struct phy_signal *frame = find(s, PHY_FRAME, 0), *idle = find(s, PHY_CCA_IDLE, 0);
     ck_assert(frame && idle && frame->sample == 3000 && idle->sample == 3000 && !frame->frame.header_ok);
     struct phy_stats stats;
@@ -311,6 +311,26 @@ START_TEST(sensing_has_the_false_alarms_that_were_asked_for)
     const struct phy_signal *sensed = find(s, PHY_SENSED, 0);
     ck_assert(sensed && sensed->sense.occupied);
     ck_assert_double_eq_tol(sensed->sense.power_dbfs, -80.0 + 10.0 * log10(1.0 + 0.5 * pow(10.0, 0.3)), 0.6);
+    close_scene(s);
+}
+END_TEST
+
+START_TEST(a_window_is_measured_when_what_was_missed_ends_before_it)
+{
+    struct scene *s = open_scene(9);
+    struct phy_event sense = {.kind = PHY_EV_SENSE, .sense = {5000, 1000, 0.01}};
+    step(s, &sense);
+    skip(s, 5000);
+    run_until(s, 6000, 80);
+    ck_assert(find(s, PHY_SENSED, 0));
+    sense.sense.start_sample = 7000;
+    step(s, &sense);
+    skip(s, 1001);
+    run_until(s, 9000, 80);
+    ck_assert(!find(s, PHY_SENSED, 1));
+    struct phy_stats stats;
+    phy_stats(s->phy, &stats);
+    ck_assert_uint_eq(stats.n_sense_spoiled, 1);
     close_scene(s);
 }
 END_TEST
@@ -350,6 +370,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, who_was_away_for_the_preamble_hears_energy_but_no_frame);
     tcase_add_test(tc, a_skip_ends_a_frame_and_a_busy_medium);
     tcase_add_test(tc, sensing_has_the_false_alarms_that_were_asked_for);
+    tcase_add_test(tc, a_window_is_measured_when_what_was_missed_ends_before_it);
     tcase_add_test(tc, what_is_no_arrival_is_refused);
     suite_add_tcase(suite, tc);
 }
