@@ -12,10 +12,7 @@ static char doc[MAX_DOC];
 
 static void read_doc(void)
 {
-    char path[512];
-    const char *here = strstr(__FILE__, "tests/unit/");
-    ck_assert_ptr_nonnull(here);
-    snprintf(path, sizeof path, "%.*sdocs/scenario.md", (int)(here - __FILE__), __FILE__);
+    const char *path = AIRDEED_ROOT "/docs/scenario.md";
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file != NULL, "%s", path);
     size_t len = fread(doc, 1, sizeof doc - 1, file);

@@ -415,10 +415,7 @@ static int compare_names(const void *a, const void *b)
 
 static FILE *open_examples(void)
 {
-    char path[512];
-    const char *here = strstr(__FILE__, "tests/unit/");
-    ck_assert_ptr_nonnull(here);
-    snprintf(path, sizeof path, "%.*sdocs/wire/examples.txt", (int)(here - __FILE__), __FILE__);
+    const char *path = AIRDEED_ROOT "/docs/wire/examples.txt";
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s is not there", path);
     return file;
