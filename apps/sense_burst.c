@@ -47,7 +47,7 @@ static int measure_band(struct pass *p, struct app_sense_burst *burst)
     size_t n_fft = (size_t)1 << log2;
     if (burst->n_samples < n_fft)
         return 0;
-    if (!p->welch[log2] && phy_welch_open(&p->welch[log2], n_fft))
+    if (!p->welch[log2] && phy_welch_open(&p->welch[log2], n_fft, PHY_SIMD_AUTO))
         return -ENOMEM;
     struct phy_welch *welch = p->welch[log2];
     phy_welch_reset(welch);

@@ -17,7 +17,7 @@ int app_sense_fail_to_read(const struct app_sense *s, int err)
 
 static int open_welch(const struct app_sense *s, struct phy_welch **out)
 {
-    if (phy_welch_open(out, s->options.n_fft) == 0)
+    if (phy_welch_open(out, s->options.n_fft, PHY_SIMD_AUTO) == 0)
         return 0;
     fprintf(stderr, "airdeed %s: no memory for a spectrum of %llu bins\n", s->options.command,
             (unsigned long long)s->options.n_fft);

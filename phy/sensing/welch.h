@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "phy/simd.h"
+
 struct phy_welch;
 
-/* n_fft: a power of two, 16..65536. Returns 0 or -EINVAL, -ENOMEM (wraps an FFTW plan: heap objects). */
-__attribute__((warn_unused_result)) int phy_welch_open(struct phy_welch **out, size_t n_fft);
+/* n_fft: a power of two, 16..65536. simd: spectra are the same to the bit. Returns 0 or -EINVAL, -ENOMEM (wraps an FFTW plan: heap
+ * objects). */
+__attribute__((warn_unused_result)) int phy_welch_open(struct phy_welch **out, size_t n_fft, enum phy_simd simd);
 /* Accumulates; keeps the tail of a segment between calls. */
 void phy_welch_push(struct phy_welch *w, const float complex *samples, size_t n);
 /* psd_out: n_fft values, linear power per bin so that their sum is the mean power; DC in the middle (index n_fft/2).

@@ -54,7 +54,7 @@ void phy_rows_parts(struct phy_rows *rows)
     phy_awgn_init(&p->awgn, 1, 1, rows->simd);
     phy_awgn_add(&p->awgn, 0, 0.01f, p->noise, N_SAMPLES);
     p->spgram = spgramcf_create(N_FFT, LIQUID_WINDOW_HANN, N_FFT, N_FFT / 2);
-    if (!p->spgram || phy_welch_open(&p->welch, N_FFT))
+    if (!p->spgram || phy_welch_open(&p->welch, N_FFT, rows->simd))
         phy_rows_fail("opening the spectra");
     phy_rows_add(rows, (struct phy_row){"awgn", "Msps", "liquid randnf", N_SAMPLES, run_awgn, run_randnf, NULL, p});
     phy_rows_add(rows, (struct phy_row){"welch_1024", "Msps", "liquid spgramcf", N_SAMPLES, run_welch, run_spgram, NULL, p});

@@ -64,7 +64,7 @@ END_TEST
 static uint64_t make_psd(float *psd, size_t n)
 {
     struct phy_welch *w;
-    ck_assert_int_eq(phy_welch_open(&w, N_FFT), 0);
+    ck_assert_int_eq(phy_welch_open(&w, N_FFT, PHY_SIMD_AUTO), 0);
     phy_welch_push(w, air, n);
     uint64_t n_segments = phy_welch_psd(w, psd);
     phy_welch_close(w);

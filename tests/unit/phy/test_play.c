@@ -23,7 +23,7 @@ static double find_peak(const float complex *loop, size_t n, float *peak_share_o
     enum { N_FFT = 1024 };
     struct phy_welch *w;
     float psd[N_FFT];
-    ck_assert_int_eq(phy_welch_open(&w, N_FFT), 0);
+    ck_assert_int_eq(phy_welch_open(&w, N_FFT, PHY_SIMD_AUTO), 0);
     phy_welch_push(w, loop, n);
     phy_welch_push(w, loop, n);
     phy_welch_psd(w, psd);

@@ -13,7 +13,7 @@ enum { N_FFT = 256, N = 100000 };
 static struct phy_welch *open_welch(size_t n_fft)
 {
     struct phy_welch *w = NULL;
-    ck_assert_int_eq(phy_welch_open(&w, n_fft), 0);
+    ck_assert_int_eq(phy_welch_open(&w, n_fft, PHY_SIMD_AUTO), 0);
     return w;
 }
 
@@ -22,7 +22,7 @@ START_TEST(only_powers_of_two_from_16_to_65536_are_taken)
     struct phy_welch *w = NULL;
     const size_t bad[] = {0, 1, 8, 15, 17, 100, 1000, 65537, 131072};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_int_eq(phy_welch_open(&w, bad[i]), -EINVAL);
+        ck_assert_int_eq(phy_welch_open(&w, bad[i], PHY_SIMD_AUTO), -EINVAL);
     const size_t good[] = {16, 1024, 65536};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         phy_welch_close(open_welch(good[i]));
@@ -111,6 +111,29 @@ START_TEST(the_spectrum_does_not_depend_on_how_samples_are_cut)
 }
 END_TEST
 
+START_TEST(plain_c_and_the_processors_best_give_the_same_bits)
+{
+    static struct phy_awgn g;
+    float complex *x = calloc(N, sizeof *x);
+    phy_awgn_init(&g, 3, 1, phy_simd_best());
+    phy_awgn_add(&g, 0, 1.0f, x, N);
+    const size_t sizes[] = {16, 256, 1024};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct phy_welch *plain = NULL, *best = NULL;
+        float a[1024], b[1024];
+        ck_assert_int_eq(phy_welch_open(&plain, sizes[i], PHY_SIMD_BASELINE), 0);
+        ck_assert_int_eq(phy_welch_open(&best, sizes[i], PHY_SIMD_AUTO), 0);
+        phy_welch_push(plain, x, N);
+        phy_welch_push(best, x, N);
+        ck_assert_uint_eq(phy_welch_psd(plain, a), phy_welch_psd(best, b));
+        ck_assert_mem_eq(a, b, sizes[i] * sizeof *a);
+        phy_welch_close(plain);
+        phy_welch_close(best);
+    }
+    free(x);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("welch");
@@ -118,5 +141,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tcase, a_tone_stands_in_its_bin_with_its_power);
     tcase_add_test(tcase, white_noise_is_flat_and_its_bins_add_up_to_its_power);
     tcase_add_test(tcase, the_spectrum_does_not_depend_on_how_samples_are_cut);
+    tcase_add_test(tcase, plain_c_and_the_processors_best_give_the_same_bits);
     suite_add_tcase(suite, tcase);
 }
