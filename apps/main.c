@@ -13,6 +13,7 @@ static const struct app_command *const commands[] = {
     &app_command_ledger,
     &app_command_sense,
     &app_command_replay,
+    &app_command_modulate,
     &app_command_validate,
     NULL,
 };
