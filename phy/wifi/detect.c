@@ -14,9 +14,6 @@
 enum {
     BLOCK = PHY_WIFI_BLOCK,
     N_FFT = PHY_WIFI_N_FFT,
-    SHORT_WINDOW = 4, /* blocks: finds what is left of a short training field, and one behind a stronger frame */
-    LONG_WINDOW = 8,  /* blocks: the whole field, of which 143 samples repeat their predecessors, holds one wherever it begins */
-    CHUNK = 32,       /* blocks summed at a time */
     MAX_MARKS = 64,
     /* A window that ends with the short training field ends 32 samples before the long symbols; one that fits into it at most 15
      * samples earlier. */
@@ -26,7 +23,6 @@ enum {
     N_OFFSETS = 3
 };
 
-/* In noise the number of products times the squared normalised correlation is exponential with mean 1. */
 static const float mark_score = 9.0f;
 static const float short_share = 0.2f;
 static const float long_share = 0.35f;
@@ -47,8 +43,7 @@ struct phy_wifi_detect {
     uint64_t first_block; /* the first that was summed */
     uint64_t next_block;  /* first sample that the first stage has not seen */
     uint64_t place;       /* first place for long symbols that the second stage has not tried */
-    /* sums of the blocks before next_block, the last LONG_WINDOW - 1, and room for a chunk */
-    float re[LONG_WINDOW + CHUNK], im[LONG_WINDOW + CHUNK], power[LONG_WINDOW + CHUNK];
+    struct phy_wifi_sums sums;
     struct mark marks[MAX_MARKS]; /* a ring, in order of time */
     size_t i_mark, n_marks;
     bool is_pending;
@@ -68,9 +63,7 @@ void phy_wifi_detect_restart(struct phy_wifi_detect *d, uint64_t sample)
     d->next_block = (sample + PHY_WIFI_LAG + BLOCK - 1) / BLOCK * BLOCK;
     d->first_block = d->next_block;
     d->place = d->next_block;
-    memset(d->re, 0, sizeof d->re);
-    memset(d->im, 0, sizeof d->im);
-    memset(d->power, 0, sizeof d->power);
+    memset(&d->sums, 0, sizeof d->sums);
     d->i_mark = d->n_marks = 0;
     d->is_pending = false;
 }
@@ -88,41 +81,15 @@ struct phy_wifi_detect *phy_wifi_detect_init(void *mem, const struct phy_wifi_de
 
 /* --- first stage --- */
 
-static float score_window(const struct phy_wifi_detect *d, size_t last, size_t n_blocks, float *re_out, float *im_out)
-{
-    float re = 0.0f, im = 0.0f, power = 0.0f;
-    for (size_t i = last + 1 - n_blocks; i <= last; i++) {
-        re += d->re[i];
-        im += d->im[i];
-        power += d->power[i];
-    }
-    *re_out = re;
-    *im_out = im;
-    float ratio_re = power > 0.0f ? re / power : 0.0f, ratio_im = power > 0.0f ? im / power : 0.0f;
-    return (float)(n_blocks * BLOCK) * (ratio_re * ratio_re + ratio_im * ratio_im);
-}
-
-static void mark_block(struct phy_wifi_detect *d, size_t i, uint64_t end)
+static void mark_window(struct phy_wifi_detect *d, const struct phy_wifi_window *window, uint64_t end)
 {
     const float two_pi = 6.2831853f;
-    float re, im, short_re, short_im;
-    size_t n_blocks = LONG_WINDOW;
-    float score = score_window(d, i, LONG_WINDOW, &re, &im);
-    float short_score = score_window(d, i, SHORT_WINDOW, &short_re, &short_im);
-    if (short_score > score) {
-        score = short_score;
-        re = short_re;
-        im = short_im;
-        n_blocks = SHORT_WINDOW;
-    }
-    if (!(score > mark_score))
-        return;
     assert(d->n_marks < MAX_MARKS);
     d->marks[(d->i_mark + d->n_marks++) % MAX_MARKS] = (struct mark){
         .end = end,
-        .score = score,
-        .n_samples = (unsigned)n_blocks * BLOCK,
-        .cfo = (double)(atan2f(im, re) / (two_pi * PHY_WIFI_LAG)),
+        .score = window->score,
+        .n_samples = window->n_samples,
+        .cfo = (double)(atan2f(window->im, window->re) / (two_pi * PHY_WIFI_LAG)),
     };
 }
 
@@ -131,14 +98,14 @@ static bool scan(struct phy_wifi_detect *d, const float complex *samples, uint64
     if (end < d->next_block + BLOCK)
         return false;
     size_t n_blocks = (size_t)((end - d->next_block) / BLOCK);
-    n_blocks = n_blocks > CHUNK ? CHUNK : n_blocks;
-    enum { KEPT = LONG_WINDOW };
-    phy_wifi_detect_sums(d->cfg.simd, samples + (d->next_block - base), n_blocks, d->re + KEPT, d->im + KEPT, d->power + KEPT);
-    for (size_t i = 0; i < n_blocks; i++)
-        mark_block(d, KEPT + i, d->next_block + (i + 1) * BLOCK);
-    memmove(d->re, d->re + n_blocks, KEPT * sizeof *d->re);
-    memmove(d->im, d->im + n_blocks, KEPT * sizeof *d->im);
-    memmove(d->power, d->power + n_blocks, KEPT * sizeof *d->power);
+    n_blocks = n_blocks > PHY_WIFI_CHUNK ? PHY_WIFI_CHUNK : n_blocks;
+    if (phy_wifi_sums_add(&d->sums, d->cfg.simd, samples + (d->next_block - base), n_blocks, mark_score)) {
+        struct phy_wifi_window window;
+        for (size_t i = 0; i < n_blocks; i++)
+            if (phy_wifi_sums_window(&d->sums, i, mark_score, &window))
+                mark_window(d, &window, d->next_block + (i + 1) * BLOCK);
+    }
+    phy_wifi_sums_shift(&d->sums, n_blocks);
     d->next_block += n_blocks * BLOCK;
     return true;
 }
@@ -169,8 +136,8 @@ static bool judge(struct phy_wifi_detect *d, struct mark *mark, const float comp
     bool any = false;
     for (int i = 0; i < N_OFFSETS; i++) {
         if (!mark->is_judged && is_allowed(d, mark, i))
-            mark->is_likely[i] = phy_wifi_match_short(&d->training, samples + (start - base), (size_t)(mark->end - start),
-                                                      offset_of(mark, i)) > short_share;
+            mark->is_likely[i] = phy_wifi_match_short(&d->training, d->cfg.simd, samples + (start - base),
+                                                      (size_t)(mark->end - start), offset_of(mark, i)) > short_share;
         any = any || mark->is_likely[i];
     }
     mark->is_judged = true;
@@ -241,6 +208,7 @@ static void describe(const struct phy_wifi_detect *d, const float complex *sampl
     *out = (struct phy_wifi_preamble){
         .start_sample = long_sample - PHY_WIFI_SHORT - 2 * PHY_WIFI_GUARD,
         .long_sample = long_sample,
+        .known_sample = d->place - BLOCK + PHY_WIFI_MATCH_SPAN,
         .cfo = (float)refine_offset(first_symbol, d->pending_cfo),
         .quality = d->pending.share,
         .power = (float)(power / (2 * N_FFT)),
@@ -287,7 +255,7 @@ bool phy_wifi_detect(struct phy_wifi_detect *d, const float complex *samples, ui
 
 uint64_t phy_wifi_detect_needs(const struct phy_wifi_detect *d)
 {
-    uint64_t back = FARTHEST + LONG_WINDOW * BLOCK; /* a mark's window; the guard that the fine offset uses is nearer */
+    uint64_t back = FARTHEST + PHY_WIFI_LONG_WINDOW * BLOCK; /* a mark's window; the guard that the fine offset uses is nearer */
     uint64_t sums = d->next_block - PHY_WIFI_LAG;
     uint64_t marks = d->place > back + d->cfg.first_sample ? d->place - back : d->cfg.first_sample;
     uint64_t needed = marks < sums ? marks : sums;

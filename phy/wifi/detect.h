@@ -21,6 +21,7 @@ enum {
 struct phy_wifi_preamble {
     uint64_t start_sample; /* first of the short training field; where that was cut away, where it would have begun (modulo 2^64) */
     uint64_t long_sample;  /* first sample of the first of the two 64-sample long training symbols, guard excluded */
+    uint64_t known_sample; /* the first `end` with which phy_wifi_detect tells it */
     float cfo;             /* carrier offset, turns a sample: rx = tx exp(+j 2 pi cfo i); integer part (subcarriers) included */
     float quality;         /* normalised correlation with the long training symbols, 0..1 */
     float power;           /* mean |x|^2 over the long training field */

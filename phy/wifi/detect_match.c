@@ -9,6 +9,7 @@
 
 enum {
     N_FFT = PHY_WIFI_N_FFT,
+    PERIOD = 16, /* of the short training field, samples */
     N_LAGS = PHY_WIFI_MATCH_PLACES + PHY_WIFI_MATCH_SPREAD,
     N_LANES = 8
 };
@@ -35,11 +36,13 @@ void phy_wifi_training_make(struct phy_wifi_training *t)
         t->long_re[i] = (float)creal(sum);
         t->long_im[i] = (float)cimag(sum);
     }
-    for (int i = 0; i < PHY_WIFI_SHORT_PERIOD; i++) {
+    for (int i = 0; i < PERIOD; i++) {
         float complex sum = 0.0f;
         for (int k = -6; k <= 6; k++)
-            sum += (float)short_signs[k + 6] * turn((double)(k * i) / PHY_WIFI_SHORT_PERIOD);
-        t->short_period[i] = sum * turn(0.125) / sqrtf(12.0f);
+            sum += (float)short_signs[k + 6] * turn((double)(k * i) / PERIOD);
+        sum *= turn(0.125) / sqrtf(12.0f);
+        t->short_re[i] = crealf(sum);
+        t->short_im[i] = cimagf(sum);
     }
 }
 
@@ -51,32 +54,66 @@ static uint32_t phase_step(double cfo)
     return (uint32_t)(int64_t)llrint(-cfo * 4294967296.0);
 }
 
-static float squared(float complex z)
+/* Adds up the periods, each turned back to the first: folded[i] += samples[16 j + i] exp(-j 2 pi cfo 16 j). */
+PHY_ALWAYS_INLINE void fold(const float *restrict samples, size_t n, uint32_t step, float *restrict re, float *restrict im)
 {
-    return crealf(z) * crealf(z) + cimagf(z) * cimagf(z);
+    for (size_t i = 0; i < PERIOD; i++)
+        re[i] = im[i] = 0.0f;
+    for (size_t j = 0; j < n / PERIOD; j++, samples += 2 * PERIOD) {
+        float c, s;
+        phy_cos_sin_turns((uint32_t)(j * PERIOD) * step, &c, &s);
+        for (size_t i = 0; i < PERIOD; i++) {
+            re[i] += samples[2 * i] * c - samples[2 * i + 1] * s;
+            im[i] += samples[2 * i] * s + samples[2 * i + 1] * c;
+        }
+    }
 }
 
-float phy_wifi_match_short(const struct phy_wifi_training *t, const float complex *samples, size_t n, double cfo)
+PHY_ALWAYS_INLINE float match_short(const struct phy_wifi_training *t, const float *samples, size_t n, uint32_t step)
 {
-    enum { PERIOD = PHY_WIFI_SHORT_PERIOD };
-    float complex folded[PERIOD] = {0};
-    uint32_t step = phase_step(cfo);
-    for (size_t i = 0; i < n; i++) {
-        float c, s;
-        phy_cos_sin_turns((uint32_t)i * step, &c, &s);
-        folded[i % PERIOD] += samples[i] * CMPLXF(c, s);
-    }
+    float re[2 * PERIOD], im[2 * PERIOD], sum_re[PERIOD] = {0}, sum_im[PERIOD] = {0};
     float energy = 0.0f, best = 0.0f;
-    for (size_t i = 0; i < PERIOD; i++)
-        energy += squared(folded[i]);
+    fold(samples, n, step, re, im);
+    for (uint32_t i = 0; i < PERIOD; i++) {
+        float c, s, x = re[i], y = im[i];
+        phy_cos_sin_turns(i * step, &c, &s);
+        re[i] = re[i + PERIOD] = x * c - y * s;
+        im[i] = im[i + PERIOD] = x * s + y * c;
+        energy += x * x + y * y;
+    }
+    for (size_t i = 0; i < PERIOD; i++) {
+        float s_re = t->short_re[i], s_im = t->short_im[i];
+        for (size_t phase = 0; phase < PERIOD; phase++) {
+            sum_re[phase] += re[i + phase] * s_re + im[i + phase] * s_im;
+            sum_im[phase] += im[i + phase] * s_re - re[i + phase] * s_im;
+        }
+    }
     for (size_t phase = 0; phase < PERIOD; phase++) {
-        float complex sum = 0.0f;
-        for (size_t i = 0; i < PERIOD; i++)
-            sum += folded[(i + phase) % PERIOD] * conjf(t->short_period[i]);
-        float power = squared(sum);
+        float power = sum_re[phase] * sum_re[phase] + sum_im[phase] * sum_im[phase];
         best = power > best ? power : best;
     }
     return energy > 0.0f ? best / (energy * PERIOD) : 0.0f;
+}
+
+static float match_short_plain(const struct phy_wifi_training *t, const float *samples, size_t n, uint32_t step)
+{
+    return match_short(t, samples, n, step);
+}
+
+#if PHY_HAVE_AVX2
+PHY_TARGET_AVX2 static float match_short_avx2(const struct phy_wifi_training *t, const float *samples, size_t n, uint32_t step)
+{
+    return match_short(t, samples, n, step);
+}
+#else
+#define match_short_avx2 match_short_plain
+#endif
+
+float phy_wifi_match_short(const struct phy_wifi_training *t, enum phy_simd simd, const float complex *samples, size_t n, double cfo)
+{
+    uint32_t step = phase_step(cfo);
+    return simd == PHY_SIMD_AVX2 ? match_short_avx2(t, (const float *)samples, n, step)
+                                 : match_short_plain(t, (const float *)samples, n, step);
 }
 
 /* --- long training --- */

@@ -10,16 +10,15 @@
 #include "phy/wifi/wifi.h"
 
 enum {
-    PHY_WIFI_SHORT_PERIOD = 16,
     PHY_WIFI_MATCH_PLACES = 16,    /* places for the first long symbol that one call tries */
     PHY_WIFI_MATCH_SPREAD = 8,     /* taps over which a channel's energy is gathered */
     PHY_WIFI_MATCH_SPAN = PHY_WIFI_MATCH_PLACES + PHY_WIFI_MATCH_SPREAD + 2 * PHY_WIFI_N_FFT /* samples that it reads */
 };
 
-/* The training symbols in time, conjugated; mean power 1. */
+/* The training symbols in time, mean power 1. */
 struct phy_wifi_training {
     float long_re[PHY_WIFI_N_FFT], long_im[PHY_WIFI_N_FFT];
-    float complex short_period[PHY_WIFI_SHORT_PERIOD];
+    float short_re[16], short_im[16];
 };
 
 struct phy_wifi_match {
@@ -31,7 +30,7 @@ struct phy_wifi_match {
 void phy_wifi_training_make(struct phy_wifi_training *t);
 /* Share of the energy of samples[0..n), n a multiple of 16, that a short training symbol repeated with this carrier offset
  * (turns a sample) explains, at the best of its 16 phases, after samples 16 apart were added up. A tone cannot pass 1/12. */
-float phy_wifi_match_short(const struct phy_wifi_training *t, const float complex *samples, size_t n, double cfo);
+float phy_wifi_match_short(const struct phy_wifi_training *t, enum phy_simd simd, const float complex *samples, size_t n, double cfo);
 /* The best place among the first PHY_WIFI_MATCH_PLACES of PHY_WIFI_MATCH_SPAN samples. */
 struct phy_wifi_match phy_wifi_match_long(const struct phy_wifi_training *t, enum phy_simd simd, const float complex *samples,
                                           double cfo);

@@ -115,6 +115,7 @@ static void check_same(const struct phy_wifi_preamble *a, const struct phy_wifi_
 {
     ck_assert_uint_eq(a->start_sample, b->start_sample);
     ck_assert_uint_eq(a->long_sample, b->long_sample);
+    ck_assert_uint_eq(a->known_sample, b->known_sample);
     ck_assert_mem_eq(&a->cfo, &b->cfo, sizeof a->cfo);
     ck_assert_mem_eq(&a->quality, &b->quality, sizeof a->quality);
     ck_assert_mem_eq(&a->power, &b->power, sizeof a->power);
@@ -146,8 +147,10 @@ START_TEST(a_preamble_is_confirmed_when_delay_samples_have_come_and_its_history_
             seen = phy_wifi_detect(d, air, 0, end, found);
             ck_assert_uint_le(phy_wifi_detect_needs(d), end);
             ck_assert_uint_le(end - phy_wifi_detect_needs(d), PHY_WIFI_DETECT_HISTORY);
-            if (seen)
+            if (seen) {
+                ck_assert_uint_eq(found[0].known_sample, end);
                 ck_assert_uint_gt(end + 32, 300 + shift + PHY_WIFI_DETECT_DELAY);
+            }
         }
         ck_assert(seen);
         free(d);
