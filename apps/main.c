@@ -15,6 +15,9 @@ static const struct app_command *const commands[] = {
     &app_command_replay,
     &app_command_modulate,
     &app_command_validate,
+    &app_command_probe,
+    &app_command_latency_probe,
+    &app_command_record,
     NULL,
 };
 
@@ -23,7 +26,7 @@ static void print_usage(FILE *out)
     fprintf(out, "airdeed %s: radios that agree, over the air, on who may use the air\n\n", AIRDEED_VERSION);
     fprintf(out, "usage: airdeed COMMAND [options]; airdeed COMMAND --help for each\n\n");
     for (size_t i = 0; commands[i]; i++)
-        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
 }
 
 static int run_command(int argc, char **argv)

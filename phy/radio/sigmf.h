@@ -19,6 +19,13 @@ struct phy_sigmf_capture {
     double frequency_hz;   /* NAN if unknown */
 };
 
+/* What a recording was made with; written, not read. */
+struct phy_sigmf_receiver {
+    char hardware[PHY_RADIO_MAX_TEXT + 16]; /* core:hw; "": none of this is written */
+    char antenna[16];                       /* extension airdeed:antenna, "" if unknown */
+    double gain_db;                         /* extension airdeed:rx_gain_db, NAN if unknown */
+};
+
 struct phy_sigmf_meta {
     enum phy_sigmf_type type;
     double sample_rate_hz;
@@ -29,6 +36,7 @@ struct phy_sigmf_meta {
     char waveform[16];          /* extension airdeed:waveform, "" if absent */
     char profile[32];           /* extension airdeed:profile */
     double noise_dbfs;          /* extension airdeed:noise_dbfs, NAN if absent */
+    struct phy_sigmf_receiver receiver;
     char warning[PHY_SIGMF_MAX_ERROR]; /* one line on what was accepted though it is not in order, "" if nothing */
 };
 

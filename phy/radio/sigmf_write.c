@@ -134,12 +134,16 @@ static json_t *make_global(const struct phy_sigmf_writer *w, const char *sha512,
     bad |= set_text(global, "core:sha512", sha512);
     bad |= set_text(global, "core:description", description);
     bad |= set_text(global, "core:recorder", "airdeed " AIRDEED_VERSION);
-    if (meta->waveform[0] || meta->profile[0] || isfinite(meta->noise_dbfs)) {
+    bad |= set_text(global, "core:hw", meta->receiver.hardware);
+    bool told = meta->receiver.hardware[0] && (meta->receiver.antenna[0] || isfinite(meta->receiver.gain_db));
+    if (meta->waveform[0] || meta->profile[0] || isfinite(meta->noise_dbfs) || told) {
         bad |= json_object_set_new(global, "core:extensions", json_pack("[{s:s, s:s, s:b}]", "name", "airdeed", "version",
                                                                         SIGMF_AIRDEED_VERSION, "optional", 1));
         bad |= set_text(global, "airdeed:waveform", meta->waveform);
         bad |= set_text(global, "airdeed:profile", meta->profile);
         bad |= set_real(global, "airdeed:noise_dbfs", meta->noise_dbfs);
+        bad |= set_text(global, "airdeed:antenna", told ? meta->receiver.antenna : "");
+        bad |= set_real(global, "airdeed:rx_gain_db", told ? meta->receiver.gain_db : (double)NAN);
     }
     if (!bad)
         return global;

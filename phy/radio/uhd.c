@@ -213,9 +213,24 @@ static int set_transmitter(struct uhd_radio *u, const struct phy_radio_config *c
     return 0;
 }
 
+/* Packets of a millisecond, where the transport's would be longer: who answers has to wait for a packet to be full. "spp=N" in the
+ * device arguments says otherwise. */
+static void choose_packets(const struct phy_radio_config *cfg, char *args, size_t cap)
+{
+    const char *given = strstr(cfg->address, "spp=");
+    if (given && (given == cfg->address || given[-1] == ','))
+        snprintf(args, cap, "%.*s", (int)strcspn(given, ","), given);
+    else if (cfg->sample_rate_hz <= 2000000)
+        snprintf(args, cap, "spp=%u", cfg->sample_rate_hz / 1000 > 64 ? cfg->sample_rate_hz / 1000 : 64);
+    else
+        args[0] = '\0';
+}
+
 static int open_receiver(struct uhd_radio *u, const struct phy_radio_config *cfg)
 {
-    static char cpu_format[] = "fc32", args[] = "";
+    static char cpu_format[] = "fc32";
+    char args[32];
+    choose_packets(cfg, args, sizeof args);
     char wire[sizeof cfg->wire_format + 1];
     snprintf(wire, sizeof wire, "%s", cfg->wire_format[0] ? cfg->wire_format : "sc16");
     uhd_stream_args_t stream = {.cpu_format = cpu_format, .otw_format = wire, .args = args, .channel_list = &u->channel, .n_channels = 1};

@@ -44,7 +44,7 @@ struct uhd_radio {
     int64_t seen_ns;       /* ... at this time, monotonic */
     int64_t called_ns;     /* monotonic: the caller's latest receive */
     uint64_t last_end;     /* of the bursts handed over */
-    uint64_t lead;         /* samples */
+    uint64_t lead;         /* samples; 0 until a burst reached the device late: then 1 ms and a quarter more, each time */
     bool stop;
     struct uhd_burst bursts[UHD_MAX_BURSTS];
     size_t i_first, n_bursts;

@@ -213,7 +213,7 @@ static void note_event(struct uhd_radio *u, uhd_async_metadata_event_code_t code
         push_report(u, PHY_RADIO_SEQUENCE_ERROR, sample);
         break;
     case UHD_ASYNC_METADATA_EVENT_CODE_TIME_ERROR: {
-        uint64_t longer = u->lead + u->lead / 4, most = u->rate_hz / 2;
+        uint64_t longer = u->lead + u->lead / 4 + u->rate_hz / 1000, most = u->rate_hz / 2;
         u->count[UHD_LATE_DEVICE]++;
         u->lead = longer < most ? longer : most;
         push_report(u, PHY_RADIO_LATE, sample);
@@ -283,7 +283,6 @@ int uhd_transmit_open(struct uhd_radio *u, const char *wire_format)
     u->piece = calloc(u->piece_cap, sizeof *u->piece);
     if (!u->ring || !u->piece)
         return -ENOMEM;
-    u->lead = (uint64_t)samples_of(u, 10000000) + 2 * u->piece_cap;
     u->sender_runs = pthread_create(&u->sender, NULL, run_sender, u) == 0;
     u->listener_runs = u->sender_runs && pthread_create(&u->listener, NULL, run_listener, u) == 0;
     u->transmits = u->listener_runs;
