@@ -30,6 +30,8 @@ void app_frame_json(FILE *out, const struct phy_frame *f, bool with_psdu, uint8_
     app_json_number(out, "cfo_hz", 1, f->cfo_hz);
     app_json_number(out, "rssi_dbfs", 2, f->rssi_dbfs);
     print_hex(out, "psdu_sha256", sha256_out, crypto_hash_sha256_BYTES);
+    if (f->format == PHY_FORMAT_HT)
+        fprintf(out, ", \"format\": \"ht\", \"ht_mcs\": %d, \"ht_length_octets\": %u", f->ht_mcs, (unsigned)f->ht_len);
     if (with_psdu)
         print_hex(out, "psdu_hex", f->psdu, f->psdu_len);
     fprintf(out, "}\n");

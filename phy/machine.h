@@ -13,7 +13,7 @@ enum {
     PHY_MIN_CCA_SAMPLES = 32,
     PHY_MAX_CCA_SAMPLES = 1024,
     PHY_SENSE_PIECE = 64,      /* a sensing window is summed in pieces that end at multiples of this */
-    PHY_FRAME_SLOTS = 12       /* frames that one step can hold */
+    PHY_FRAME_SLOTS = 28       /* frames that one step can hold: locks are at least PHY_MIN_LOCK_SPACING apart */
 };
 
 struct phy_frame_slot {

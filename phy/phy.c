@@ -12,9 +12,9 @@
 struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint64_t sample)
 {
     struct phy_update *out = m->out;
-    /* the worst case of a step: two signals a CCA pair of blocks, two a frame of at least 560 samples */
-    _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_CCA_SAMPLES + 2 * (PHY_MAX_STEP_SAMPLES / 480 + 2) + 4 <= PHY_MAX_SIGNALS,
-                   "signals of a step fit");
+    /* the worst case of a step: two signals a CCA pair of blocks, two a lock */
+    _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_CCA_SAMPLES + 2 * PHY_FRAME_SLOTS + 4 <= PHY_MAX_SIGNALS, "signals of a step fit");
+    _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_LOCK_SPACING + 2 <= PHY_FRAME_SLOTS, "frames of a step fit");
     assert(out->n_signals < PHY_MAX_SIGNALS);
     size_t i = out->n_signals++;
     /* in time order, signals of one sample in the order of their kinds */

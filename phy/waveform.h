@@ -4,7 +4,10 @@
 
 #include "phy/phy.h"
 
-enum { PHY_MAX_RATES = 8 };
+enum {
+    PHY_MAX_RATES = 8,
+    PHY_MIN_LOCK_SPACING = 160 /* samples from one lock to the next, of any waveform, at least */
+};
 
 struct phy_waveform_demod; /* implementation's own */
 
@@ -47,6 +50,7 @@ struct phy_waveform {
     void (*close)(struct phy_waveform_demod *d);
 };
 
+const struct phy_waveform *phy_waveform_wifi(void);
 const struct phy_waveform *phy_waveform_flex(void);
 /* By name; NULL if there is none. */
 const struct phy_waveform *phy_waveform_find(const char *name);

@@ -1,0 +1,198 @@
+#include "phy/wifi/channel.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+#include "phy/wifi/code.h"
+
+enum { N_USED = PHY_WIFI_N_USED, N_FFT = PHY_WIFI_N_FFT, N_TAPS = PHY_WIFI_TAPS, MAX_ROUNDS = 5 };
+
+unsigned phy_wifi_used_bin(unsigned i)
+{
+    return i < PHY_WIFI_N_DATA ? phy_wifi_data_bin[i] : phy_wifi_pilot_bin[i - PHY_WIFI_N_DATA];
+}
+
+int phy_wifi_used_number(unsigned i)
+{
+    int bin = (int)phy_wifi_used_bin(i);
+    return bin < N_FFT / 2 ? bin : bin - N_FFT;
+}
+
+void phy_wifi_gather(const struct phy_wifi_bins *bins, struct phy_wifi_used *out)
+{
+    for (unsigned i = 0; i < N_USED; i++) {
+        unsigned bin = phy_wifi_used_bin(i);
+        out->re[i] = bins->re[bin];
+        out->im[i] = bins->im[bin];
+    }
+}
+
+/* Solves T x = y, T Hermitian Toeplitz with first column t (t[0] real), positive definite: Levinson's recursion. */
+static void solve_toeplitz(const double complex t[N_TAPS], const double complex y[N_TAPS], double complex x[N_TAPS])
+{
+    double complex forward[N_TAPS] = {1.0}; /* predictor of the leading part of T, its first element 1 */
+    double error = creal(t[0]);
+    x[0] = y[0] / error;
+    for (unsigned n = 1; n < N_TAPS; n++) {
+        double complex miss = 0.0, want = y[n];
+        for (unsigned i = 0; i < n; i++) {
+            miss += forward[i] * t[n - i];
+            want -= x[i] * t[n - i];
+        }
+        double complex reflection = -miss / error;
+        double complex last[N_TAPS];
+        memcpy(last, forward, sizeof last);
+        forward[n] = 0.0;
+        for (unsigned i = 1; i <= n; i++)
+            forward[i] += reflection * conj(last[n - i]);
+        error -= (creal(miss) * creal(miss) + cimag(miss) * cimag(miss)) / error;
+        x[n] = 0.0;
+        double complex step = want / error;
+        for (unsigned i = 0; i <= n; i++)
+            x[i] += step * conj(forward[n - i]);
+    }
+}
+
+/* Sum over used subcarriers of value exp(+j 2 pi f d / 64), for every d, d = 0 first. */
+static void to_delays(const struct phy_wifi_fft *fft, const struct phy_wifi_used *value, double complex out[N_TAPS])
+{
+    struct phy_wifi_bins bins;
+    memset(&bins, 0, sizeof bins);
+    for (unsigned i = 0; i < N_USED; i++) {
+        bins.re[phy_wifi_used_bin(i)] = value->re[i];
+        bins.im[phy_wifi_used_bin(i)] = -value->im[i]; /* conjugates: a forward transform serves for the inverse */
+    }
+    phy_wifi_fft(fft, &bins);
+    for (unsigned d = 0; d < N_TAPS; d++)
+        out[d] = CMPLX((double)bins.re[d], -(double)bins.im[d]);
+}
+
+/* fit_out: response of the impulse response of N_TAPS samples that fits `measured` best, each subcarrier weighing `weight`. */
+static void fit_taps(const struct phy_wifi_fft *fft, const struct phy_wifi_used *measured, const float weight[N_USED], double prior,
+                     struct phy_wifi_used *fit_out)
+{
+    struct phy_wifi_used weights, weighted;
+    double complex t[N_TAPS], y[N_TAPS], taps[N_TAPS];
+    for (unsigned i = 0; i < N_USED; i++) {
+        weights.re[i] = weight[i];
+        weights.im[i] = 0.0f;
+        weighted.re[i] = weight[i] * measured->re[i];
+        weighted.im[i] = weight[i] * measured->im[i];
+    }
+    to_delays(fft, &weights, t);
+    to_delays(fft, &weighted, y);
+    t[0] += prior;
+    solve_toeplitz(t, y, taps);
+    struct phy_wifi_bins bins;
+    memset(&bins, 0, sizeof bins);
+    for (unsigned d = 0; d < N_TAPS; d++) {
+        bins.re[d] = (float)creal(taps[d]);
+        bins.im[d] = (float)cimag(taps[d]);
+    }
+    phy_wifi_fft(fft, &bins);
+    phy_wifi_gather(&bins, fit_out);
+}
+
+/* --- noise --- */
+
+float phy_wifi_trimmed_mean(const float value[N_USED])
+{
+    float limit = INFINITY, mean = 0.0f;
+    for (unsigned round = 0; round < 8; round++) {
+        float sum = 0.0f;
+        unsigned n = 0;
+        for (unsigned i = 0; i < N_USED; i++)
+            if (value[i] <= limit) {
+                sum += value[i];
+                n++;
+            }
+        if (n == 0)
+            break;
+        float last = mean;
+        mean = sum / (float)n;
+        if (round > 0 && mean >= last)
+            break;
+        limit = 5.0f * mean;
+    }
+    return mean;
+}
+
+/* Squared errors of one sample a subcarrier, to noise: all alike, but where three neighbours or one subcarrier stand out beyond what
+ * chance explains once in some hundred frames. */
+static bool find_loud(const float error[N_FFT], float floor, float noise[N_USED])
+{
+    bool found = false;
+    for (unsigned i = 0; i < N_USED; i++) {
+        unsigned bin = phy_wifi_used_bin(i);
+        float own = error[bin], before = error[(bin + N_FFT - 1) % N_FFT], after = error[(bin + 1) % N_FFT];
+        float near = (before + own + after) * (1.0f / 3.0f);
+        float loud = own > 12.0f * floor && own > near ? own : near > 4.5f * floor ? near : 0.0f;
+        if (loud > noise[i]) {
+            noise[i] = loud;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* |a - b|^2 times scale on the used subcarriers, in FFT order; where nothing is sent, that of the neighbour. */
+static void find_errors(const struct phy_wifi_used *a, const struct phy_wifi_used *b, float scale, float by_use[N_USED],
+                        float by_bin[N_FFT])
+{
+    memset(by_bin, 0, N_FFT * sizeof *by_bin);
+    for (unsigned i = 0; i < N_USED; i++) {
+        float re = a->re[i] - b->re[i], im = a->im[i] - b->im[i];
+        by_use[i] = by_bin[phy_wifi_used_bin(i)] = scale * (re * re + im * im);
+    }
+    by_bin[0] = 0.5f * (by_bin[1] + by_bin[63]);
+    by_bin[27] = by_bin[26];
+    by_bin[37] = by_bin[38];
+}
+
+static float mean_power(const struct phy_wifi_used *x)
+{
+    float sum = 0.0f;
+    for (unsigned i = 0; i < N_USED; i++)
+        sum += x->re[i] * x->re[i] + x->im[i] * x->im[i];
+    return sum / N_USED;
+}
+
+static void set_all(float value, float out[N_USED])
+{
+    for (unsigned i = 0; i < N_USED; i++)
+        out[i] = value;
+}
+
+void phy_wifi_channel_estimate(const struct phy_wifi_fft *fft, const struct phy_wifi_used *first, const struct phy_wifi_used *second,
+                               struct phy_wifi_channel *out)
+{
+    struct phy_wifi_used mean, fit;
+    float error[N_USED], by_bin[N_FFT], from_difference[N_USED], weight[N_USED];
+    for (unsigned i = 0; i < N_USED; i++) {
+        float half_sign = 0.5f * phy_wifi_long_training[phy_wifi_used_bin(i)];
+        mean.re[i] = half_sign * (first->re[i] + second->re[i]);
+        mean.im[i] = half_sign * (first->im[i] + second->im[i]);
+    }
+    float power = mean_power(&mean);
+    find_errors(first, second, 0.5f, error, by_bin);
+    float floor = phy_wifi_trimmed_mean(error) + 1e-9f * power + 1e-30f;
+    set_all(floor, from_difference);
+    find_loud(by_bin, floor, from_difference);
+    memcpy(out->noise, from_difference, sizeof out->noise);
+    for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+        for (unsigned i = 0; i < N_USED; i++)
+            weight[i] = floor / out->noise[i];
+        /* prior: each tap N_TAPS-th of the power; the mean of two symbols has half the noise of one */
+        fit_taps(fft, &mean, weight, 0.5 * (double)floor * N_TAPS / (double)(power + 1e-30f), &fit);
+        find_errors(&mean, &fit, 2.0f, error, by_bin);
+        memcpy(out->noise, from_difference, sizeof out->noise);
+        if (!find_loud(by_bin, floor, out->noise))
+            break;
+    }
+    /* An impulse response longer than the fit's: the plain mean is closer than the fit. */
+    bool misfit = phy_wifi_trimmed_mean(error) > 4.0f * floor;
+    out->gain = misfit ? mean : fit;
+    if (misfit)
+        memcpy(out->noise, from_difference, sizeof out->noise);
+}

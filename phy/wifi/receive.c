@@ -1,0 +1,252 @@
+/* The wifi waveform: detector, demodulator and modulator behind the waveform port.
+ *
+ * The detector runs all the time, also during a frame. A preamble within a frame in progress ends that frame if it drowns it: its check
+ * is normalised by total power, so a good mark means that little else is on the air; a lesser one counts if it is as strong as the
+ * frame's own. Everything happens at samples that are fixed in absolute terms (detector: each TICK; demodulator: a symbol's last sample),
+ * so that nothing depends on how samples are cut into calls. */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "phy/waveform.h"
+#include "phy/wifi/demod.h"
+#include "phy/wifi/detect.h"
+#include "phy/wifi/modulate.h"
+#include "phy/wifi/wifi.h"
+
+enum {
+    TICK = 32,             /* samples between looks of the detector */
+    HEADER_SAMPLES = 400,
+    CAP = 8192,            /* samples held */
+    SLOW_CLOCK_HZ = 2000000,
+    WIDE_SEARCH = 4        /* subcarriers, at slow clocks */
+};
+
+struct phy_waveform_demod {
+    phy_waveform_on_lock *on_lock;
+    phy_waveform_on_frame *on_frame;
+    void *ctx;
+    struct phy_wifi_detect *detect;
+    struct phy_wifi_demod *demod;
+    uint64_t position;   /* samples taken since it was opened */
+    uint64_t call_start; /* position when the present call began */
+    uint64_t tick;       /* where the detector looks next */
+    bool locked;
+    bool pending;        /* a preamble waits for the lock before it to be far enough away */
+    struct phy_wifi_preamble present, next;
+    uint64_t lock_sample; /* of the latest lock */
+    uint64_t base;       /* position of held[0] */
+    _Alignas(64) float complex held[CAP];
+};
+
+/* --- locks and frames --- */
+
+static void end_frame(struct phy_waveform_demod *d, uint64_t at)
+{
+    struct phy_frame frame;
+    phy_wifi_demod_finish(d->demod, &frame);
+    if (!frame.header_ok || frame.end_sample > at)
+        frame.end_sample = at;
+    if (frame.start_sample > at) /* before the first sample there ever was */
+        frame.start_sample = 0;
+    frame.start_sample -= d->call_start;
+    frame.end_sample -= d->call_start;
+    d->locked = false;
+    d->on_frame(d->ctx, (size_t)(at - d->call_start), &frame);
+}
+
+static void begin_frame(struct phy_waveform_demod *d, uint64_t at)
+{
+    d->present = d->next;
+    d->pending = false;
+    phy_wifi_demod_begin(d->demod, &d->present, d->held, d->base);
+    if (d->locked)
+        return; /* the lock was a false start of the same frame */
+    d->locked = true;
+    d->lock_sample = at;
+    d->on_lock(d->ctx, (size_t)(at - d->call_start));
+}
+
+/* Does the preamble that was found displace the frame in progress? */
+static bool displaces(const struct phy_waveform_demod *d)
+{
+    const struct phy_wifi_preamble *old = &d->present, *new = &d->next;
+    if (!phy_wifi_demod_has_header(d->demod))
+        return true;
+    return new->quality > 0.5f || new->quality * new->power > 0.5f * old->quality * old->power;
+}
+
+static void take_preamble(struct phy_waveform_demod *d, uint64_t at)
+{
+    if (d->locked && !displaces(d)) {
+        d->pending = false;
+        return;
+    }
+    bool same_lock = d->locked && !phy_wifi_demod_has_header(d->demod) &&
+                     d->next.long_sample < d->present.long_sample + HEADER_SAMPLES;
+    if (!same_lock && at < d->lock_sample + PHY_MIN_LOCK_SPACING)
+        return; /* stays pending */
+    if (d->locked && !same_lock)
+        end_frame(d, at);
+    begin_frame(d, at);
+}
+
+/* --- samples --- */
+
+static void look(struct phy_waveform_demod *d)
+{
+    uint64_t at = d->tick;
+    d->tick += TICK;
+    struct phy_wifi_preamble found;
+    while (phy_wifi_detect(d->detect, d->held, d->base, at, &found)) {
+        d->next = found;
+        d->pending = true;
+    }
+    if (d->pending)
+        take_preamble(d, at);
+}
+
+/* Everything that the samples up to `end` allow, in the order of samples. */
+static void advance(struct phy_waveform_demod *d, uint64_t end)
+{
+    for (;;) {
+        uint64_t first, wants = UINT64_MAX;
+        if (d->locked)
+            wants = phy_wifi_demod_wants(d->demod, &first);
+        if (d->tick <= wants) {
+            if (d->tick > end)
+                return;
+            look(d);
+        } else {
+            if (wants > end)
+                return;
+            if (phy_wifi_demod_symbol(d->demod, d->held, d->base)) {
+                /* at the tick behind it at most; a symbol may have been held before the lock */
+                end_frame(d, wants > d->lock_sample ? wants : d->lock_sample);
+            }
+        }
+    }
+}
+
+/* Makes room; keeps what is still needed. */
+static void make_room(struct phy_waveform_demod *d)
+{
+    uint64_t first = phy_wifi_detect_needs(d->detect);
+    uint64_t keep = d->tick > PHY_WIFI_DETECT_HISTORY ? d->tick - PHY_WIFI_DETECT_HISTORY - TICK : 0;
+    if (keep < first)
+        first = keep;
+    if (d->locked) {
+        uint64_t symbol;
+        phy_wifi_demod_wants(d->demod, &symbol);
+        if (symbol < first)
+            first = symbol;
+    }
+    if (d->pending && d->next.long_sample - 2 * PHY_WIFI_GUARD < first)
+        first = d->next.long_sample - 2 * PHY_WIFI_GUARD;
+    if (first <= d->base)
+        return;
+    size_t n_drop = (size_t)(first - d->base), n_held = (size_t)(d->position - d->base);
+    assert(n_drop <= n_held);
+    memmove(d->held, d->held + n_drop, (n_held - n_drop) * sizeof *d->held);
+    d->base = first;
+}
+
+static void execute(struct phy_waveform_demod *d, const float complex *samples, size_t n)
+{
+    d->call_start = d->position;
+    while (n > 0) {
+        size_t n_held = (size_t)(d->position - d->base);
+        if (n_held == CAP) {
+            make_room(d);
+            n_held = (size_t)(d->position - d->base);
+            assert(n_held < CAP);
+        }
+        size_t n_take = CAP - n_held < n ? CAP - n_held : n;
+        memcpy(d->held + n_held, samples, n_take * sizeof *samples);
+        d->position += n_take;
+        advance(d, d->position);
+        samples += n_take;
+        n -= n_take;
+    }
+}
+
+static void reset(struct phy_waveform_demod *d)
+{
+    d->locked = d->pending = false;
+    d->base = d->position;
+    d->tick = (d->position / TICK + 1) * TICK;
+    phy_wifi_detect_restart(d->detect, d->position);
+}
+
+static void set_squelch(struct phy_waveform_demod *d, double power)
+{
+    (void)d, (void)power;
+}
+
+/* --- sending --- */
+
+static long modulate(struct phy_waveform_demod *d, const uint8_t *psdu, size_t psdu_len, unsigned rate_index, float complex *out,
+                     size_t cap)
+{
+    (void)d;
+    if (psdu_len == 0 || psdu_len > PHY_MAX_PSDU_BYTES)
+        return -EINVAL;
+    struct phy_wifi_modulate cfg = {.rate_index = rate_index, .scrambler = phy_wifi_scrambler_of(psdu, psdu_len)};
+    return phy_wifi_modulate(&cfg, psdu, psdu_len, out, cap);
+}
+
+/* --- opening and closing --- */
+
+static size_t round_up(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static size_t receiver_bytes(void)
+{
+    return round_up(sizeof(struct phy_waveform_demod)) + round_up(phy_wifi_detect_bytes()) + round_up(phy_wifi_demod_bytes());
+}
+
+static int open_receiver(void *mem, const struct phy_waveform_config *cfg, struct phy_waveform_demod **out)
+{
+    struct phy_waveform_demod *d = mem;
+    memset(d, 0, sizeof *d);
+    d->on_lock = cfg->on_lock;
+    d->on_frame = cfg->on_frame;
+    d->ctx = cfg->ctx;
+    d->tick = TICK;
+    unsigned char *rest = (unsigned char *)mem + round_up(sizeof *d);
+    struct phy_wifi_detect_config detect = {.simd = cfg->simd,
+                                            .max_subcarriers = cfg->sample_rate_hz <= SLOW_CLOCK_HZ ? WIDE_SEARCH : 0};
+    d->detect = phy_wifi_detect_init(rest, &detect);
+    d->demod = phy_wifi_demod_init(rest + round_up(phy_wifi_detect_bytes()), cfg->simd);
+    *out = d;
+    return 0;
+}
+
+static void close_receiver(struct phy_waveform_demod *d)
+{
+    (void)d; /* all memory is the caller's */
+}
+
+static const struct phy_waveform wifi = {
+    .name = "wifi",
+    .n_rates = PHY_WIFI_N_RATES,
+    .rate_kbps_at_1msps = {300, 450, 600, 900, 1200, 1800, 2400, 2700},
+    .lock_delay_samples = PHY_WIFI_DETECT_DELAY + TICK,
+    .cca_delay_samples = 80,
+    .frame_samples = phy_wifi_frame_samples,
+    .bytes = receiver_bytes,
+    .open = open_receiver,
+    .modulate = modulate,
+    .execute = execute,
+    .set_squelch = set_squelch,
+    .reset = reset,
+    .close = close_receiver,
+};
+
+const struct phy_waveform *phy_waveform_wifi(void)
+{
+    return &wifi;
+}

@@ -1,0 +1,369 @@
+#include "phy/wifi/symbols.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "phy/wifi/code.h"
+#include "phy/wifi/demap.h"
+
+enum {
+    N_USED = PHY_WIFI_N_USED,
+    N_DATA = PHY_WIFI_N_DATA,
+    N_FFT = PHY_WIFI_N_FFT,
+    REFINE_EVERY = 4, /* symbols */
+    LANES = 4         /* partial sums, so that a sum is the same however it is vectorised */
+};
+static const double two_pi = 6.283185307179586;
+
+static float sum_used(const float x[N_USED])
+{
+    float part[LANES] = {0};
+    for (int i = 0; i < N_USED; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            part[lane] += x[i + lane];
+    return (part[0] + part[1]) + (part[2] + part[3]);
+}
+
+/* --- beginning --- */
+
+static void set_mixer(struct phy_wifi_symbols *s)
+{
+    for (int i = 0; i < N_FFT; i++) {
+        double turns = s->cfo * i;
+        s->mix.re[i] = (float)cos(two_pi * turns);
+        s->mix.im[i] = (float)-sin(two_pi * turns);
+    }
+}
+
+/* Of the mixer at a sample, radians within a turn. */
+static double mixer_phase(const struct phy_wifi_symbols *s, uint64_t sample)
+{
+    return two_pi * fmod(s->cfo * (double)(int64_t)(sample - s->origin), 1.0);
+}
+
+/* The spectrum of 64 samples, without the mixer's phase at the first of them. */
+static void transform(const struct phy_wifi_symbols *s, const float complex *window, struct phy_wifi_used *out)
+{
+    const float *x = (const float *)window;
+    struct phy_wifi_bins bins;
+    for (int i = 0; i < N_FFT; i++) {
+        bins.re[i] = x[2 * i] * s->mix.re[i] - x[2 * i + 1] * s->mix.im[i];
+        bins.im[i] = x[2 * i] * s->mix.im[i] + x[2 * i + 1] * s->mix.re[i];
+    }
+    phy_wifi_fft(&s->fft, &bins);
+    phy_wifi_gather(&bins, out);
+}
+
+static void rotate(struct phy_wifi_used *x, double angle)
+{
+    float re = (float)cos(angle), im = (float)sin(angle);
+    for (int i = 0; i < N_USED; i++) {
+        float old = x->re[i];
+        x->re[i] = old * re - x->im[i] * im;
+        x->im[i] = old * im + x->im[i] * re;
+    }
+}
+
+static void transform_training(const struct phy_wifi_symbols *s, const float complex *samples, uint64_t base,
+                               struct phy_wifi_used training[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t first = s->origin - PHY_WIFI_EARLY + i * N_FFT;
+        transform(s, samples + (first - base), &training[i]);
+        rotate(&training[i], -mixer_phase(s, first));
+    }
+}
+
+/* Phase from the first training symbol to the second; subcarriers that are far louder than the rest do not vote. */
+static float find_advance(const struct phy_wifi_used training[2])
+{
+    float power[N_USED], limit = INFINITY;
+    for (int i = 0; i < N_USED; i++)
+        power[i] = training[0].re[i] * training[0].re[i] + training[0].im[i] * training[0].im[i] +
+                   training[1].re[i] * training[1].re[i] + training[1].im[i] * training[1].im[i];
+    float re = 0.0f, im = 0.0f;
+    for (unsigned round = 0; round < 4; round++) {
+        float sum = 0.0f, n = 0.0f;
+        re = im = 0.0f;
+        for (int i = 0; i < N_USED; i++) {
+            if (power[i] > limit)
+                continue;
+            sum += power[i];
+            n += 1.0f;
+            re += training[1].re[i] * training[0].re[i] + training[1].im[i] * training[0].im[i];
+            im += training[1].im[i] * training[0].re[i] - training[1].re[i] * training[0].im[i];
+        }
+        limit = 5.0f * sum / n;
+    }
+    return atan2f(im, re);
+}
+
+static void set_equaliser(struct phy_wifi_symbols *s)
+{
+    float step_re = cosf(s->timing.value), step_im = -sinf(s->timing.value);
+    float turn_re[27], turn_im[27];
+    turn_re[0] = 1.0f;
+    turn_im[0] = 0.0f;
+    for (int f = 1; f < 27; f++) {
+        turn_re[f] = turn_re[f - 1] * step_re - turn_im[f - 1] * step_im;
+        turn_im[f] = turn_re[f - 1] * step_im + turn_im[f - 1] * step_re;
+    }
+    s->timing_applied = s->timing.value;
+    for (unsigned i = 0; i < N_USED; i++) {
+        int f = phy_wifi_used_number(i);
+        float re = s->channel.gain.re[i], im = s->channel.gain.im[i];
+        float power = re * re + im * im + 1e-30f;
+        float er = re / power, ei = -im / power;
+        float tr = turn_re[f < 0 ? -f : f], ti = f < 0 ? -turn_im[-f] : turn_im[f];
+        s->equaliser.re[i] = er * tr - ei * ti;
+        s->equaliser.im[i] = er * ti + ei * tr;
+        s->power[i] = power;
+        s->weight[i] = power / s->channel.noise[i];
+    }
+}
+
+static void begin_tracking(struct phy_wifi_symbols *s)
+{
+    /* the offset is known from the phase between two symbols, 64 samples apart; SIGNAL's middle is 112 after theirs */
+    const float symbol = (float)PHY_WIFI_SYMBOL / N_FFT, to_signal = 112.0f / PHY_WIFI_SYMBOL;
+    float offset_var = symbol * symbol / (sum_used(s->weight) + 1.0f) + 1e-8f;
+    s->phase = (struct phy_wifi_track){.var = (to_signal - 1.0f) * (to_signal - 1.0f) * offset_var,
+                                       .cov = (to_signal - 1.0f) * offset_var,
+                                       .drift_var = offset_var,
+                                       .walk_var = 1e-4f,
+                                       .drift_walk_var = 1e-8f};
+    const float clock_offset = 4e-5f * (float)PHY_WIFI_SYMBOL * (float)(two_pi / N_FFT);
+    s->timing = (struct phy_wifi_track){
+        .var = 1e-8f, .drift_var = clock_offset * clock_offset, .walk_var = 1e-9f, .drift_walk_var = 1e-14f};
+}
+
+void phy_wifi_symbols_init(struct phy_wifi_symbols *s)
+{
+    memset(s, 0, sizeof *s);
+    phy_wifi_fft_init(&s->fft);
+}
+
+void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_preamble *preamble, const float complex *samples,
+                            uint64_t base)
+{
+    struct phy_wifi_fft fft = s->fft;
+    memset(s, 0, sizeof *s);
+    s->fft = fft;
+    s->origin = preamble->long_sample;
+    s->cfo = (double)preamble->cfo;
+    struct phy_wifi_used training[2];
+    for (unsigned round = 0; round < 3; round++) {
+        set_mixer(s);
+        transform_training(s, samples, base, training);
+        float advance = find_advance(training);
+        s->cfo += advance / (two_pi * N_FFT);
+        /* as the new offset's mixer would have turned them: middles of the windows are 24 and 88 samples after the origin */
+        rotate(&training[0], -24.0 / N_FFT * advance);
+        rotate(&training[1], -88.0 / N_FFT * advance);
+        if (fabsf(advance) < 0.02f)
+            break;
+    }
+    set_mixer(s);
+    phy_wifi_channel_estimate(&s->fft, &training[0], &training[1], &s->channel);
+    s->floor = s->channel.noise[0];
+    for (int i = 0; i < N_USED; i++)
+        s->floor = fminf(s->floor, s->channel.noise[i]);
+    for (int i = 0; i < N_USED; i++)
+        s->prior[i] = s->channel.noise[i] / s->floor;
+    s->level = 1.0f;
+    set_equaliser(s);
+    begin_tracking(s);
+}
+
+uint64_t phy_wifi_symbols_next(const struct phy_wifi_symbols *s)
+{
+    return s->origin + 2 * N_FFT + PHY_WIFI_GUARD - PHY_WIFI_EARLY + (uint64_t)s->n_symbols * PHY_WIFI_SYMBOL +
+           (uint64_t)(int64_t)s->shift;
+}
+
+double phy_wifi_symbols_cfo(const struct phy_wifi_symbols *s)
+{
+    return s->cfo + (double)s->phase.drift / (two_pi * PHY_WIFI_SYMBOL);
+}
+
+/* --- one symbol --- */
+
+static void equalise(const struct phy_wifi_symbols *s, const struct phy_wifi_used *received, double angle, struct phy_wifi_used *out)
+{
+    float re = (float)cos(angle), im = (float)sin(angle);
+    for (int i = 0; i < N_USED; i++) {
+        float er = s->equaliser.re[i] * re - s->equaliser.im[i] * im;
+        float ei = s->equaliser.re[i] * im + s->equaliser.im[i] * re;
+        out->re[i] = received->re[i] * er - received->im[i] * ei;
+        out->im[i] = received->re[i] * ei + received->im[i] * er;
+    }
+}
+
+/* BPSK on the imaginary axis (19.3.9.4.3)? If so, turns the data points back. */
+static bool turn_quadrature(const struct phy_wifi_symbols *s, struct phy_wifi_used *points)
+{
+    float on_axis = 0.0f, off_axis = 0.0f;
+    for (int i = 0; i < N_DATA; i++) {
+        on_axis += s->weight[i] * points->re[i] * points->re[i];
+        off_axis += s->weight[i] * points->im[i] * points->im[i];
+    }
+    if (off_axis < 1.5f * on_axis)
+        return false;
+    for (int i = 0; i < N_DATA; i++) {
+        float re = points->re[i];
+        points->re[i] = points->im[i];
+        points->im[i] = -re;
+    }
+    return true;
+}
+
+static void decide(const struct phy_wifi_symbols *s, unsigned n_bpsc, const struct phy_wifi_used *points, struct phy_wifi_used *decided)
+{
+    phy_wifi_decide(n_bpsc, points, decided);
+    float polarity = (float)phy_wifi_pilot_polarity(s->n_symbols);
+    for (int i = 0; i < 4; i++) {
+        decided->re[N_DATA + i] = polarity * phy_wifi_pilot_value[i];
+        decided->im[N_DATA + i] = 0.0f;
+    }
+}
+
+struct observation {
+    float phase, phase_var;   /* radians, beyond what was predicted */
+    float timing, timing_var; /* radians a subcarrier */
+    float residue;            /* mean |error|^2 that no turn explains, over the expected noise */
+};
+
+static void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
+                    struct observation *out)
+{
+    float re[N_USED], im[N_USED], slope[N_USED], size[N_USED], moment[N_USED], residue[N_USED];
+    for (int i = 0; i < N_USED; i++) {
+        float w = s->weight[i];
+        re[i] = w * (points->re[i] * decided->re[i] + points->im[i] * decided->im[i]);
+        im[i] = w * (points->im[i] * decided->re[i] - points->re[i] * decided->im[i]);
+        size[i] = w * (decided->re[i] * decided->re[i] + decided->im[i] * decided->im[i]);
+        residue[i] = w * (points->re[i] * points->re[i] + points->im[i] * points->im[i]);
+    }
+    float sum_re = sum_used(re), sum_im = sum_used(im), sum_size = sum_used(size) + 1e-20f;
+    out->phase = atan2f(sum_im, sum_re);
+    float left = sum_used(residue) + sum_size - 2.0f * sqrtf(sum_re * sum_re + sum_im * sum_im);
+    out->residue = left > 0.0f ? left / N_USED : 0.0f;
+    /* the turn that is left once the common phase is gone, over the subcarrier's number */
+    for (int i = 0; i < N_USED; i++) {
+        float f = (float)phy_wifi_used_number((unsigned)i);
+        slope[i] = f * (im[i] - out->phase * re[i]);
+        moment[i] = f * f * size[i];
+    }
+    float sum_moment = sum_used(moment) + 1e-20f;
+    out->timing = sum_used(slope) / sum_moment;
+    float noise = 0.5f * fmaxf(out->residue, 0.5f);
+    out->phase_var = noise / sum_size;
+    out->timing_var = noise / sum_moment;
+}
+
+/* Noise that came with this symbol; quiet symbols set the level that others are loud against. */
+static bool is_loud(struct phy_wifi_symbols *s, float residue)
+{
+    if (s->n_symbols == 0)
+        s->level = residue;
+    bool loud = residue > 1.8f * s->level;
+    if (residue < s->level)
+        s->level = 0.5f * (s->level + residue);
+    else
+        s->level = fminf(1.1f * s->level, s->level + 0.25f * (residue - s->level));
+    s->level = fmaxf(s->level, 1e-3f);
+    return loud;
+}
+
+static void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided, bool quiet)
+{
+    float error[N_USED], evm = 0.0f;
+    bool data = s->n_symbols > 0;
+    for (int i = 0; i < N_USED; i++) {
+        float re = points->re[i] - decided->re[i], im = points->im[i] - decided->im[i];
+        error[i] = re * re + im * im;
+        if (quiet) {
+            s->correction.re[i] += re * decided->re[i] + im * decided->im[i];
+            s->correction.im[i] += im * decided->re[i] - re * decided->im[i];
+            s->error[i] += s->power[i] * error[i];
+        }
+        if (data)
+            s->data_error[i] += s->power[i] * error[i];
+    }
+    s->n_refined += quiet;
+    if (!data)
+        return;
+    for (int i = 0; i < N_DATA; i++)
+        evm += error[i];
+    s->evm_sum += evm / N_DATA;
+    s->n_data++;
+}
+
+/* The decisions of the last symbols are training, too. The fit to the training field is worth some six symbols on a quiet subcarrier,
+ * since it takes N_TAPS values from 2 x 52; on a noisy one it is worth more, as its neighbours made it. */
+static void refine(struct phy_wifi_symbols *s)
+{
+    const float fit_worth = 6.5f;
+    if (s->n_refined == 0)
+        return;
+    float n = (float)s->n_refined, floor = phy_wifi_trimmed_mean(s->error) + 1e-30f;
+    float standing_out = 1.0f + 4.0f / sqrtf(n);
+    for (int i = 0; i < N_USED; i++) {
+        float loud = s->channel.noise[i] / s->floor;
+        float share = 1.0f / (fit_worth * loud + n);
+        float cr = 1.0f + share * s->correction.re[i], ci = share * s->correction.im[i];
+        float re = s->channel.gain.re[i], im = s->channel.gain.im[i];
+        s->channel.gain.re[i] = re * cr - im * ci;
+        s->channel.gain.im[i] = re * ci + im * cr;
+        s->correction.re[i] = s->correction.im[i] = 0.0f;
+        float ratio = s->error[i] / floor;
+        ratio = ratio > standing_out ? ratio : 1.0f;
+        if (s->n_refined < 4 * REFINE_EVERY)
+            ratio = fmaxf(ratio, s->prior[i]);
+        s->channel.noise[i] = s->floor * ratio;
+    }
+    set_equaliser(s);
+}
+
+/* Moves the window by a sample when the timing has drifted by half of one. */
+static void follow_timing(struct phy_wifi_symbols *s)
+{
+    const float sample = (float)(two_pi / N_FFT);
+    if (s->timing.value < -0.5f * sample) {
+        s->timing.value += sample;
+        s->shift++;
+    } else if (s->timing.value > 0.5f * sample) {
+        s->timing.value -= sample;
+        s->shift--;
+    }
+    if (fabsf(s->timing.value - s->timing_applied) > 5e-4f)
+        set_equaliser(s);
+}
+
+void phy_wifi_symbols_take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI_N_FFT], unsigned n_bpsc,
+                           bool maybe_quadrature, struct phy_wifi_symbol *out)
+{
+    struct phy_wifi_used received, decided;
+    struct observation seen;
+    transform(s, window, &received);
+    phy_wifi_track_predict(&s->phase);
+    phy_wifi_track_predict(&s->timing);
+    equalise(s, &received, -(mixer_phase(s, phy_wifi_symbols_next(s)) + (double)s->phase.value), &out->points);
+    out->quadrature = maybe_quadrature && turn_quadrature(s, &out->points);
+    decide(s, n_bpsc, &out->points, &decided);
+    observe(s, &out->points, &decided, &seen);
+    float turn = phy_wifi_track_correct(&s->phase, seen.phase, seen.phase_var);
+    /* the timing within the equaliser is somewhat old */
+    phy_wifi_track_correct(&s->timing, seen.timing + s->timing_applied - s->timing.value, seen.timing_var);
+    rotate(&out->points, -(double)turn);
+    decide(s, n_bpsc, &out->points, &decided);
+    bool loud = is_loud(s, seen.residue);
+    float scale = 1.0f / fmaxf(loud ? seen.residue : s->level, 1.0f);
+    for (int i = 0; i < N_USED; i++)
+        out->weight[i] = scale * s->weight[i];
+    add_errors(s, &out->points, &decided, !loud);
+    s->n_symbols++;
+    if (s->n_symbols % REFINE_EVERY == 1)
+        refine(s);
+    follow_timing(s);
+}
