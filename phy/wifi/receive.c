@@ -35,7 +35,7 @@ struct phy_waveform_demod {
     bool locked;
     bool pending;        /* a preamble waits for the lock before it to be far enough away */
     struct phy_wifi_preamble present, next;
-    uint64_t lock_sample; /* of the latest lock */
+    uint64_t lock_sample, end_sample; /* of the latest lock and of the latest frame: when they were known */
     uint64_t base;       /* position of held[0] */
     _Alignas(64) float complex held[CAP];
 };
@@ -53,6 +53,7 @@ static void end_frame(struct phy_waveform_demod *d, uint64_t at)
     frame.start_sample -= d->call_start;
     frame.end_sample -= d->call_start;
     d->locked = false;
+    d->end_sample = at;
     d->on_frame(d->ctx, (size_t)(at - d->call_start), &frame);
 }
 
@@ -85,10 +86,10 @@ static void take_preamble(struct phy_waveform_demod *d, uint64_t at)
     }
     bool same_lock = d->locked && !phy_wifi_demod_has_header(d->demod) &&
                      d->next.long_sample < d->present.long_sample + HEADER_SAMPLES;
-    if (!same_lock && at < d->lock_sample + PHY_MIN_LOCK_SPACING)
+    if (!same_lock && (at < d->lock_sample + PHY_MIN_LOCK_SPACING || at == d->end_sample))
         return; /* stays pending */
     if (d->locked && !same_lock)
-        end_frame(d, at);
+        end_frame(d, at - 1); /* signals of one sample have no order: the lock comes after */
     begin_frame(d, at);
 }
 
@@ -114,7 +115,7 @@ static void advance(struct phy_waveform_demod *d, uint64_t end)
         uint64_t first, wants = UINT64_MAX;
         if (d->locked)
             wants = phy_wifi_demod_wants(d->demod, &first);
-        if (d->tick <= wants) {
+        if (d->tick < wants) {
             if (d->tick > end)
                 return;
             look(d);
