@@ -6,10 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-enum { MAX_PARTIAL_PATH = 4096 };
 
 void app_sense_progress(const struct app_sense *s, const char *what, uint64_t n_done, bool done)
 {
@@ -62,8 +59,9 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
         {"json", APP_FLAG, &json, NULL, "the same as --format json", 0, 0, NULL},
         {"annotate", APP_FLAG, &o->annotate, NULL, "add the bursts to the recording's metadata", 0, 0, NULL},
         {"out", APP_TEXT, &o->out, "FILE", "report to FILE; with --annotate: the metadata to FILE", 0, 0, NULL},
+        {"waterfall", APP_TEXT, &o->waterfall, "FILE.png", "draw the spectrum over time", 0, 0, NULL},
         {"pfa", APP_REAL, &o->p_fa, "P", "false alarms a window of .8 us (default 1e-6)", 1e-12, .1, NULL},
-        {"fft", APP_U64, &o->n_fft, "BINS", "of a spectrum, a power of two (default 256)", 16, 65536, NULL},
+        {"fft", APP_U64, &o->n_fft, "BINS", "of a spectrum, a power of two (default 256)", 16, 65536, &o->n_fft_given},
         {"floor", APP_REAL, &o->floor_dbfs, "DBFS", "noise floor, where it is known better (default: estimated)", -300, 100, NULL},
         {"join", APP_DURATION_NS, &o->join_ns, "TIME", "bursts closer than this are one (default: pulses of a message only)",
          0, 1e12, NULL},
@@ -85,90 +83,30 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
     return parse_format(o, format, json) || check_options(o);
 }
 
-void app_sense_hold_signals(sigset_t *before_out)
-{
-    static const int signals[] = {SIGINT, SIGTERM};
-    sigset_t stop;
-    sigemptyset(&stop);
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        struct sigaction action;
-        /* one that is ignored would be kept waiting, too */
-        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            sigaddset(&stop, signals[i]);
-    }
-    sigprocmask(SIG_BLOCK, &stop, before_out);
-}
-
-bool app_sense_interrupted(void)
-{
-    sigset_t waiting;
-    return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
-}
-
-/* The report's file under a temporary name, so that nothing half-written stays behind; what is no regular file (a pipe, a
- * terminal, a device) is written as it is and never replaced. */
-static int open_report(struct app_sense *s, char *partial, size_t cap, sigset_t *before_out)
-{
-    sigprocmask(SIG_BLOCK, NULL, before_out);
-    s->report = stdout;
-    partial[0] = '\0';
-    if (!s->options.out || s->options.annotate)
-        return 0;
-    struct stat st;
-    bool special = stat(s->options.out, &st) == 0 && !S_ISREG(st.st_mode);
-    if (!special && snprintf(partial, cap, "%s.partial", s->options.out) >= (int)cap) {
-        fprintf(stderr, "airdeed sense: %.60s...: the name is too long\n", s->options.out);
-        return APP_BAD_USAGE;
-    }
-    const char *name = special ? s->options.out : partial;
-    if (!special)
-        app_sense_hold_signals(before_out);
-    s->report = fopen(name, "wb");
-    if (s->report)
-        return 0;
-    fprintf(stderr, "airdeed sense: %s: cannot create: %s\n", name, strerror(errno));
-    return APP_SYSTEM_FAILED;
-}
-
-static int close_report(struct app_sense *s, const char *partial, int code)
-{
-    const char *name = s->report == stdout ? "standard output" : s->options.out;
-    errno = 0;
-    bool bad = fflush(s->report) != 0 || ferror(s->report);
-    int err = errno;
-    if (s->report != stdout)
-        bad |= fclose(s->report) != 0;
-    if (!bad && !code && *partial)
-        bad = rename(partial, s->options.out) != 0;
-    err = err ? err : errno;
-    if (*partial && (bad || code))
-        unlink(partial);
-    if (!bad || code)
-        return code;
-    fprintf(stderr, "airdeed sense: %s: cannot write: %s\n", name, strerror(err ? err : EIO));
-    return APP_SYSTEM_FAILED;
-}
-
+/* The first pass, where something of what was asked for needs it; then the others. */
 static int report(struct app_sense *s)
 {
-    if (s->options.format == APP_SENSE_RTL_POWER)
-        return app_sense_report_rtl_power(s);
-    int code = app_sense_make_scan(s);
+    bool rtl_power = s->options.format == APP_SENSE_RTL_POWER;
+    int code = 0;
+    if (!rtl_power || s->options.waterfall) {
+        code = app_sense_make_scan(s);
+        phy_sigmf_rewind(s->radio);
+    }
+    if (!code && s->options.waterfall)
+        code = app_sense_draw_waterfall(s);
     if (code)
         return code;
-    phy_sigmf_rewind(s->radio);
-    return app_sense_report_bursts(s);
+    return rtl_power ? app_sense_report_rtl_power(s) : app_sense_report_bursts(s);
 }
 
 static int write_report(struct app_sense *s)
 {
-    char partial[MAX_PARTIAL_PATH];
-    sigset_t before;
-    int code = open_report(s, partial, sizeof partial, &before);
-    if (!code)
-        code = close_report(s, partial, report(s));
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return code;
+    struct app_sense_out out;
+    int code = app_sense_out_open(&out, s->options.annotate ? NULL : s->options.out);
+    if (code)
+        return code;
+    s->report = out.file;
+    return app_sense_out_close(&out, report(s));
 }
 
 static int open_and_sense(struct app_sense *s)
