@@ -5,32 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "phy/air/awgn.h"
+#include "phy/air/air_machine.h"
 #include "phy/air/mix.h"
 
-struct emission {
-    uint64_t id;
-    uint32_t emitter, channel;
-    uint64_t start, end;
-    const float complex *samples;
-    size_t n, phase; /* sample i - start of the emission is samples[i - start], or, looped, samples[(i + phase) % n] */
-    bool looped;
-    float amplitude;
-};
-
-struct phy_air {
-    struct phy_air_config cfg;
-    enum phy_simd simd;
-    uint64_t next_id;
-    uint32_t longest_delay;
-    size_t n_emissions;
-    uint64_t rendered_end[PHY_AIR_MAX_CHANNELS];
-    double noise_dbfs[PHY_AIR_MAX_NODES];
-    double carrier_offset_hz[PHY_AIR_MAX_NODES];
-    struct phy_air_link *links;
-    struct emission *emissions;  /* in the order of (emitter, start, id) */
-    struct phy_awgn *noise;      /* n_nodes x n_channels */
-};
 
 static size_t round_up(size_t n)
 {
@@ -44,7 +21,7 @@ static size_t links_bytes(const struct phy_air_config *cfg)
 
 static size_t emissions_bytes(const struct phy_air_config *cfg)
 {
-    return round_up(cfg->max_emissions * sizeof(struct emission));
+    return round_up(cfg->max_emissions * sizeof(struct phy_air_emission));
 }
 
 static size_t noise_bytes(const struct phy_air_config *cfg)
@@ -52,9 +29,20 @@ static size_t noise_bytes(const struct phy_air_config *cfg)
     return (size_t)cfg->n_nodes * cfg->n_channels * sizeof(struct phy_awgn);
 }
 
+static size_t fading_bytes(const struct phy_air_config *cfg)
+{
+    return cfg->fading ? round_up((size_t)cfg->n_nodes * cfg->n_nodes * sizeof(struct phy_fading *)) : 0;
+}
+
+static size_t gains_bytes(const struct phy_air_config *cfg)
+{
+    return cfg->fading ? (size_t)cfg->n_nodes * cfg->n_nodes * cfg->n_channels * sizeof(struct phy_air_gains) : 0;
+}
+
 size_t phy_air_bytes(const struct phy_air_config *cfg)
 {
-    return round_up(sizeof(struct phy_air)) + links_bytes(cfg) + emissions_bytes(cfg) + noise_bytes(cfg);
+    return round_up(sizeof(struct phy_air)) + links_bytes(cfg) + emissions_bytes(cfg) + noise_bytes(cfg) + fading_bytes(cfg) +
+           gains_bytes(cfg);
 }
 
 static const char *find_bad_link(const struct phy_air_config *cfg)
@@ -65,6 +53,8 @@ static const char *find_bad_link(const struct phy_air_config *cfg)
         const struct phy_air_link *link = &cfg->links[i];
         if (isnan(link->gain_db) || link->gain_db > 200.0f || link->delay_samples > cfg->sample_rate_hz)
             return "links";
+        if (cfg->fading && cfg->fading[i] && phy_fading_check(cfg->fading[i], cfg->sample_rate_hz))
+            return "fading";
     }
     return NULL;
 }
@@ -85,8 +75,33 @@ static const char *find_bad_field(const struct phy_air_config *cfg)
         if (!cfg->carrier_offset_hz || !isfinite(cfg->carrier_offset_hz[i]) ||
             fabs(cfg->carrier_offset_hz[i]) > cfg->sample_rate_hz)
             return "carrier_offset_hz";
+        if (cfg->clock_ppm && !(fabs(cfg->clock_ppm[i]) <= 100.0))
+            return "clock_ppm";
     }
     return find_bad_link(cfg);
+}
+
+/* Copies what the configuration points to; the fadings themselves stay the caller's. */
+static void lay_out_fading(struct phy_air *air, unsigned char *at)
+{
+    const struct phy_air_config *cfg = &air->cfg;
+    size_t n_links = (size_t)cfg->n_nodes * cfg->n_nodes;
+    if (cfg->fading) {
+        air->fading = (const struct phy_fading **)at;
+        memcpy(air->fading, cfg->fading, n_links * sizeof *air->fading);
+        air->gains = (struct phy_air_gains *)(at + fading_bytes(cfg));
+        memset(air->gains, 0, gains_bytes(cfg));
+        for (size_t i = 0; i < n_links; i++)
+            for (uint32_t tap = 0; air->fading[i] && tap < air->fading[i]->n_taps; tap++)
+                if (air->fading[i]->taps[tap].delay_samples > air->longest_tap)
+                    air->longest_tap = air->fading[i]->taps[tap].delay_samples;
+    }
+    for (uint32_t i = 0; cfg->clock_ppm && i < cfg->n_nodes; i++) {
+        air->clock_ppm[i] = cfg->clock_ppm[i];
+        air->clocks_differ |= cfg->clock_ppm[i] != cfg->clock_ppm[0];
+    }
+    if (air->clocks_differ)
+        phy_fractional_init(&air->bank);
 }
 
 int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct phy_air **out, const char **bad_field_out)
@@ -100,14 +115,16 @@ int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct
     struct phy_air *air = mem;
     memset(air, 0, sizeof *air);
     air->cfg = *cfg;
-    air->simd = phy_simd_best();
+    air->simd = phy_simd_choose(cfg->simd);
     at += round_up(sizeof *air);
     air->links = (struct phy_air_link *)at;
     memcpy(air->links, cfg->links, (size_t)cfg->n_nodes * cfg->n_nodes * sizeof *air->links);
     at += links_bytes(cfg);
-    air->emissions = (struct emission *)at;
+    air->emissions = (struct phy_air_emission *)at;
     at += emissions_bytes(cfg);
     air->noise = (struct phy_awgn *)at;
+    at += noise_bytes(cfg);
+    lay_out_fading(air, at);
     memcpy(air->noise_dbfs, cfg->noise_dbfs, cfg->n_nodes * sizeof *cfg->noise_dbfs);
     memcpy(air->carrier_offset_hz, cfg->carrier_offset_hz, cfg->n_nodes * sizeof *cfg->carrier_offset_hz);
     for (size_t i = 0; i < (size_t)cfg->n_nodes * cfg->n_nodes; i++)
@@ -120,7 +137,7 @@ int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct
     return 0;
 }
 
-static long add_emission(struct phy_air *air, const struct emission *wanted)
+static long add_emission(struct phy_air *air, const struct phy_air_emission *wanted)
 {
     if (wanted->emitter >= air->cfg.n_nodes || wanted->channel >= air->cfg.n_channels || !wanted->samples ||
         wanted->n == 0 || wanted->end <= wanted->start || !isfinite(wanted->amplitude) ||
@@ -142,7 +159,7 @@ static long add_emission(struct phy_air *air, const struct emission *wanted)
 long phy_air_emit(struct phy_air *air, uint32_t emitter, uint32_t channel, uint64_t start_sample,
                   const float complex *samples, size_t n, float amplitude)
 {
-    struct emission wanted = {
+    struct phy_air_emission wanted = {
         .emitter = emitter,
         .channel = channel,
         .start = start_sample,
@@ -157,7 +174,7 @@ long phy_air_emit(struct phy_air *air, uint32_t emitter, uint32_t channel, uint6
 long phy_air_emit_loop(struct phy_air *air, uint32_t emitter, uint32_t channel, uint64_t start_sample, uint64_t end_sample,
                        const float complex *samples, size_t n, size_t phase, float amplitude)
 {
-    struct emission wanted = {
+    struct phy_air_emission wanted = {
         .emitter = emitter,
         .channel = channel,
         .start = start_sample,
@@ -171,10 +188,19 @@ long phy_air_emit_loop(struct phy_air *air, uint32_t emitter, uint32_t channel, 
     return add_emission(air, &wanted);
 }
 
-/* The part of [start, start + n) in which the emission is heard; false if there is none. */
-static bool overlap(const struct emission *e, uint32_t delay, uint64_t start, size_t n, uint64_t *from, uint64_t *to)
+/* A slow clock stretches what is sent by 2e-4 at most; the interpolation rings on for half its length. */
+uint64_t phy_air_tail(const struct phy_air *air, uint64_t n)
 {
-    uint64_t first = e->start + delay, last = e->end > UINT64_MAX - delay ? UINT64_MAX : e->end + delay;
+    return air->longest_delay + air->longest_tap + (air->clocks_differ ? PHY_FRACTIONAL_TAPS + n / 4096 : 0);
+}
+
+/* The part of [start, start + n) in which the emission is heard; false if there is none. It is heard from its arrival on: what
+ * interpolation would ring before that is cut off, since it may have been rendered before anybody decided to send. */
+static bool overlap(const struct phy_air *air, const struct phy_air_emission *e, uint32_t delay, uint64_t start, size_t n,
+                    uint64_t *from, uint64_t *to)
+{
+    uint64_t later = delay + phy_air_tail(air, e->end - e->start) - air->longest_delay;
+    uint64_t first = e->start + delay, last = e->end > UINT64_MAX - later ? UINT64_MAX : e->end + later;
     *from = first > start ? first : start;
     *to = last < start + n ? last : start + n;
     return *from < *to;
@@ -185,28 +211,45 @@ static const struct phy_air_link *link_of(const struct phy_air *air, uint32_t em
     return &air->links[(size_t)emitter * air->cfg.n_nodes + listener];
 }
 
-static bool is_heard(const struct phy_air *air, const struct emission *e, uint32_t listener, uint32_t channel)
+static bool is_heard(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, uint32_t channel)
 {
     return e->channel == channel && e->emitter != listener && link_of(air, e->emitter, listener)->gain_db > -300.0f;
 }
 
 /* 2^64 a turn: the phase of sample i is increment * i modulo 2^64, whatever came before. */
-static uint64_t phase_increment(const struct phy_air *air, uint32_t emitter, uint32_t listener)
+uint64_t phy_air_increment(const struct phy_air *air, uint32_t emitter, uint32_t listener)
 {
     double turns = (air->carrier_offset_hz[emitter] - air->carrier_offset_hz[listener]) / air->cfg.sample_rate_hz;
     return (uint64_t)(int64_t)llround((turns - floor(turns)) * 9223372036854775808.0) << 1;
 }
 
-static void mix_emission(const struct phy_air *air, const struct emission *e, uint32_t listener, uint64_t start, size_t n,
+float phy_air_gain(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener)
+{
+    return (float)(pow(10.0, (double)link_of(air, e->emitter, listener)->gain_db / 20.0) * (double)e->amplitude);
+}
+
+static bool is_plain(const struct phy_air *air, uint32_t emitter, uint32_t listener)
+{
+    return !(air->fading && air->fading[(size_t)emitter * air->cfg.n_nodes + listener]) &&
+           (!air->clocks_differ || !(air->clock_ppm[emitter] - air->clock_ppm[listener] != 0.0));
+}
+
+static void mix_emission(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, uint64_t start, size_t n,
                          float complex *out)
 {
     const struct phy_air_link *link = link_of(air, e->emitter, listener);
     uint64_t from, to;
-    if (!overlap(e, link->delay_samples, start, n, &from, &to))
+    if (!overlap(air, e, link->delay_samples, start, n, &from, &to))
         return;
+    if (!is_plain(air, e->emitter, listener)) {
+        phy_air_add_through_line(air, e, listener, from, to, start, out);
+        return;
+    }
+    if (e->end < to - link->delay_samples)
+        to = e->end + link->delay_samples;
     struct phy_mix mix = {
-        .gain = (float)(pow(10.0, (double)link->gain_db / 20.0) * (double)e->amplitude),
-        .increment = phase_increment(air, e->emitter, listener),
+        .gain = phy_air_gain(air, e, listener),
+        .increment = phy_air_increment(air, e->emitter, listener),
         .simd = air->simd,
     };
     while (from < to) {
@@ -237,8 +280,8 @@ void phy_air_forget(struct phy_air *air, uint64_t before_sample)
 {
     size_t n_kept = 0;
     for (size_t i = 0; i < air->n_emissions; i++) {
-        uint64_t end = air->emissions[i].end;
-        if (end > UINT64_MAX - air->longest_delay || end + air->longest_delay > before_sample)
+        uint64_t end = air->emissions[i].end, tail = phy_air_tail(air, end - air->emissions[i].start);
+        if (end > UINT64_MAX - tail || end + tail > before_sample)
             air->emissions[n_kept++] = air->emissions[i];
     }
     air->n_emissions = n_kept;

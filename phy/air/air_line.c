@@ -1,0 +1,132 @@
+/* What a listener hears of an emission through taps and clocks: samples are fetched in planar pieces, moved in time where clocks
+ * differ, and run through the delay line. Everything is a function of the sample's index, so that cuts do not show. */
+#include <math.h>
+#include <string.h>
+
+#include "phy/air/air_machine.h"
+#include "phy/air/line.h"
+
+enum { FETCH = PHY_LINE_PIECE + PHY_FADING_MAX_DELAY };
+
+/* Samples [at, at + n) of the emission, counted from its start; silence where it has none. */
+static void fetch(const struct phy_air *air, const struct phy_air_emission *e, int64_t at, size_t n, float *re, float *im)
+{
+    uint64_t length = e->end - e->start;
+    while (n > 0) {
+        size_t n_here = n, index = 0;
+        if (at < 0 || (uint64_t)at >= length) {
+            if (at < 0 && (uint64_t)-at < n)
+                n_here = (size_t)-at;
+            memset(re, 0, n_here * sizeof *re);
+            memset(im, 0, n_here * sizeof *im);
+        } else {
+            index = (size_t)(e->looped ? ((uint64_t)at % e->n + e->start % e->n + e->phase) % e->n : (uint64_t)at);
+            n_here = e->n - index < n ? e->n - index : n;
+            n_here = length - (uint64_t)at < n_here ? (size_t)(length - (uint64_t)at) : n_here;
+            phy_line_split(air->simd, e->samples + index, re, im, n_here);
+        }
+        at += (int64_t)n_here;
+        re += n_here;
+        im += n_here;
+        n -= n_here;
+    }
+}
+
+/* The same where output sample m lies at position m (1 + drift). */
+static void fetch_drifting(const struct phy_air *air, const struct phy_air_emission *e, double drift, int64_t at, size_t n, float *re,
+                           float *im)
+{
+    float in_re[PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS], in_im[PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS];
+    while (n > 0) {
+        if (at < 0) {
+            size_t n_before = (uint64_t)-at < n ? (size_t)-at : n;
+            fetch(air, e, at, n_before, re, im);
+            at += (int64_t)n_before;
+            re += n_before;
+            im += n_before;
+            n -= n_before;
+            continue;
+        }
+        struct phy_fractional_stretch stretch;
+        unsigned j = (unsigned)(at % PHY_FRACTIONAL_GRID);
+        size_t n_here = PHY_FRACTIONAL_GRID - j < n ? PHY_FRACTIONAL_GRID - j : n;
+        phy_fractional_stretch(&air->bank, (double)(at / PHY_FRACTIONAL_GRID), drift, &stretch);
+        fetch(air, e, (int64_t)stretch.base + j - PHY_FRACTIONAL_BEFORE, n_here + PHY_FRACTIONAL_TAPS - 1, in_re, in_im);
+        phy_line_interpolate(air->simd, &stretch, j, in_re, in_im, re, im, n_here);
+        at += (int64_t)n_here;
+        re += n_here;
+        im += n_here;
+        n -= n_here;
+    }
+}
+
+static const struct phy_air_gains *find_gains(const struct phy_air *air, const struct phy_fading *f, const struct phy_air_emission *e,
+                                              uint32_t listener, uint64_t stretch, uint32_t grid)
+{
+    size_t link = (size_t)e->emitter * air->cfg.n_nodes + listener;
+    struct phy_air_gains *g = &air->gains[link * air->cfg.n_channels + e->channel];
+    uint64_t key = phy_fading_key(air->cfg.seed, e->emitter, listener, e->channel, f->per_emission ? e->start : 0);
+    if (g->known && g->key == key && g->stretch == stretch)
+        return g;
+    bool follows = g->known && g->key == key && grid > 0 && g->stretch + 1 == stretch;
+    if (follows)
+        memcpy(g->from, g->to, sizeof g->from);
+    else
+        phy_fading_gains(f, key, air->cfg.sample_rate_hz, stretch * grid, g->from);
+    if (grid > 0)
+        phy_fading_gains(f, key, air->cfg.sample_rate_hz, (stretch + 1) * grid, g->to);
+    g->known = true;
+    g->key = key;
+    g->stretch = stretch;
+    return g;
+}
+
+/* Fills the taps for samples from `from` on; returns the first sample for which they no longer hold. */
+static uint64_t set_taps(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, float gain, uint64_t from,
+                         struct phy_line *line)
+{
+    const struct phy_fading *f = air->fading ? air->fading[(size_t)e->emitter * air->cfg.n_nodes + listener] : NULL;
+    if (!f) {
+        line->n_taps = 1;
+        line->re[0] = gain;
+        return UINT64_MAX;
+    }
+    uint32_t grid = phy_fading_grid(f, air->cfg.sample_rate_hz);
+    uint64_t stretch = grid > 0 ? from / grid : 0;
+    const struct phy_air_gains *g = find_gains(air, f, e, listener, stretch, grid);
+    float per_sample = grid > 0 ? 1.0f / (float)grid : 0.0f;
+    line->n_taps = f->n_taps;
+    line->moving = grid > 0;
+    line->first_k = grid > 0 ? (float)(from % grid) : 0.0f;
+    for (uint32_t t = 0; t < f->n_taps; t++) {
+        line->delay[t] = f->taps[t].delay_samples;
+        line->re[t] = gain * crealf(g->from[t]);
+        line->im[t] = gain * cimagf(g->from[t]);
+        line->re_step[t] = grid > 0 ? gain * (crealf(g->to[t]) - crealf(g->from[t])) * per_sample : 0.0f;
+        line->im_step[t] = grid > 0 ? gain * (cimagf(g->to[t]) - cimagf(g->from[t])) * per_sample : 0.0f;
+    }
+    return grid > 0 ? (stretch + 1) * grid : UINT64_MAX;
+}
+
+void phy_air_add_through_line(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, uint64_t from,
+                              uint64_t to, uint64_t start, float complex *out)
+{
+    float re[FETCH], im[FETCH];
+    const struct phy_air_link *link = &air->links[(size_t)e->emitter * air->cfg.n_nodes + listener];
+    struct phy_line line = {.increment = phy_air_increment(air, e->emitter, listener), .simd = air->simd};
+    float gain = phy_air_gain(air, e, listener);
+    double drift = (1.0 + air->clock_ppm[e->emitter] * 1e-6) / (1.0 + air->clock_ppm[listener] * 1e-6) - 1.0;
+    while (from < to) {
+        uint64_t until = set_taps(air, e, listener, gain, from, &line);
+        size_t n = until - from < PHY_LINE_PIECE ? (size_t)(until - from) : PHY_LINE_PIECE;
+        n = to - from < n ? (size_t)(to - from) : n;
+        size_t before = line.delay[line.n_taps - 1];
+        int64_t at = (int64_t)(from - link->delay_samples - e->start) - (int64_t)before;
+        if (drift != 0.0)
+            fetch_drifting(air, e, drift, at, n + before, re, im);
+        else
+            fetch(air, e, at, n + before, re, im);
+        phy_line_add(&line, from, re + before, im + before, out + (from - start), n);
+        from += n;
+    }
+}
