@@ -19,6 +19,11 @@ static size_t links_bytes(const struct phy_air_config *cfg)
     return round_up((size_t)cfg->n_nodes * cfg->n_nodes * sizeof(struct phy_air_link));
 }
 
+static size_t paths_bytes(const struct phy_air_config *cfg)
+{
+    return round_up((size_t)cfg->n_nodes * cfg->n_nodes * sizeof(struct phy_air_path));
+}
+
 static size_t emissions_bytes(const struct phy_air_config *cfg)
 {
     return round_up(cfg->max_emissions * sizeof(struct phy_air_emission));
@@ -41,7 +46,7 @@ static size_t gains_bytes(const struct phy_air_config *cfg)
 
 size_t phy_air_bytes(const struct phy_air_config *cfg)
 {
-    return round_up(sizeof(struct phy_air)) + links_bytes(cfg) + emissions_bytes(cfg) + noise_bytes(cfg) + fading_bytes(cfg) +
+    return round_up(sizeof(struct phy_air)) + links_bytes(cfg) + paths_bytes(cfg) + emissions_bytes(cfg) + noise_bytes(cfg) + fading_bytes(cfg) +
            gains_bytes(cfg);
 }
 
@@ -104,6 +109,19 @@ static void lay_out_fading(struct phy_air *air, unsigned char *at)
         phy_fractional_init(&air->bank);
 }
 
+static void work_out_paths(struct phy_air *air)
+{
+    uint32_t n = air->cfg.n_nodes;
+    for (uint32_t e = 0; e < n; e++)
+        for (uint32_t l = 0; l < n; l++) {
+            struct phy_air_path *path = &air->paths[(size_t)e * n + l];
+            double turns = (air->carrier_offset_hz[e] - air->carrier_offset_hz[l]) / air->cfg.sample_rate_hz;
+            path->gain = pow(10.0, (double)air->links[(size_t)e * n + l].gain_db / 20.0);
+            path->increment = (uint64_t)(int64_t)llround((turns - floor(turns)) * 9223372036854775808.0) << 1;
+            path->drift = (1.0 + air->clock_ppm[e] * 1e-6) / (1.0 + air->clock_ppm[l] * 1e-6) - 1.0;
+        }
+}
+
 int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct phy_air **out, const char **bad_field_out)
 {
     assert(mem && (uintptr_t)mem % 64 == 0);
@@ -120,6 +138,8 @@ int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct
     air->links = (struct phy_air_link *)at;
     memcpy(air->links, cfg->links, (size_t)cfg->n_nodes * cfg->n_nodes * sizeof *air->links);
     at += links_bytes(cfg);
+    air->paths = (struct phy_air_path *)at;
+    at += paths_bytes(cfg);
     air->emissions = (struct phy_air_emission *)at;
     at += emissions_bytes(cfg);
     air->noise = (struct phy_awgn *)at;
@@ -130,6 +150,7 @@ int phy_air_init(void *mem, size_t len, const struct phy_air_config *cfg, struct
     for (size_t i = 0; i < (size_t)cfg->n_nodes * cfg->n_nodes; i++)
         if (cfg->links[i].delay_samples > air->longest_delay)
             air->longest_delay = cfg->links[i].delay_samples;
+    work_out_paths(air);
     for (uint32_t node = 0; node < cfg->n_nodes; node++)
         for (uint32_t channel = 0; channel < cfg->n_channels; channel++)
             phy_awgn_init(&air->noise[node * cfg->n_channels + channel], cfg->seed, (uint64_t)node << 32 | channel, air->simd);
@@ -216,24 +237,6 @@ static bool is_heard(const struct phy_air *air, const struct phy_air_emission *e
     return e->channel == channel && e->emitter != listener && link_of(air, e->emitter, listener)->gain_db > -300.0f;
 }
 
-/* 2^64 a turn: the phase of sample i is increment * i modulo 2^64, whatever came before. */
-uint64_t phy_air_increment(const struct phy_air *air, uint32_t emitter, uint32_t listener)
-{
-    double turns = (air->carrier_offset_hz[emitter] - air->carrier_offset_hz[listener]) / air->cfg.sample_rate_hz;
-    return (uint64_t)(int64_t)llround((turns - floor(turns)) * 9223372036854775808.0) << 1;
-}
-
-float phy_air_gain(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener)
-{
-    return (float)(pow(10.0, (double)link_of(air, e->emitter, listener)->gain_db / 20.0) * (double)e->amplitude);
-}
-
-static bool is_plain(const struct phy_air *air, uint32_t emitter, uint32_t listener)
-{
-    return !(air->fading && air->fading[(size_t)emitter * air->cfg.n_nodes + listener]) &&
-           (!air->clocks_differ || !(air->clock_ppm[emitter] - air->clock_ppm[listener] != 0.0));
-}
-
 static void mix_emission(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, uint64_t start, size_t n,
                          float complex *out)
 {
@@ -241,15 +244,17 @@ static void mix_emission(const struct phy_air *air, const struct phy_air_emissio
     uint64_t from, to;
     if (!overlap(air, e, link->delay_samples, start, n, &from, &to))
         return;
-    if (!is_plain(air, e->emitter, listener)) {
+    size_t i_path = (size_t)e->emitter * air->cfg.n_nodes + listener;
+    const struct phy_air_path *path = &air->paths[i_path];
+    if (path->drift != 0.0 || (air->fading && air->fading[i_path])) {
         phy_air_add_through_line(air, e, listener, from, to, start, out);
         return;
     }
     if (e->end < to - link->delay_samples)
         to = e->end + link->delay_samples;
     struct phy_mix mix = {
-        .gain = phy_air_gain(air, e, listener),
-        .increment = phy_air_increment(air, e->emitter, listener),
+        .gain = (float)(path->gain * (double)e->amplitude),
+        .increment = path->increment,
         .simd = air->simd,
     };
     while (from < to) {

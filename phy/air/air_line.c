@@ -6,7 +6,7 @@
 #include "phy/air/air_machine.h"
 #include "phy/air/line.h"
 
-enum { FETCH = PHY_LINE_PIECE + PHY_FADING_MAX_DELAY };
+enum { FETCH = PHY_LINE_PIECE + PHY_FADING_MAX_DELAY + PHY_LINE_LANES };
 
 /* Samples [at, at + n) of the emission, counted from its start; silence where it has none. */
 static void fetch(const struct phy_air *air, const struct phy_air_emission *e, int64_t at, size_t n, float *re, float *im)
@@ -36,7 +36,8 @@ static void fetch(const struct phy_air *air, const struct phy_air_emission *e, i
 static void fetch_drifting(const struct phy_air *air, const struct phy_air_emission *e, double drift, int64_t at, size_t n, float *re,
                            float *im)
 {
-    float in_re[PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS], in_im[PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS];
+    enum { N_IN = PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS + PHY_LINE_LANES };
+    float in_re[N_IN] = {0}, in_im[N_IN] = {0};
     while (n > 0) {
         if (at < 0) {
             size_t n_before = (uint64_t)-at < n ? (size_t)-at : n;
@@ -65,16 +66,21 @@ static const struct phy_air_gains *find_gains(const struct phy_air *air, const s
 {
     size_t link = (size_t)e->emitter * air->cfg.n_nodes + listener;
     struct phy_air_gains *g = &air->gains[link * air->cfg.n_channels + e->channel];
-    uint64_t key = phy_fading_key(air->cfg.seed, e->emitter, listener, e->channel, f->per_emission ? e->start : 0);
-    if (g->known && g->key == key && g->stretch == stretch)
+    uint64_t key = g->key;
+    if (!g->known || f->per_emission)
+        key = phy_fading_key(air->cfg.seed, e->emitter, listener, e->channel, f->per_emission ? e->start : 0);
+    if (!g->known || g->key != key) {
+        phy_fading_draw(f, key, air->cfg.sample_rate_hz, &g->draws);
+        phy_fading_gains(f, &g->draws, stretch * grid, g->from);
+    } else if (g->stretch == stretch) {
         return g;
-    bool follows = g->known && g->key == key && grid > 0 && g->stretch + 1 == stretch;
-    if (follows)
+    } else if (g->stretch + 1 == stretch) {
         memcpy(g->from, g->to, sizeof g->from);
-    else
-        phy_fading_gains(f, key, air->cfg.sample_rate_hz, stretch * grid, g->from);
+    } else {
+        phy_fading_gains(f, &g->draws, stretch * grid, g->from);
+    }
     if (grid > 0)
-        phy_fading_gains(f, key, air->cfg.sample_rate_hz, (stretch + 1) * grid, g->to);
+        phy_fading_gains(f, &g->draws, (stretch + 1) * grid, g->to);
     g->known = true;
     g->key = key;
     g->stretch = stretch;
@@ -88,7 +94,10 @@ static uint64_t set_taps(const struct phy_air *air, const struct phy_air_emissio
     const struct phy_fading *f = air->fading ? air->fading[(size_t)e->emitter * air->cfg.n_nodes + listener] : NULL;
     if (!f) {
         line->n_taps = 1;
+        line->moving = 0;
+        line->delay[0] = 0;
         line->re[0] = gain;
+        line->im[0] = 0.0f;
         return UINT64_MAX;
     }
     uint32_t grid = phy_fading_grid(f, air->cfg.sample_rate_hz);
@@ -113,19 +122,23 @@ void phy_air_add_through_line(const struct phy_air *air, const struct phy_air_em
 {
     float re[FETCH], im[FETCH];
     const struct phy_air_link *link = &air->links[(size_t)e->emitter * air->cfg.n_nodes + listener];
-    struct phy_line line = {.increment = phy_air_increment(air, e->emitter, listener), .simd = air->simd};
-    float gain = phy_air_gain(air, e, listener);
-    double drift = (1.0 + air->clock_ppm[e->emitter] * 1e-6) / (1.0 + air->clock_ppm[listener] * 1e-6) - 1.0;
+    const struct phy_air_path *path = &air->paths[(size_t)e->emitter * air->cfg.n_nodes + listener];
+    struct phy_line line;
+    line.increment = path->increment;
+    line.simd = air->simd;
+    float gain = (float)(path->gain * (double)e->amplitude);
     while (from < to) {
         uint64_t until = set_taps(air, e, listener, gain, from, &line);
         size_t n = until - from < PHY_LINE_PIECE ? (size_t)(until - from) : PHY_LINE_PIECE;
         n = to - from < n ? (size_t)(to - from) : n;
         size_t before = line.delay[line.n_taps - 1];
         int64_t at = (int64_t)(from - link->delay_samples - e->start) - (int64_t)before;
-        if (drift != 0.0)
-            fetch_drifting(air, e, drift, at, n + before, re, im);
+        if (path->drift != 0.0)
+            fetch_drifting(air, e, path->drift, at, n + before, re, im);
         else
             fetch(air, e, at, n + before, re, im);
+        memset(re + before + n, 0, PHY_LINE_LANES * sizeof *re);
+        memset(im + before + n, 0, PHY_LINE_LANES * sizeof *im);
         phy_line_add(&line, from, re + before, im + before, out + (from - start), n);
         from += n;
     }

@@ -6,10 +6,18 @@
 #include "phy/air/awgn.h"
 #include "phy/air/fractional.h"
 
+/* What of a link does not change, worked out once. */
+struct phy_air_path {
+    double gain;        /* of amplitudes */
+    uint64_t increment; /* of the carrier's phase a sample, 2^64 a turn: the phase of sample i is increment * i, whatever came before */
+    double drift;       /* of the sender's clock against the listener's */
+};
+
 /* Gains of a link at both ends of a stretch of the fading's grid; kept, since they are costly. */
 struct phy_air_gains {
     bool known;
     uint64_t key, stretch;
+    struct phy_fading_draws draws;
     float complex from[PHY_FADING_MAX_TAPS], to[PHY_FADING_MAX_TAPS];
 };
 
@@ -33,6 +41,7 @@ struct phy_air {
     double noise_dbfs[PHY_AIR_MAX_NODES];
     double carrier_offset_hz[PHY_AIR_MAX_NODES];
     struct phy_air_link *links;
+    struct phy_air_path *paths;
     struct phy_air_emission *emissions;  /* in the order of (emitter, start, id) */
     struct phy_awgn *noise;      /* n_nodes x n_channels */
     /* only where there is fading or a clock that is off */
@@ -47,6 +56,4 @@ struct phy_air {
  * clocks. start: index of out[0]. air_line.c */
 void phy_air_add_through_line(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, uint64_t from,
                               uint64_t to, uint64_t start, float complex *out);
-uint64_t phy_air_increment(const struct phy_air *air, uint32_t emitter, uint32_t listener);
-float phy_air_gain(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener);
 #endif

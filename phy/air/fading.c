@@ -5,6 +5,8 @@
 #include "phy/air/key.h"
 #include "phy/air/simd_math.h"
 
+_Static_assert(PHY_FADING_WAVES == 16, "a quarter is their amplitude");
+
 enum { MAX_GRID = 1024, MIN_GRID = 16 };
 
 static const double two_pi = 6.28318530717958647692;
@@ -53,46 +55,63 @@ uint32_t phy_fading_grid(const struct phy_fading *f, uint32_t sample_rate_hz)
     return grid;
 }
 
-/* cos and sin of the phase p + 2 pi f_d cos(a) i / fs, both angles drawn. */
-static double complex wave(uint64_t key, double first_turn, double turn_span, double shift_turns, uint64_t sample)
+static double power_of(double db)
+{
+    return pow(10.0, db / 10.0);
+}
+
+/* A wave of shift f_d cos(direction), its direction drawn from a part of the circle, its phase from all of it. */
+static void draw_wave(uint64_t key, double first_turn, double turn_span, double shift_turns, uint64_t *phase, uint64_t *increment)
 {
     double direction = two_pi * (first_turn + turn_span * phy_key_uniform(phy_key(key, 0)));
-    double turns = shift_turns * cos(direction); /* |turns| < 1/2000 */
-    uint64_t phase = phy_key(key, 1) + (uint64_t)(int64_t)llround(turns * 18446744073709551616.0) * sample;
-    float c, s;
-    phy_cos_sin_turns((uint32_t)(phase >> 32), &c, &s);
-    return (double)c + (double)s * I;
+    double turns = shift_turns * cos(direction); /* |turns| <= 1/2000 */
+    *phase = phy_key(key, 1);
+    *increment = (uint64_t)(int64_t)llround(turns * 18446744073709551616.0);
 }
 
-static double complex scattered(const struct phy_fading *f, uint64_t key, double shift_turns, uint64_t sample)
+static void draw_tap(const struct phy_fading *f, uint32_t tap, uint64_t key, double shift_turns, struct phy_fading_draws *out)
 {
-    if (!(f->doppler_hz > 0.0))
-        return phy_key_gaussian(key);
-    double complex sum = 0.0;
-    for (unsigned n = 0; n < PHY_FADING_WAVES; n++)
-        sum += wave(phy_key(key, n), (double)n / PHY_FADING_WAVES, 1.0 / PHY_FADING_WAVES, shift_turns, sample);
-    return sum / sqrt(PHY_FADING_WAVES);
+    enum { N = PHY_FADING_WAVES };
+    for (unsigned n = 0; n < N; n++)
+        draw_wave(phy_key(key, n), (double)n / N, 1.0 / N, shift_turns, &out->phase[tap][n], &out->increment[tap][n]);
+    draw_wave(phy_key(key, N), 0.0, 1.0, shift_turns, &out->phase[tap][N], &out->increment[tap][N]);
+    out->still[tap] = f->kind == PHY_FADING_FIXED ? 1.0f : (float complex)phy_key_gaussian(phy_key(key, N + 1));
 }
 
-static double complex tap_gain(const struct phy_fading *f, uint32_t tap, uint64_t key, double shift_turns, uint64_t sample)
+void phy_fading_draw(const struct phy_fading *f, uint64_t key, uint32_t sample_rate_hz, struct phy_fading_draws *out)
 {
-    if (f->kind == PHY_FADING_FIXED)
-        return 1.0;
-    double complex rest = scattered(f, phy_key(key, tap), shift_turns, sample);
-    if (f->kind == PHY_FADING_RAYLEIGH || tap > 0)
-        return rest;
-    double k = pow(10.0, f->k_db / 10.0);
-    double complex steady = wave(phy_key(key, UINT32_MAX), 0.0, 1.0, shift_turns, sample);
-    return (sqrt(k) * steady + rest) / sqrt(k + 1.0);
-}
-
-void phy_fading_gains(const struct phy_fading *f, uint64_t key, uint32_t sample_rate_hz, uint64_t sample, float complex *gains_out)
-{
-    double total = 0.0, shift_turns = f->doppler_hz / sample_rate_hz;
+    double total = 0.0, k = f->kind == PHY_FADING_RICIAN ? power_of(f->k_db) : 0.0;
     for (uint32_t i = 0; i < f->n_taps; i++)
-        total += pow(10.0, (double)f->taps[i].power_db / 10.0);
+        total += power_of((double)f->taps[i].power_db);
     for (uint32_t i = 0; i < f->n_taps; i++) {
-        double amplitude = sqrt(pow(10.0, (double)f->taps[i].power_db / 10.0) / total);
-        gains_out[i] = (float complex)(amplitude * tap_gain(f, i, key, shift_turns, sample));
+        out->amplitude[i] = (float)sqrt(power_of((double)f->taps[i].power_db) / total);
+        draw_tap(f, i, phy_key(key, i), f->doppler_hz / sample_rate_hz, out);
     }
+    out->steady = (float)sqrt(k / (k + 1.0));
+    out->rest = (float)sqrt(1.0 / (k + 1.0));
+}
+
+static float complex wave(const struct phy_fading_draws *d, uint32_t tap, unsigned n, uint64_t sample)
+{
+    float c, s;
+    phy_cos_sin_turns((uint32_t)((d->phase[tap][n] + d->increment[tap][n] * sample) >> 32), &c, &s);
+    return c + s * (float complex)I;
+}
+
+static float complex tap_gain(const struct phy_fading *f, const struct phy_fading_draws *d, uint32_t tap, uint64_t sample)
+{
+    float complex gain = d->still[tap];
+    if (f->kind != PHY_FADING_FIXED && f->doppler_hz > 0.0) {
+        gain = 0.0f;
+        for (unsigned n = 0; n < PHY_FADING_WAVES; n++)
+            gain += wave(d, tap, n, sample);
+        gain *= 0.25f; /* 16 waves of power 1/16 */
+    }
+    return tap == 0 && f->kind == PHY_FADING_RICIAN ? d->rest * gain + d->steady * wave(d, tap, PHY_FADING_WAVES, sample) : gain;
+}
+
+void phy_fading_gains(const struct phy_fading *f, const struct phy_fading_draws *draws, uint64_t sample, float complex *gains_out)
+{
+    for (uint32_t i = 0; i < f->n_taps; i++)
+        gains_out[i] = draws->amplitude[i] * tap_gain(f, draws, i, sample);
 }

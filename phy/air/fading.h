@@ -42,8 +42,17 @@ const char *phy_fading_check(const struct phy_fading *f, uint32_t sample_rate_hz
 uint32_t phy_fading_exponential(double rms_spread_ns, uint32_t sample_rate_hz, struct phy_fading_tap *taps_out);
 /* A key for a link: the same in both directions, since the medium is. start: of the emission where each has gains of its own, else 0. */
 uint64_t phy_fading_key(uint64_t seed, uint32_t a, uint32_t b, uint32_t channel, uint64_t start);
+/* All draws of a link. */
+struct phy_fading_draws {
+    float amplitude[PHY_FADING_MAX_TAPS];
+    float complex still[PHY_FADING_MAX_TAPS];  /* gain of a tap that does not move */
+    float steady, rest;                        /* weights in the first tap of its own wave, and of the others */
+    uint64_t phase[PHY_FADING_MAX_TAPS][PHY_FADING_WAVES + 1]; /* 2^64 a turn, at sample 0; the last one is the steady wave's */
+    uint64_t increment[PHY_FADING_MAX_TAPS][PHY_FADING_WAVES + 1];
+};
+void phy_fading_draw(const struct phy_fading *f, uint64_t key, uint32_t sample_rate_hz, struct phy_fading_draws *out);
 /* Gains of all taps at a sample. */
-void phy_fading_gains(const struct phy_fading *f, uint64_t key, uint32_t sample_rate_hz, uint64_t sample, float complex *gains_out);
+void phy_fading_gains(const struct phy_fading *f, const struct phy_fading_draws *draws, uint64_t sample, float complex *gains_out);
 /* Samples, a power of two, over which gains may be carried on in a straight line (error 70 dB below them); 0: for good. */
 uint32_t phy_fading_grid(const struct phy_fading *f, uint32_t sample_rate_hz);
 #endif

@@ -1,33 +1,53 @@
 #include "phy/air/line.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "phy/air/simd_math.h"
+
+enum { LANES = PHY_LINE_LANES };
 
 struct planar {
     _Alignas(64) float re[PHY_LINE_PIECE];
     _Alignas(64) float im[PHY_LINE_PIECE];
 };
 
-PHY_ALWAYS_INLINE void add_still_tap(const struct phy_line *line, uint32_t tap, const float *restrict in_re,
-                                     const float *restrict in_im, struct planar *restrict sum, size_t n)
+/* Vectors of the compiler's own: it makes of them what the processor has. */
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+
+PHY_ALWAYS_INLINE void load(lanes *v, const float *from)
 {
-    float h_re = line->re[tap], h_im = line->im[tap];
-    for (size_t k = 0; k < n; k++) {
-        sum->re[k] += h_re * in_re[k] - h_im * in_im[k];
-        sum->im[k] += h_re * in_im[k] + h_im * in_re[k];
-    }
+    memcpy(v, from, sizeof *v);
 }
 
-PHY_ALWAYS_INLINE void add_moving_tap(const struct phy_line *line, uint32_t tap, const float *restrict in_re,
-                                      const float *restrict in_im, struct planar *restrict sum, size_t n)
+PHY_ALWAYS_INLINE void sum_taps(const struct phy_line *line, const float *in_re, const float *in_im, size_t first, float *sum_re,
+                                float *sum_im, bool moving)
 {
-    for (size_t k = 0; k < n; k++) {
-        float at = line->first_k + (float)(int32_t)k;
-        float h_re = line->re[tap] + at * line->re_step[tap], h_im = line->im[tap] + at * line->im_step[tap];
-        sum->re[k] += h_re * in_re[k] - h_im * in_im[k];
-        sum->im[k] += h_re * in_im[k] + h_im * in_re[k];
+    lanes re = {0}, im = {0}, at, x_re, x_im;
+    for (int k = 0; k < LANES; k++)
+        at[k] = line->first_k + (float)((int32_t)first + k);
+    for (uint32_t tap = 0; tap < line->n_taps; tap++) {
+        load(&x_re, in_re + first - line->delay[tap]);
+        load(&x_im, in_im + first - line->delay[tap]);
+        if (moving) {
+            lanes h_re = line->re[tap] + at * line->re_step[tap], h_im = line->im[tap] + at * line->im_step[tap];
+            re += h_re * x_re - h_im * x_im;
+            im += h_re * x_im + h_im * x_re;
+        } else {
+            re += line->re[tap] * x_re - line->im[tap] * x_im;
+            im += line->re[tap] * x_im + line->im[tap] * x_re;
+        }
     }
+    memcpy(sum_re + first, &re, sizeof re);
+    memcpy(sum_im + first, &im, sizeof im);
+}
+
+/* In whole vectors: in_re and in_im may be read up to LANES - 1 beyond n, what comes of it is not used. */
+PHY_ALWAYS_INLINE void sum_line(const struct phy_line *line, const float *in_re, const float *in_im, struct planar *sum, size_t n,
+                                bool moving)
+{
+    for (size_t k = 0; k < n; k += LANES)
+        sum_taps(line, in_re, in_im, k, sum->re, sum->im, moving);
 }
 
 PHY_ALWAYS_INLINE void add_rotated(const struct planar *restrict sum, uint64_t phase, uint64_t increment, float *restrict out, size_t n)
@@ -48,15 +68,10 @@ PHY_ALWAYS_INLINE void add_rotated(const struct planar *restrict sum, uint64_t p
 PHY_ALWAYS_INLINE void add_line(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float *out, size_t n)
 {
     struct planar sum;
-    memset(sum.re, 0, n * sizeof *sum.re);
-    memset(sum.im, 0, n * sizeof *sum.im);
-    for (uint32_t tap = 0; tap < line->n_taps; tap++) {
-        uint32_t delay = line->delay[tap];
-        if (line->moving)
-            add_moving_tap(line, tap, in_re - delay, in_im - delay, &sum, n);
-        else
-            add_still_tap(line, tap, in_re - delay, in_im - delay, &sum, n);
-    }
+    if (line->moving)
+        sum_line(line, in_re, in_im, &sum, n, true);
+    else
+        sum_line(line, in_re, in_im, &sum, n, false);
     add_rotated(&sum, line->increment * start, line->increment, out, n);
 }
 
@@ -68,17 +83,23 @@ PHY_ALWAYS_INLINE void split(const float *restrict in, float *restrict re, float
     }
 }
 
-PHY_ALWAYS_INLINE void interpolate(const struct phy_fractional_stretch *s, unsigned first_j, const float *restrict in_re,
-                                   const float *restrict in_im, float *restrict out_re, float *restrict out_im, size_t n)
+PHY_ALWAYS_INLINE void interpolate(const struct phy_fractional_stretch *s, unsigned first_j, const float *in_re, const float *in_im,
+                                   float *out_re, float *out_im, size_t n)
 {
-    memset(out_re, 0, n * sizeof *out_re);
-    memset(out_im, 0, n * sizeof *out_im);
-    for (unsigned k = 0; k < PHY_FRACTIONAL_TAPS; k++)
-        for (size_t j = 0; j < n; j++) {
-            float weight = s->first[k] + (float)(int32_t)(first_j + j) * s->step[k];
-            out_re[j] += weight * in_re[j + k];
-            out_im[j] += weight * in_im[j + k];
+    for (size_t j = 0; j < n; j += LANES) {
+        lanes re = {0}, im = {0}, at, x_re, x_im;
+        for (int k = 0; k < LANES; k++)
+            at[k] = (float)((int32_t)(first_j + j) + k);
+        for (unsigned k = 0; k < PHY_FRACTIONAL_TAPS; k++) {
+            lanes weight = s->first[k] + at * s->step[k];
+            load(&x_re, in_re + j + k);
+            load(&x_im, in_im + j + k);
+            re += weight * x_re;
+            im += weight * x_im;
         }
+        memcpy(out_re + j, &re, sizeof re);
+        memcpy(out_im + j, &im, sizeof im);
+    }
 }
 
 static void add_scalar(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float *out, size_t n)

@@ -11,7 +11,7 @@
 #include "phy/air/fractional.h"
 #include "phy/simd.h"
 
-enum { PHY_LINE_PIECE = 256 };
+enum { PHY_LINE_PIECE = 256, PHY_LINE_LANES = 8 };
 
 struct phy_line {
     uint32_t n_taps;
@@ -26,10 +26,11 @@ struct phy_line {
 };
 
 /* out[k] += sum over taps gain(k) in[k - delay] * exp(j 2 pi increment (start + k) / 2^64), n <= PHY_LINE_PIECE;
- * in_re[-longest delay] and on are there. */
+ * in_re and in_im have room before for the longest delay, and after n for PHY_LINE_LANES values that do not matter. */
 void phy_line_add(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float complex *out, size_t n);
 void phy_line_split(enum phy_simd simd, const float complex *in, float *re, float *im, size_t n);
-/* out[j] = sum_k (first[k] + (first_j + j) step[k]) in[j + k], n <= PHY_FRACTIONAL_GRID; in has n + PHY_FRACTIONAL_TAPS - 1. */
+/* out[j] = sum_k (first[k] + (first_j + j) step[k]) in[j + k], n <= PHY_FRACTIONAL_GRID; in has
+ * n + PHY_FRACTIONAL_TAPS - 1 values. In and out have room after them for PHY_LINE_LANES more that do not matter. */
 void phy_line_interpolate(enum phy_simd simd, const struct phy_fractional_stretch *s, unsigned first_j, const float *in_re,
                           const float *in_im, float *out_re, float *out_im, size_t n);
 #endif

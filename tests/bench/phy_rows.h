@@ -34,6 +34,7 @@ void *phy_rows_memory(size_t bytes);
 
 void phy_rows_parts(struct phy_rows *rows); /* noise, spectra */
 void phy_rows_flex(struct phy_rows *rows);
+void phy_rows_air(struct phy_rows *rows);   /* the virtual air under full load */
 void phy_rows_viterbi(struct phy_rows *rows);
 void phy_rows_detect(struct phy_rows *rows);
 #endif

@@ -15,7 +15,9 @@ static struct phy_fading one_tap(enum phy_fading_kind kind, double doppler_hz, d
 static float complex gain_at(const struct phy_fading *f, uint64_t key, uint64_t sample)
 {
     float complex gains[PHY_FADING_MAX_TAPS];
-    phy_fading_gains(f, key, FS, sample, gains);
+    struct phy_fading_draws draws;
+    phy_fading_draw(f, key, FS, &draws);
+    phy_fading_gains(f, &draws, sample, gains);
     return gains[0];
 }
 
@@ -109,7 +111,9 @@ START_TEST(taps_are_independent_and_share_a_power_of_one)
     double power[3] = {0}, cross = 0.0, total = 1.0 + pow(10.0, -0.3) + pow(10.0, -0.6);
     for (uint64_t key = 0; key < N_KEYS; key++) {
         float complex h[PHY_FADING_MAX_TAPS];
-        phy_fading_gains(&f, phy_fading_key(5, (uint32_t)key, 70000, 0, 0), FS, 0, h);
+        struct phy_fading_draws draws;
+        phy_fading_draw(&f, phy_fading_key(5, (uint32_t)key, 70000, 0, 0), FS, &draws);
+        phy_fading_gains(&f, &draws, 0, h);
         for (size_t t = 0; t < 3; t++)
             power[t] += square(h[t]);
         cross += (double)crealf(h[0] * conjf(h[1]));
