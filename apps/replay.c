@@ -2,6 +2,7 @@
 #include "apps/frame_json.h"
 #include "apps/options.h"
 #include "apps/replay.h"
+#include "apps/replay_capture.h"
 #include "apps/sense.h"
 #include "phy/waveform.h"
 
@@ -12,9 +13,9 @@
 #include <unistd.h>
 
 struct replay_options {
-    const char *path, *expect, *waveform;
+    const char *path, *expect, *waveform, *pcapng;
     uint64_t tolerance_samples;
-    bool psdu, json;
+    bool psdu, payload, json;
     double floor_dbfs;
 };
 
@@ -27,6 +28,7 @@ struct replay {
     struct phy *phy; /* NULL before the first sample and after a change of frequency */
     struct phy_update update;
     struct app_replay_expectation expectation;
+    struct app_replay_capture capture;
     uint64_t n_locks, n_frames, n_fcs_ok, n_header_bad;
 };
 
@@ -36,8 +38,10 @@ static int parse_options(int argc, char **argv, struct replay_options *o, int *e
     const struct app_option options[] = {
         {"expect", APP_TEXT, &o->expect, "FILE", "JSON Lines that replay printed: exit 1 if the frames differ", 0, 0, NULL},
         {"tolerance", APP_U64, &o->tolerance_samples, "SAMPLES", "by how much start_sample may differ (default 8)", 0, 1e9, NULL},
-        {"waveform", APP_TEXT, &o->waveform, "NAME", "where the recording names none (default flex)", 0, 0, NULL},
+        {"waveform", APP_TEXT, &o->waveform, "NAME", "where the recording names none: wifi (default) or flex", 0, 0, NULL},
         {"psdu", APP_FLAG, &o->psdu, NULL, "print each frame's octets, too", 0, 0, NULL},
+        {"pcapng", APP_TEXT, &o->pcapng, "FILE", "write the frames for Wireshark, too: levels, rates, MAC headers", 0, 0, NULL},
+        {"payload", APP_FLAG, &o->payload, NULL, "with --pcapng: whole frames, not their MAC headers alone", 0, 0, NULL},
         {"floor", APP_REAL, &o->floor_dbfs, "DBFS", "noise floor (default: the recording's, else estimated)", -200, 99, NULL},
         {"json", APP_FLAG, &o->json, NULL, "print JSON Lines, as it does anyway", 0, 0, NULL},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
@@ -46,6 +50,11 @@ static int parse_options(int argc, char **argv, struct replay_options *o, int *e
                           "Runs the receiver on a SigMF recording and prints the frames as JSON Lines, a summary last.",
                           &n_positional, exit_out))
         return 1;
+    if (o->payload && !o->pcapng) {
+        fprintf(stderr, "airdeed replay: option '--payload' goes with --pcapng FILE\n");
+        *exit_out = APP_BAD_USAGE;
+        return 1;
+    }
     if (n_positional == 1) {
         o->path = argv[1];
         return 0;
@@ -60,13 +69,13 @@ static int parse_options(int argc, char **argv, struct replay_options *o, int *e
 static int choose_waveform(struct replay *r)
 {
     const char *declared = r->source.meta.waveform, *asked = r->options.waveform;
-    const char *name = *declared ? declared : asked ? asked : "flex";
+    const char *name = *declared ? declared : asked ? asked : "wifi";
     if (*declared && asked && strcmp(declared, asked) != 0)
         fprintf(stderr, "airdeed replay: warning: the recording names waveform '%s', --waveform %s is not used\n", declared, asked);
     r->waveform = phy_waveform_find(name);
     if (r->waveform)
         return 0;
-    fprintf(stderr, "airdeed replay: %s: waveform '%.40s' is not known; known: flex\n",
+    fprintf(stderr, "airdeed replay: %s: waveform '%.40s' is not known; known: wifi, flex\n",
             *declared ? r->options.path : "option '--waveform'", name);
     return APP_BAD_USAGE;
 }
@@ -102,6 +111,7 @@ static void print_frame(struct replay *r, const struct phy_frame *f)
 {
     struct app_replay_key key = {.start_sample = f->start_sample};
     app_frame_json(stdout, f, r->options.psdu, key.psdu_sha256);
+    app_replay_capture_frame(&r->capture, f, r->source.radio->center_hz);
     r->n_frames++;
     r->n_fcs_ok += f->fcs_ok;
     if (r->options.expect)
@@ -211,8 +221,13 @@ static int replay_recording(struct replay *r)
     if (code)
         return code;
     phy_sigmf_rewind(r->source.radio);
-    code = run(r);
-    return code ? code : finish(r);
+    r->capture = (struct app_replay_capture){.path = r->options.pcapng, .with_payload = r->options.payload};
+    double noise_power = r->source.scan.noise_power;
+    code = app_replay_capture_open(&r->capture, &r->source.meta, noise_power > 0 ? 10 * log10(noise_power) : NAN);
+    if (!code)
+        code = run(r);
+    int capture_code = app_replay_capture_close(&r->capture);
+    return code ? code : capture_code ? capture_code : finish(r);
 }
 
 static int open_and_replay(struct replay *r)

@@ -250,7 +250,7 @@ static void put_radiotap(struct app_pcapng *p, const struct app_pcapng_frame *fr
 
 void app_pcapng_write(struct app_pcapng *p, const struct app_pcapng_frame *frame)
 {
-    assert(frame->interface < p->n_interfaces && frame->psdu_len <= MAX_PSDU);
+    assert(frame->interface < p->n_interfaces && frame->psdu_len <= MAX_PSDU && frame->omitted_len <= frame->psdu_len);
     uint64_t stamp = (uint64_t)frame->unix_ns;
     begin_block(p, BLOCK_PACKET);
     put_u32(p, frame->interface);
@@ -261,10 +261,10 @@ void app_pcapng_write(struct app_pcapng *p, const struct app_pcapng_frame *frame
     put_u32(p, 0);
     size_t packet_at = p->len;
     put_radiotap(p, frame);
-    put_octets(p, frame->psdu, frame->psdu_len);
-    uint32_t len = (uint32_t)(p->len - packet_at);
+    put_octets(p, frame->psdu, frame->psdu_len - frame->omitted_len);
+    uint32_t captured = (uint32_t)(p->len - packet_at), original = captured + (uint32_t)frame->omitted_len;
     for (unsigned i = 0; i < 8; i++)
-        p->block[lengths_at + i] = (uint8_t)(len >> 8 * (i % 4));
+        p->block[lengths_at + i] = (uint8_t)((i < 4 ? captured : original) >> 8 * (i % 4));
     pad_to_4(p);
     if (frame->comment)
         put_text_option(p, OPT_COMMENT, frame->comment, MAX_COMMENT);

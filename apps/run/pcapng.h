@@ -18,6 +18,7 @@ struct app_pcapng_frame {
     bool sent;              /* by this station: epb_flags outbound, else inbound */
     const uint8_t *psdu;    /* with FCS */
     size_t psdu_len;        /* 0: a frame whose octets are not kept (radiotap field 26, data not captured) */
+    size_t omitted_len;     /* octets at the end of the PSDU that are left out: the packet is longer than what is captured of it */
     const char *comment;    /* JSON, or NULL: option 1 */
 };
 

@@ -58,5 +58,52 @@ else
         echo "# $counts"
     fi
 fi
+# --- the receiver ---
+
+# receive NAME TITLE FRAMES HT: how many frames with a valid FCS, and how many that are named as HT
+receive() {
+    n=$((n + 1))
+    if ! [ -f "$folder/$1.sigmf-meta" ]; then
+        echo "ok $n - $2 # SKIP $1 is not there"
+        return
+    fi
+    found=$("$build/airdeed" replay "$folder/$1.sigmf-meta" | awk '
+        /"start_sample"/ { good += /"fcs_ok": true/; ht += /"format": "ht", "ht_mcs": [0-9]+, "ht_length_octets": [1-9]/
+            if (/"fcs_ok": true/ && match($0, /"cfo_hz": [-0-9.]+/)) { hz = substr($0, RSTART + 10, RLENGTH - 10) + 0; far += hz < -60e3 || hz > -10e3 } }
+        END { print good + 0, ht + 0, far + 0 }')
+    if [ "$found" = "$3 $4 0" ]; then
+        echo "ok $n - $2"
+    else
+        failed=1
+        echo "not ok $n - $2"
+        echo "# good frames, HT frames, good frames with a strange offset: $found"
+    fi
+}
+
+receive wifi-n210-80211a-6mbps-conducted "6 Mb/s, cabled: all 20 frames have a valid FCS" 20 0
+receive wifi-n210-80211a-24mbps-conducted "24 Mb/s, cabled: all 19 frames have a valid FCS" 19 0
+receive wifi-n210-80211n-26mbps-radiated "26 Mb/s, off the air: 10 legacy frames have a valid FCS, HT frames are named" 10 10
+receive wifi-n210-80211n-6p5mbps-radiated "6.5 Mb/s, off the air: 47 legacy frames have a valid FCS, HT frames are named" 47 15
+
+n=$((n + 1))
+title="tshark reads the 24 Mb/s recording's frames: rate, level, FCS, nothing malformed"
+name=wifi-n210-80211a-24mbps-conducted
+if ! [ -f "$folder/$name.sigmf-meta" ] || ! command -v tshark >/dev/null; then
+    echo "ok $n - $title # SKIP $name or tshark is not there"
+else
+    work=$(mktemp -d) || exit 3
+    "$build/airdeed" replay "$folder/$name.sigmf-meta" --pcapng "$work/a.pcapng" --payload >/dev/null
+    found=$(HOME=$work tshark -r "$work/a.pcapng" -o wlan.check_checksum:TRUE -T fields -E separator=, -e radiotap.datarate \
+        -e radiotap.dbm_antsignal -e radiotap.dbm_antnoise -e wlan.fcs.status -e _ws.malformed 2>"$work/err" | sort | uniq -c | tr -s ' ')
+    if [ "$found" = " 19 24,-13,-75,1," ] && ! grep -qi 'damaged\|error' "$work/err"; then
+        echo "ok $n - $title"
+    else
+        failed=1
+        echo "not ok $n - $title"
+        printf '%s\n' "$found" | sed 's/^/# /'
+        sed 's/^/# /' "$work/err"
+    fi
+    rm -rf "$work"
+fi
 echo "1..$n"
 exit $failed

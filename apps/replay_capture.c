@@ -1,0 +1,86 @@
+#include "apps/replay_capture.h"
+
+#include "apps/options.h"
+#include "apps/run/pcapng.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* RFC 3339 with Z, as core:datetime is; 0 for anything else. */
+static int64_t read_datetime(const char *text)
+{
+    int year, month, day, hour, minute;
+    double second;
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lfZ", &year, &month, &day, &hour, &minute, &second) != 6)
+        return 0;
+    struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour, .tm_min = minute};
+    return (int64_t)timegm(&utc) * 1000000000 + (int64_t)llround(second * 1e9);
+}
+
+int app_replay_capture_open(struct app_replay_capture *c, const struct phy_sigmf_meta *meta, double noise_dbfs)
+{
+    static const char *const interface[] = {"replay"};
+    if (!c->path)
+        return 0;
+    c->sample_rate_hz = meta->sample_rate_hz;
+    c->noise_dbfs = noise_dbfs;
+    uint64_t first = meta->n_captures ? meta->captures[0].global_index : 0;
+    c->start_unix_ns = read_datetime(meta->datetime) - llround((double)first / c->sample_rate_hz * 1e9);
+    int err = app_pcapng_open(c->path, interface, 1, &c->pcapng);
+    if (!err)
+        return 0;
+    fprintf(stderr, "airdeed replay: %s: cannot write: %s\n", c->path, strerror(-err));
+    return err == -ENOMEM || err == -EIO || err == -ENOSPC ? APP_SYSTEM_FAILED : APP_BAD_USAGE;
+}
+
+/* IEEE 802.11-2020 9.2.4, 9.3: control frames are headers throughout but for what follows their first 16 octets. */
+static size_t find_header_len(const uint8_t *psdu)
+{
+    unsigned type = psdu[0] >> 2 & 3;
+    if (type == 1)
+        return 16;
+    bool four_addresses = (psdu[1] & 3) == 3, qos = type == 2 && psdu[0] >> 7;
+    return 24u + (type == 2 && four_addresses ? 6u : 0u) + (qos ? 2u : 0u);
+}
+
+void app_replay_capture_frame(struct app_replay_capture *c, const struct phy_frame *f, double center_hz)
+{
+    char comment[200];
+    if (!c->pcapng)
+        return;
+    size_t header_len = f->psdu_len < 2 ? f->psdu_len : find_header_len(f->psdu);
+    snprintf(comment, sizeof comment, "{\"start_sample\": %llu, \"evm_db\": %.2f, \"cfo_hz\": %.1f, \"length_octets\": %u%s",
+             (unsigned long long)f->start_sample, isfinite(f->evm_db) ? f->evm_db : 0.0, f->cfo_hz,
+             (unsigned)(f->format == PHY_FORMAT_HT ? f->ht_len : f->psdu_len), f->format == PHY_FORMAT_HT ? ", \"format\": \"ht\"" : "");
+    size_t len = strlen(comment);
+    if (f->format == PHY_FORMAT_HT)
+        snprintf(comment + len, sizeof comment - len, ", \"ht_mcs\": %d}", f->ht_mcs);
+    else
+        snprintf(comment + len, sizeof comment - len, "}");
+    struct app_pcapng_frame packet = {
+        .unix_ns = c->start_unix_ns + llround((double)f->start_sample / c->sample_rate_hz * 1e9),
+        .rate_kbps = f->rate_kbps,
+        .channel_center_hz = isfinite(center_hz) ? center_hz : 0.0,
+        .signal_dbfs = f->rssi_dbfs,
+        .noise_dbfs = c->noise_dbfs,
+        .fcs_bad = f->psdu_len > 0 && !f->fcs_ok,
+        .psdu = f->psdu,
+        .psdu_len = f->psdu_len,
+        .omitted_len = c->with_payload || header_len >= f->psdu_len ? 0 : f->psdu_len - header_len,
+        .comment = comment,
+    };
+    app_pcapng_write(c->pcapng, &packet);
+}
+
+int app_replay_capture_close(struct app_replay_capture *c)
+{
+    int err = c->pcapng ? app_pcapng_close(c->pcapng) : 0;
+    c->pcapng = NULL;
+    if (!err)
+        return 0;
+    fprintf(stderr, "airdeed replay: %s: cannot write: %s\n", c->path, strerror(-err));
+    return APP_SYSTEM_FAILED;
+}
