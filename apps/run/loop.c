@@ -234,7 +234,7 @@ static bool traffic_at(const struct app_world *w, uint64_t start, uint64_t end)
     return false;
 }
 
-static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
+static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const struct phy_emitter_burst *b)
 {
     struct world_jammer *jammer = &w->jammers[i];
     uint32_t node = world_jammer_node(w, i), channel = w->scenario.jammers[i].channel;
@@ -250,12 +250,12 @@ static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const s
     }
     float complex *samples = jammer->bursts[jammer->next_burst++ % WORLD_JAM_BURSTS];
     phy_air_forget(w->air, now);
-    phy_jammer_fill(jammer->machine, b, samples);
+    phy_emitter_fill(jammer->machine, b, samples);
     long id = phy_air_emit(w->air, node, channel, b->start_sample, samples, b->n_samples, 1.0f);
     return id < 0 ? (int)id : 0;
 }
 
-static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_jammer_burst *b)
+static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_emitter_burst *b)
 {
     int rc = put_jam_on_air(w, i, now, b);
     if (rc < 0)
@@ -291,8 +291,8 @@ static int run_jammer(struct app_world *w, uint32_t i, uint64_t t, size_t n)
     if (t < jammer->start_sample || t >= jammer->stop_sample)
         return 0;
     hear_jammed_channel(w, i, t, n);
-    struct phy_jammer_update update;
-    int rc = phy_jammer_step(jammer->machine, w->block, n, &update);
+    struct phy_emitter_update update;
+    int rc = phy_emitter_step(jammer->machine, w->block, n, &update);
     for (size_t k = 0; k < update.n_bursts && rc == 0; k++)
         rc = send_jam(w, i, t + n, &update.bursts[k]);
     return rc;

@@ -288,22 +288,13 @@ static int open_primary(struct app_world *w, uint32_t i)
     return id < 0 ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
 }
 
-static enum phy_jammer_kind find_kind(const char *name)
-{
-    static const enum phy_jammer_kind kinds[] = {PHY_JAMMER_REACTIVE, PHY_JAMMER_CONSTANT, PHY_JAMMER_PULSE};
-    for (size_t i = 0; i < 3; i++)
-        if (strcmp(phy_jammer_kind_name(kinds[i]), name) == 0)
-            return kinds[i];
-    return PHY_JAMMER_REACTIVE; /* the scenario's check knows the same names */
-}
-
 static int open_jammer(struct app_world *w, uint32_t i)
 {
     const struct app_scenario_jammer *j = &w->scenario.jammers[i];
     struct world_jammer *jammer = &w->jammers[i];
     jammer->start_sample = world_sample(w, j->start_ns);
     jammer->stop_sample = world_sample(w, j->stop_ns);
-    struct phy_jammer_config cfg = {.kind = find_kind(j->kind),
+    struct phy_emitter_config cfg = {.kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind),
                                     .seed = w->seed,
                                     .stream = (uint64_t)world_jammer_node(w, i) << 40,
                                     .power_dbfs = 0,
@@ -317,10 +308,10 @@ static int open_jammer(struct app_world *w, uint32_t i)
                                     .threshold_db = 8.0,
                                     .period_samples = 2 * (uint32_t)world_sample(w, j->burst_ns)};
     const char *bad_field = "";
-    jammer->memory = allocate(phy_jammer_bytes());
+    jammer->memory = allocate(phy_emitter_bytes());
     if (!jammer->memory)
         return fail(w, -EIO, "memory", strerror(ENOMEM));
-    if (phy_jammer_init(jammer->memory, phy_jammer_bytes(), &cfg, &jammer->machine, &bad_field) != 0)
+    if (phy_emitter_init(jammer->memory, phy_emitter_bytes(), &cfg, &jammer->machine, &bad_field) != 0)
         return fail(w, -EINVAL, j->name, bad_field);
     for (size_t k = 0; k < WORLD_JAM_BURSTS; k++) {
         jammer->bursts[k] = allocate(cfg.burst_samples * sizeof *jammer->bursts[k]);

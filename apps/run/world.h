@@ -9,7 +9,7 @@
 #include "apps/station/station.h"
 #include "chain/store/store.h"
 #include "phy/air/air.h"
-#include "phy/air/jammer.h"
+#include "phy/air/emitter.h"
 #include "phy/packet/air.h"
 #include "phy/radio/sigmf.h"
 
@@ -26,7 +26,7 @@ struct world_station {
 };
 
 struct world_jammer {
-    struct phy_jammer *machine;
+    struct phy_emitter *machine;
     void *memory;
     uint64_t start_sample, stop_sample;
     float complex *bursts[WORLD_JAM_BURSTS]; /* of a burst's length each, used in turn: one ends before the next is decided */
