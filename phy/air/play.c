@@ -72,7 +72,7 @@ static int resample_loop(const float complex *in, size_t n, double ratio, float 
     return 0;
 }
 
-static void shift(float complex *out, size_t n, double turns_per_sample)
+void phy_play_shift(float complex *out, size_t n, double turns_per_sample)
 {
     double cycles = round(turns_per_sample * (double)n);
     double turns = cycles / (double)n;
@@ -111,6 +111,6 @@ int phy_play_prepare(const float complex *in, size_t n, double rate_in_hz, doubl
     float scale = (float)(1.0 / sqrt(power));
     for (size_t i = 0; i < *n_out; i++)
         out[i] *= scale;
-    shift(out, *n_out, offset_hz / rate_out_hz);
+    phy_play_shift(out, *n_out, offset_hz / rate_out_hz);
     return 0;
 }

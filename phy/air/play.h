@@ -13,4 +13,6 @@ size_t phy_play_capacity(size_t n, double rate_in_hz, double rate_out_hz);
 __attribute__((warn_unused_result)) int phy_play_prepare(const float complex *in, size_t n, double rate_in_hz,
                                                          double rate_out_hz, double offset_hz, float complex *out, size_t cap,
                                                          size_t *n_out);
+/* Shifts a loop in frequency by this many cycles a sample, rounded so that it still closes. */
+void phy_play_shift(float complex *out, size_t n, double turns_per_sample);
 #endif
