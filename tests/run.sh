@@ -92,6 +92,9 @@ list_jobs() { # kind, name, file
         name=$(basename "$file")
         [ "$name" = transcript.sh ] || { [ -e "$file" ] && echo "scenario scenario/$name $file"; }
     done
+    for file in "$root"/tests/interop/*.sh; do
+        [ -e "$file" ] && echo "scenario interop/$(basename "$file") $file"
+    done
     for kind in $builds; do
         for file in "$root"/tests/unit/*/test_*.c; do
             [ -e "$file" ] || continue
@@ -105,7 +108,7 @@ list_jobs() { # kind, name, file
     done
 }
 
-mkdir "$work/scenario" "$work/debug" "$work/release" "$work/fuzz" "$work/tsan"
+mkdir "$work/scenario" "$work/interop" "$work/debug" "$work/release" "$work/fuzz" "$work/tsan"
 running=0
 while read -r kind name file; do
     [ $running -lt 2 ] || { wait -n; running=$((running - 1)); }
