@@ -198,7 +198,7 @@ static int measure(struct command *c)
     struct app_radio_limits limits = app_radio_limits_default();
     app_radio_options_limit(&c->radio_options, &limits);
     app_radio_gate_init(&c->gate, &limits);
-    uint64_t n_burst = (uint64_t)((double)c->burst_ns * 1e-9 * c->radio->sample_rate_hz);
+    uint64_t n_burst = (uint64_t)c->burst_ns * c->radio->sample_rate_hz / 1000000000u;
     struct app_latency_config cfg = {
         .radio = c->radio,
         .n_burst = n_burst < 16 ? 16 : (size_t)n_burst,

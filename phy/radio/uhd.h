@@ -2,8 +2,8 @@
  *
  * Receiving: sample 0 is the start of the stream. A gap is found by the jump of the timestamps. Transmitting: bursts are copied into
  * a bounded queue; a thread hands them to the device shortly before their time, piece by piece, so that close, a caller that no longer
- * calls receive, or a vanished device cuts what has not left the host. Every piece carries its time: nothing goes out later than
- * it was meant to. Another thread drains the device's messages. */
+ * calls receive, or a vanished device cuts what has not left the host. A burst that is late for the radio is
+ * dropped whole. Another thread drains the device's messages. */
 #ifndef PHY_UHD_H
 #define PHY_UHD_H
 

@@ -46,6 +46,7 @@ struct uhd_radio {
     uint64_t last_end;     /* of the bursts handed over */
     uint64_t lead;         /* samples; 0 until a burst reached the device late: then 1 ms and a quarter more, each time */
     bool stop;
+    bool late;             /* the radio said so of the latest burst that was begun: the rest of it stays here */
     struct uhd_burst bursts[UHD_MAX_BURSTS];
     size_t i_first, n_bursts;
     struct phy_radio_report reports[UHD_MAX_REPORTS];

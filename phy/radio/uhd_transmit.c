@@ -117,7 +117,7 @@ static void doze(struct uhd_radio *u, int64_t ns)
 static bool await_turn(struct uhd_radio *u, uint64_t sample)
 {
     for (;;) {
-        if (u->stop)
+        if (u->stop || u->late)
             return false;
         if (uhd_now_ns() - u->called_ns > stall_ns) {
             u->count[UHD_STALLED]++;
@@ -130,12 +130,16 @@ static bool await_turn(struct uhd_radio *u, uint64_t sample)
     }
 }
 
-/* Not under lock. A piece of no samples with end_of_burst closes what is open. */
-static bool send_piece(struct uhd_radio *u, uint64_t sample, size_t n, bool first, bool last)
+/* Not under lock. A piece of no samples with end_of_burst closes what is open.
+ *
+ * Every piece carries the time of the burst's first sample. The radio looks at it only where no burst is in progress: where the first
+ * piece was late, or the burst was starved, what follows is late, too, and none of it is sent headless (radio_tx_core.v of UHD 4:
+ * ST_TIME_CHECK follows ST_IDLE alone; libuhd's underflow_policy, which asks for the same, reaches older radios only). */
+static bool send_piece(struct uhd_radio *u, const struct uhd_burst *burst, size_t n, bool first, bool last)
 {
     uhd_tx_metadata_handle md;
-    struct phy_uhd_time time = phy_uhd_time_of(u->origin + (int64_t)sample, u->rate_hz);
-    if (uhd_tx_metadata_make(&md, n > 0, time.full_secs, time.frac_secs, first, last) != UHD_ERROR_NONE)
+    struct phy_uhd_time time = phy_uhd_time_of(u->origin + (int64_t)burst->start_sample, u->rate_hz);
+    if (uhd_tx_metadata_make(&md, true, time.full_secs, time.frac_secs, first, last) != UHD_ERROR_NONE)
         return false;
     const void *buffers[1] = {u->piece};
     size_t n_sent = 0;
@@ -148,6 +152,7 @@ static bool send_piece(struct uhd_radio *u, uint64_t sample, size_t n, bool firs
 static void send_burst(struct uhd_radio *u, const struct uhd_burst *burst)
 {
     size_t done = 0;
+    u->late = false;
     while (done < burst->n && await_turn(u, burst->start_sample + done)) {
         if (done == 0 && (int64_t)burst->start_sample <= present(u)) {
             u->count[UHD_LATE_HOST]++;
@@ -158,7 +163,7 @@ static void send_burst(struct uhd_radio *u, const struct uhd_burst *burst)
         for (size_t i = 0; i < n; i++)
             u->piece[i] = u->ring[(burst->at + done + i) % u->ring_cap];
         pthread_mutex_unlock(&u->lock);
-        bool sent = send_piece(u, burst->start_sample + done, n, done == 0, done + n == burst->n);
+        bool sent = send_piece(u, burst, n, done == 0, done + n == burst->n);
         pthread_mutex_lock(&u->lock);
         if (!sent)
             break;
@@ -166,11 +171,13 @@ static void send_burst(struct uhd_radio *u, const struct uhd_burst *burst)
     }
     if (done == burst->n)
         return;
-    u->count[UHD_CUT]++;
-    push_report(u, PHY_RADIO_FAULT, burst->start_sample + done);
+    if (!u->late) { /* the radio has told that */
+        u->count[UHD_CUT]++;
+        push_report(u, PHY_RADIO_FAULT, burst->start_sample + done);
+    }
     if (done > 0) {
         pthread_mutex_unlock(&u->lock);
-        (void)send_piece(u, 0, 0, false, true);
+        (void)send_piece(u, burst, 0, false, true);
         pthread_mutex_lock(&u->lock);
     }
 }
@@ -213,6 +220,9 @@ static void note_event(struct uhd_radio *u, uhd_async_metadata_event_code_t code
         push_report(u, PHY_RADIO_SEQUENCE_ERROR, sample);
         break;
     case UHD_ASYNC_METADATA_EVENT_CODE_TIME_ERROR: {
+        if (u->late) /* another piece of the same burst */
+            break;
+        u->late = true;
         uint64_t longer = u->lead + u->lead / 4 + u->rate_hz / 1000, most = u->rate_hz / 2;
         u->count[UHD_LATE_DEVICE]++;
         u->lead = longer < most ? longer : most;

@@ -58,6 +58,14 @@ find_dependent_headers() {
     done
 }
 
+# Samples reach a radio from two places: frames that a MAC queued, through the gates (apps/live), and the probe's own tone (apps/latency.c).
+# Neither knows recordings, emitters or jammers, and no back end for files transmits.
+find_ways_to_a_transmitter() {
+    grep -rlE '(->|\.)transmit\(' apps phy mac chain --include='*.c' --include='*.h' | grep -vxE 'apps/live/loop\.c|apps/latency\.c'
+    grep -nE '#include "phy/(radio/sigmf|air/|flex/|wifi/)|#include "apps/(modulate|replay|run/)' apps/live/loop.c apps/latency.c 2>/dev/null
+    grep -nE '\.transmit = ' phy/radio/sigmf*.c | grep -v '\.transmit = NULL'
+}
+
 check_scripts() {
     shellcheck -S warning dev .ci/run tests/*.sh tests/*/*.sh apps/scenarios/*.sh 2>&1
 }
@@ -66,6 +74,7 @@ check 'phy, mac and chain do not know of each other nor of apps' find_foreign_in
 check 'the pure parts open, print, draw and time nothing' find_impurities
 check 'no file is longer than 600 lines' find_long_files
 check 'no function is longer than 70 lines' find_long_functions
+check 'samples reach a transmitter from the live loop and the latency probe alone' find_ways_to_a_transmitter
 check 'nothing is left to do in comments' find_loose_ends
 check 'no line has a tabulator or a blank at its end' find_unclean_lines
 check 'each header compiles alone' find_dependent_headers
