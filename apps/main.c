@@ -18,7 +18,7 @@ static const struct app_command *const commands[] = {
     &app_command_probe,
     &app_command_latency_probe,
     &app_command_record,
-    &app_command_calibrate,
+    &app_command_air,
     NULL,
 };
 

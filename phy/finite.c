@@ -1,26 +1,41 @@
-#include <string.h>
+#include <math.h>
+#include <stdbool.h>
 
 #include "phy/machine.h"
 #include "phy/air/simd_math.h"
 
-enum { EXPONENT_BITS = 0x7f800000, EXPONENT_LIMIT = (127 + 30) << 23 };
+static const float too_large = 0x1p30f;
 
-static bool is_usable(float x)
+/* false also for what is not a number */
+PHY_ALWAYS_INLINE bool is_usable(float x)
 {
-    return (phy_bits_of(x) & (uint32_t)EXPONENT_BITS) < (uint32_t)EXPONENT_LIMIT;
+    return fabsf(x) < too_large;
+}
+
+PHY_ALWAYS_INLINE bool copy_and_check(float *restrict to, const float *restrict from, size_t n)
+{
+    enum { N_LANES = 16 };
+    uint32_t bad[N_LANES] = {0}, any = 0;
+    size_t i = 0;
+    for (; i + N_LANES <= n; i += N_LANES)
+        for (size_t k = 0; k < N_LANES; k++) {
+            bad[k] |= is_usable(from[i + k]) ? 0u : 1u;
+            to[i + k] = from[i + k];
+        }
+    for (; i < n; i++) {
+        any |= is_usable(from[i]) ? 0u : 1u;
+        to[i] = from[i];
+    }
+    for (size_t k = 0; k < N_LANES; k++)
+        any |= bad[k];
+    return any == 0;
 }
 
 size_t phy_copy_finite(float complex *out, const float complex *in, size_t n)
 {
-    const float *restrict from = (const float *)in;
-    float *restrict to = (float *)out;
-    uint32_t worst = 0;
-    for (size_t i = 0; i < 2 * n; i++) {
-        uint32_t exponent = phy_bits_of(from[i]) & (uint32_t)EXPONENT_BITS;
-        worst = exponent > worst ? exponent : worst;
-        to[i] = from[i];
-    }
-    if (worst < (uint32_t)EXPONENT_LIMIT)
+    const float *from = (const float *)in;
+    float *to = (float *)out;
+    if (copy_and_check(to, from, 2 * n))
         return 0;
     size_t n_bad = 0;
     for (size_t i = 0; i < n; i++) {

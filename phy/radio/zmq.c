@@ -45,7 +45,7 @@ struct zmq_radio {
     size_t i_end, n_ends, n_told;
     int64_t pace_origin_ns; /* when sample 0 of tx would have been due */
     bool paced;             /* the origin stands */
-    uint64_t n_sent, n_late, n_overlapping, n_refused, n_not_allowed, n_cut, n_lead_raised;
+    uint64_t n_sent, n_late, n_overlapping, n_refused, n_not_allowed, n_cut;
     char error[PHY_RADIO_MAX_ERROR];
 };
 
@@ -82,10 +82,6 @@ static int64_t find_due_ns(struct zmq_radio *z, uint64_t n, int64_t now_ns)
 static void note_request(struct zmq_radio *z)
 {
     z->n_told = z->n_ends;
-    if (z->sink.wanted <= MAX_LEAD_SAMPLES && z->sink.wanted > z->lead) {
-        z->lead = z->sink.wanted;
-        z->n_lead_raised++;
-    }
     if (!z->sink.fresh)
         return;
     z->sink.fresh = false;
@@ -131,6 +127,9 @@ static int serve(struct zmq_radio *z, int64_t *again_ns_out)
         *again_ns_out = due_ns;
         return 0;
     }
+    err = phy_zmq_sink_begin(&z->sink);
+    if (err <= 0)
+        return err;
     zmq_msg_t reply;
     if (zmq_msg_init_size(&reply, n * PHY_ZMQ_SAMPLE_BYTES) < 0)
         return -ENOMEM;
@@ -290,7 +289,6 @@ static size_t counters(const struct phy_radio *r, struct phy_radio_counter *out,
         {"queue_full", "bursts for which the queue had no room; they were not sent", z->n_refused},
         {"not_allowed", "bursts handed over though no transmitter was opened", z->n_not_allowed},
         {"cut", "bursts that were begun or due when the peer vanished and the stream went on elsewhere", z->n_cut},
-        {"lead_raised", "requests for more samples at once than any before and than the lead: open with lead=N of the peer's block", z->n_lead_raised},
         {"tx_returns", "times that whoever asks us for samples came anew", count_returns(z->sink.n_connections)},
         {"bad_requests", "requests of no octets, answered with no samples", z->sink.n_bad},
         {"rx_returns", "times that whoever gives us samples came anew: its stream may have begun afresh", count_returns(z->source.n_connections)},
@@ -314,7 +312,7 @@ static void close_radio(struct phy_radio *r)
     phy_zmq_source_close(&z->source);
     phy_zmq_sink_close(&z->sink);
     if (z->context)
-        zmq_ctx_term(z->context); /* every socket is closed and lingers for nobody: it does not wait */
+        zmq_ctx_term(z->context); /* every socket is closed: it waits for the last answer, and not for long */
     free(z->ring);
     free(z);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LINGER_MS = 200 };
+
 static int set_int(void *socket, int option, int value)
 {
     return zmq_setsockopt(socket, option, &value, sizeof value);
@@ -19,11 +21,14 @@ static void *open_socket(void *context, int type)
     int64_t max_bytes = PHY_ZMQ_MAX_REPLY_BYTES;
     if (!socket)
         return NULL;
-    int bad = set_int(socket, ZMQ_LINGER, 0) | set_int(socket, ZMQ_TCP_KEEPALIVE, 1) | set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 5) |
+    /* the last answer may still be on its way when the socket is closed; nothing else is waited for */
+    int bad = set_int(socket, ZMQ_LINGER, type == ZMQ_ROUTER ? LINGER_MS : 0) | set_int(socket, ZMQ_TCP_KEEPALIVE, 1) | set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 5) |
               set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 2) | set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3) |
               set_int(socket, ZMQ_RECONNECT_IVL, 20) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
     if (!bad && type == ZMQ_REQ) /* IMMEDIATE: a request belongs to a connection and goes with it */
         bad = set_int(socket, ZMQ_REQ_RELAXED, 1) | set_int(socket, ZMQ_REQ_CORRELATE, 1) | set_int(socket, ZMQ_IMMEDIATE, 1);
+    else if (!bad)
+        bad = set_int(socket, ZMQ_ROUTER_MANDATORY, 1);
     if (!bad)
         return socket;
     zmq_close(socket);
@@ -196,7 +201,7 @@ void phy_zmq_source_close(struct phy_zmq_source *s)
 int phy_zmq_sink_open(struct phy_zmq_sink *s, void *context, const char *name, const char *endpoint)
 {
     *s = (struct phy_zmq_sink){.fd = -1};
-    s->socket = open_socket(context, ZMQ_REP);
+    s->socket = open_socket(context, ZMQ_ROUTER);
     s->monitor = s->socket ? open_monitor(context, s->socket, name) : NULL;
     if (s->monitor && zmq_bind(s->socket, endpoint) == 0)
         return 0;
@@ -205,60 +210,132 @@ int phy_zmq_sink_open(struct phy_zmq_sink *s, void *context, const char *name, c
     return err;
 }
 
-static int answer_nothing(struct phy_zmq_sink *s)
+static bool is_of(const uint8_t *name, size_t len, const zmq_msg_t *frame)
 {
-    s->asked = false;
-    return zmq_send(s->socket, NULL, 0, ZMQ_DONTWAIT) < 0 && errno != EAGAIN ? -errno : 0;
+    zmq_msg_t *f = (zmq_msg_t *)(uintptr_t)frame; /* zmq.h takes none that are const */
+    return len > 0 && zmq_msg_size(f) == len && memcmp(zmq_msg_data(f), name, len) == 0;
 }
 
-/* A connection is known by its descriptor: whoever merely knocks at the port changes nothing. */
-static int take_sink_events(struct phy_zmq_sink *s)
+static void forget_asker(struct phy_zmq_sink *s)
 {
-    int fd, err = 0;
+    memcpy(s->gone, s->frames[0], sizeof s->gone);
+    s->gone_bytes = s->n_frames ? s->frame_bytes[0] : 0;
+    s->n_frames = 0;
+    s->up = s->asked = false;
+    s->fd = -1;
+}
+
+/* Whoever merely knocks at the port changes nothing. */
+static void take_sink_events(struct phy_zmq_sink *s)
+{
+    int fd;
     for (int event; (event = take_event(s->monitor, &fd)) != 0;) {
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             s->n_connections++;
-            if (!s->up)
-                s->fd = -1; /* whose request comes first */
             s->up = true;
         } else if (fd == s->fd || s->fd < 0) {
-            s->up = false;
-            s->fd = -1;
-            if (s->asked) /* into the void; the socket has to answer before it hears the next */
-                err = answer_nothing(s);
+            forget_asker(s);
         }
     }
-    return err;
+}
+
+/* Frames before the answer: the connection's name, then what the asker put before an empty frame. false: not such a message */
+static bool take_envelope(struct phy_zmq_sink *s, zmq_msg_t *frame)
+{
+    uint8_t name[PHY_ZMQ_MAX_FRAME_BYTES];
+    size_t name_bytes = s->n_frames ? s->frame_bytes[0] : 0;
+    memcpy(name, s->frames[0], sizeof name);
+    bool good = !is_of(s->gone, s->gone_bytes, frame), ended = false;
+    bool fresh = !is_of(name, name_bytes, frame);
+    s->n_frames = 0;
+    for (;;) {
+        size_t len = zmq_msg_size(frame);
+        if (s->n_frames == PHY_ZMQ_MAX_ENVELOPE || len > PHY_ZMQ_MAX_FRAME_BYTES) {
+            good = false;
+        } else {
+            memcpy(s->frames[s->n_frames], zmq_msg_data(frame), len);
+            s->frame_bytes[s->n_frames++] = len;
+        }
+        ended = s->n_frames > 1 && len == 0;
+        if (ended || !zmq_msg_more(frame) || zmq_msg_recv(frame, s->socket, ZMQ_DONTWAIT) < 0)
+            break;
+    }
+    good = good && ended && zmq_msg_more(frame) && zmq_msg_recv(frame, s->socket, ZMQ_DONTWAIT) >= 0;
+    if (good) {
+        s->fresh |= fresh;
+        return true;
+    }
+    memcpy(s->frames[0], name, sizeof name);
+    s->frame_bytes[0] = name_bytes;
+    s->n_frames = name_bytes > 0;
+    return false;
+}
+
+static uint32_t read_count(zmq_msg_t *body)
+{
+    const uint8_t *data = zmq_msg_data(body);
+    uint32_t n = zmq_msg_size(body) == 4 ? (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24 : 0;
+    return n ? n : UINT32_MAX;
+}
+
+static void drain(void *socket, zmq_msg_t *frame)
+{
+    while (zmq_msg_more(frame) && zmq_msg_recv(frame, socket, ZMQ_DONTWAIT) >= 0)
+        continue;
+}
+
+static int answer_nothing(struct phy_zmq_sink *s)
+{
+    zmq_msg_t nothing;
+    zmq_msg_init(&nothing);
+    s->n_bad++;
+    int begun = phy_zmq_sink_begin(s);
+    if (begun > 0)
+        return phy_zmq_sink_give(s, &nothing);
+    zmq_msg_close(&nothing);
+    return begun;
 }
 
 int phy_zmq_sink_take(struct phy_zmq_sink *s)
 {
-    int err = take_sink_events(s);
-    if (err || s->asked)
-        return err ? err : 1;
-    zmq_msg_t request;
-    zmq_msg_init(&request);
-    int n = zmq_msg_recv(&request, s->socket, ZMQ_DONTWAIT);
-    err = n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
-    if (n >= 0) {
-        const uint8_t *data = zmq_msg_data(&request);
-        int fd = zmq_msg_get(&request, ZMQ_SRCFD);
-        s->fresh |= s->fd < 0 || fd != s->fd;
-        s->fd = fd;
-        s->up = s->asked = true;
-        s->wanted = n == 4 ? (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24 : 0;
-        s->wanted = s->wanted ? s->wanted : UINT32_MAX;
-        for (bool more = zmq_msg_more(&request) != 0; more; more = zmq_msg_more(&request) != 0)
-            if (zmq_msg_recv(&request, s->socket, ZMQ_DONTWAIT) < 0)
-                break;
-        s->n_requests++;
+    take_sink_events(s);
+    while (!s->asked) {
+        zmq_msg_t frame;
+        zmq_msg_init(&frame);
+        int n = zmq_msg_recv(&frame, s->socket, ZMQ_DONTWAIT), err = errno;
+        bool good = n >= 0 && take_envelope(s, &frame);
+        if (good) {
+            n = (int)zmq_msg_size(&frame);
+            s->fd = zmq_msg_get(&frame, ZMQ_SRCFD);
+            s->up = s->asked = true;
+            s->wanted = read_count(&frame);
+            s->n_requests++;
+        }
+        if (n >= 0)
+            drain(s->socket, &frame);
+        zmq_msg_close(&frame);
+        if (n < 0)
+            return err == EAGAIN || err == EINTR ? 0 : -err;
+        if (good && n == 0) {
+            err = answer_nothing(s);
+            if (err < 0)
+                return err;
+        }
     }
-    zmq_msg_close(&request);
-    if (n == 0) {
-        s->n_bad++;
-        return answer_nothing(s);
+    return 1;
+}
+
+int phy_zmq_sink_begin(struct phy_zmq_sink *s)
+{
+    for (size_t i = 0; i < s->n_frames; i++) {
+        if (zmq_send(s->socket, s->frames[i], s->frame_bytes[i], ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
+            continue;
+        if (errno != EHOSTUNREACH && errno != EAGAIN)
+            return -errno;
+        forget_asker(s);
+        return 0;
     }
-    return err ? err : n > 0;
+    return 1;
 }
 
 int phy_zmq_sink_give(struct phy_zmq_sink *s, zmq_msg_t *samples)

@@ -41,7 +41,10 @@ size_t phy_zmq_source_read(struct phy_zmq_source *s, float complex *out, size_t 
 void phy_zmq_source_drop(struct phy_zmq_source *s);
 void phy_zmq_source_close(struct phy_zmq_source *s);
 
-/* Hears requests and answers them. */
+enum { PHY_ZMQ_MAX_ENVELOPE = 4, PHY_ZMQ_MAX_FRAME_BYTES = 64 };
+
+/* Hears requests and answers them. A ROUTER socket, which is a REP to its peers: it tells connections apart and says whether the one
+ * that asked is still there, so that no samples go to nobody. */
 struct phy_zmq_sink {
     void *socket, *monitor;
     bool up;
@@ -49,13 +52,20 @@ struct phy_zmq_sink {
     bool fresh;       /* the request is the first of its connection; the caller's to clear */
     uint32_t wanted;  /* most samples that its answer may have; UINT32_MAX: any number */
     int fd;           /* of the connection that asked last, -1 none */
+    size_t n_frames;  /* what goes before the answer; the first names the connection */
+    size_t frame_bytes[PHY_ZMQ_MAX_ENVELOPE];
+    uint8_t frames[PHY_ZMQ_MAX_ENVELOPE][PHY_ZMQ_MAX_FRAME_BYTES];
+    size_t gone_bytes; /* the name of a connection that broke: requests of it may still lie there */
+    uint8_t gone[PHY_ZMQ_MAX_FRAME_BYTES];
     uint64_t n_requests, n_bad, n_replies, n_connections;
 };
 
 __attribute__((warn_unused_result)) int phy_zmq_sink_open(struct phy_zmq_sink *s, void *context, const char *name, const char *endpoint);
 /* 1: a request waits; 0: none. One of zero octets is answered with nothing, and counted. */
 __attribute__((warn_unused_result)) int phy_zmq_sink_take(struct phy_zmq_sink *s);
-/* Answers the waiting request with a message of whole samples, which it takes over. */
+/* Begins the answer to the waiting request; phy_zmq_sink_give has to follow. 0: whoever asked is gone, there is nothing to answer. */
+__attribute__((warn_unused_result)) int phy_zmq_sink_begin(struct phy_zmq_sink *s);
+/* The answer: a message of whole samples, which it takes over. */
 __attribute__((warn_unused_result)) int phy_zmq_sink_give(struct phy_zmq_sink *s, zmq_msg_t *samples);
 void phy_zmq_sink_close(struct phy_zmq_sink *s);
 

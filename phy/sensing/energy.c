@@ -114,9 +114,10 @@ double phy_energy_sum(const float complex *samples, size_t n)
         double sum = 0.0;
         for (; i < n_here; i++)
             sum += (double)x[at + i] * (double)x[at + i];
-        for (size_t k = 0; k < N_LANES; k++)
-            sum += (double)lanes[k];
-        total += sum;
+        double pairs[N_LANES / 2]; /* a tree: one long chain of additions would cost as much as a short block's samples */
+        for (size_t k = 0; k < N_LANES / 2; k++)
+            pairs[k] = (double)lanes[k] + (double)lanes[k + N_LANES / 2];
+        total += sum + (((pairs[0] + pairs[4]) + (pairs[2] + pairs[6])) + ((pairs[1] + pairs[5]) + (pairs[3] + pairs[7])));
         at += n_here;
     }
     return total;

@@ -16,7 +16,7 @@
 #include "phy/wifi/wifi.h"
 
 enum {
-    TICK = 32,             /* samples between looks of the detector */
+    TICK = 32,             /* a preamble is acted on at a multiple of so many samples */
     HEADER_SAMPLES = 400,
     CAP = 8192,            /* samples held */
     SLOW_CLOCK_HZ = 2000000,
@@ -31,10 +31,12 @@ struct phy_waveform_demod {
     struct phy_wifi_demod *demod;
     uint64_t position;   /* samples taken since it was opened */
     uint64_t call_start; /* position when the present call began */
-    uint64_t tick;       /* where the detector looks next */
+    uint64_t tick;       /* first at which a preamble may be acted on */
     bool locked;
     bool pending;        /* a preamble waits for the lock before it to be far enough away */
     struct phy_wifi_preamble present, next;
+    bool found;          /* a preamble that becomes known later */
+    struct phy_wifi_preamble ahead;
     uint64_t lock_sample, end_sample; /* of the latest lock and of the latest frame: when they were known */
     uint64_t base;       /* position of held[0] */
     _Alignas(64) float complex held[CAP];
@@ -95,14 +97,30 @@ static void take_preamble(struct phy_waveform_demod *d, uint64_t at)
 
 /* --- samples --- */
 
-static void look(struct phy_waveform_demod *d)
+static uint64_t to_tick(uint64_t sample)
 {
-    uint64_t at = d->tick;
-    d->tick += TICK;
-    struct phy_wifi_preamble found;
-    while (phy_wifi_detect(d->detect, d->held, d->base, at, &found)) {
-        d->next = found;
+    return (sample + TICK - 1) / TICK * TICK;
+}
+
+/* When there is something to do about preambles. The detector runs ahead over all that is held, so that it works on long stretches;
+ * what it finds waits for the sample with which it is known. */
+static uint64_t find_next_look(struct phy_waveform_demod *d, uint64_t end)
+{
+    if (!d->found)
+        d->found = phy_wifi_detect(d->detect, d->held, d->base, end, &d->ahead);
+    uint64_t at = d->found ? to_tick(d->ahead.known_sample) : UINT64_MAX;
+    if (d->pending)
+        at = d->tick;
+    return at < d->tick ? d->tick : at;
+}
+
+static void look(struct phy_waveform_demod *d, uint64_t at, uint64_t end)
+{
+    d->tick = at + TICK;
+    while (d->found && d->ahead.known_sample <= at) {
+        d->next = d->ahead;
         d->pending = true;
+        d->found = phy_wifi_detect(d->detect, d->held, d->base, end, &d->ahead);
     }
     if (d->pending)
         take_preamble(d, at);
@@ -112,13 +130,13 @@ static void look(struct phy_waveform_demod *d)
 static void advance(struct phy_waveform_demod *d, uint64_t end)
 {
     for (;;) {
-        uint64_t first, wants = UINT64_MAX;
+        uint64_t first, wants = UINT64_MAX, at = find_next_look(d, end);
         if (d->locked)
             wants = phy_wifi_demod_wants(d->demod, &first);
-        if (d->tick < wants) {
-            if (d->tick > end)
+        if (at < wants) {
+            if (at > end)
                 return;
-            look(d);
+            look(d, at, end);
         } else {
             if (wants > end)
                 return;
@@ -130,25 +148,26 @@ static void advance(struct phy_waveform_demod *d, uint64_t end)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Makes room; keeps what is still needed. */
 static void make_room(struct phy_waveform_demod *d)
 {
-    uint64_t first = phy_wifi_detect_needs(d->detect);
-    uint64_t keep = d->tick > PHY_WIFI_DETECT_HISTORY ? d->tick - PHY_WIFI_DETECT_HISTORY - TICK : 0;
-    if (keep < first)
-        first = keep;
+    uint64_t first = earlier(phy_wifi_detect_needs(d->detect), d->position), symbol;
     if (d->locked) {
-        uint64_t symbol;
         phy_wifi_demod_wants(d->demod, &symbol);
-        if (symbol < first)
-            first = symbol;
+        first = earlier(first, symbol);
     }
-    if (d->pending && d->next.long_sample - 2 * PHY_WIFI_GUARD < first)
-        first = d->next.long_sample - 2 * PHY_WIFI_GUARD;
+    if (d->pending)
+        first = earlier(first, d->next.long_sample - 2 * PHY_WIFI_GUARD);
+    if (d->found)
+        first = earlier(first, d->ahead.long_sample - 2 * PHY_WIFI_GUARD);
     if (first <= d->base)
         return;
     size_t n_drop = (size_t)(first - d->base), n_held = (size_t)(d->position - d->base);
-    assert(n_drop <= n_held);
     memmove(d->held, d->held + n_drop, (n_held - n_drop) * sizeof *d->held);
     d->base = first;
 }
@@ -174,7 +193,7 @@ static void execute(struct phy_waveform_demod *d, const float complex *samples, 
 
 static void reset(struct phy_waveform_demod *d)
 {
-    d->locked = d->pending = false;
+    d->locked = d->pending = d->found = false;
     d->base = d->position;
     d->tick = (d->position / TICK + 1) * TICK;
     phy_wifi_detect_restart(d->detect, d->position);
