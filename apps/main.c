@@ -19,6 +19,7 @@ static const struct app_command *const commands[] = {
     &app_command_latency_probe,
     &app_command_record,
     &app_command_air,
+    &app_command_calibrate,
     NULL,
 };
 

@@ -65,6 +65,7 @@ json_t *app_tables_json(const struct phy_packet_tables *t, uint32_t sample_rate_
                              "max_cut_samples", (json_int_t)t->max_cut_samples);
     if (!json)
         return NULL;
+    json_object_set_new(json, "captures", json_boolean(t->captures));
     json_object_set_new(json, "snr_first_db", json_real((double)t->snr_first_db));
     json_object_set_new(json, "snr_step_db", json_real((double)t->snr_step_db));
     json_object_set_new(json, "lock", row_json(t->lock, t->n_snr));
@@ -166,6 +167,10 @@ static void read_tables(struct reader *r, const json_t *json, struct phy_packet_
     *sample_rate_hz_out = count(r, json, "sample_rate_hz", 1000000000);
     t->lock_delay_samples = count(r, json, "lock_delay_samples", 4096);
     t->frame_delay_samples = count(r, json, "frame_delay_samples", 4096);
+    const json_t *captures = member(r, json, "captures");
+    if (r->err == 0 && !json_is_boolean(captures))
+        r->err = refuse(r->error, r->name, "field captures must be true or false");
+    t->captures = json_is_true(captures);
     t->max_cut_samples = count(r, json, "max_cut_samples", 320);
     t->snr_first_db = (float)number(r, member(r, json, "snr_first_db"), "snr_first_db", -100, 100);
     t->snr_step_db = (float)number(r, member(r, json, "snr_step_db"), "snr_step_db", 0.01, 20);

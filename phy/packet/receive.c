@@ -54,6 +54,7 @@ struct phy_packet {
     struct phy_packet_config cfg;
     struct phy_packet_sink sink;
     uint64_t position, heard_from;
+    uint64_t engaged_until; /* the latest frame's report */
     size_t n_candidates;
     struct candidate candidates[MAX_CANDIDATES];
     struct reception frame;
@@ -180,6 +181,7 @@ static void report_frame(struct phy_packet *p, uint64_t at, bool fcs_ok)
                               .cfo_hz = r->cfo_hz,
                               .corrected_bits = -1};
     r->active = false;
+    p->engaged_until = at;
     p->sink.on_frame(p->sink.ctx, at, r->rate_index, &frame);
 }
 
@@ -208,6 +210,8 @@ static void begin_reception(struct phy_packet *p, const struct phy_arrival *a, u
 
 static void decide_lock(struct phy_packet *p, const struct candidate *c, const struct phy_arrival *a)
 {
+    if (!p->cfg.tables->captures && (p->frame.active || c->start < p->engaged_until))
+        return;
     struct phy_packet_levels levels = describe_levels(p, a->power, c->energy, PREAMBLE);
     if (draw_uniform(p, DRAW_LOCK, c->id, 0) < phy_packet_lock(p->cfg.tables, &levels))
         begin_reception(p, a, c->decide_at);

@@ -6,6 +6,7 @@
 #ifndef PHY_PACKET_TABLES_H
 #define PHY_PACKET_TABLES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "phy/waveform.h"
@@ -30,6 +31,7 @@ struct phy_packet_tables {
     unsigned n_rates;
     uint32_t lock_delay_samples;  /* from a frame's first sample to its lock */
     uint32_t frame_delay_samples; /* from its last sample to the frame signal */
+    bool captures;                /* a frame whose preamble passes takes the receiver from the one under way */
     uint32_t max_cut_samples;     /* of the preamble's beginning that the receiver can do without */
     /* without interference: n_snr points from snr_first_db, snr_step_db apart */
     uint32_t n_snr;

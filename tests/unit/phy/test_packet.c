@@ -16,7 +16,7 @@ enum { FS = 10000000, LEN = 204, MAX_KEPT = 4000 };
 static struct phy_packet_tables make_tables(void)
 {
     struct phy_packet_tables t = {.waveform = "flex", .n_rates = 4, .lock_delay_samples = 330, .frame_delay_samples = 7,
-                                  .max_cut_samples = 40, .n_snr = 3, .snr_first_db = 0.0f, .snr_step_db = 5.0f,
+                                  .max_cut_samples = 40, .captures = true, .n_snr = 3, .snr_first_db = 0.0f, .snr_step_db = 5.0f,
                                   .lock = {0.0f, 0.5f, 1.0f}, .header_loss = {4.0f, -3.0f, PHY_PACKET_NO_LOSS},
                                   .n_grid_snr = 2, .n_grid_sir = 2, .grid_snr_db = {0.0f, 30.0f}, .grid_sir_db = {0.0f, 10.0f}};
     for (unsigned r = 0; r < t.n_rates; r++) {
@@ -234,6 +234,22 @@ START_TEST(a_stronger_frame_captures_the_receiver_and_a_weaker_one_does_not)
 }
 END_TEST
 
+START_TEST(where_the_waveform_does_not_capture_the_first_frame_keeps_the_receiver)
+{
+    struct scene *s = open_scene(2);
+    s->tables.captures = false;
+    add_frame(s, 1000, 15.0);
+    add_frame(s, 1500, 45.0);
+    add_frame(s, 1500 + 2 * frame_samples(), 15.0);
+    run_until(s, 60000, 4096);
+    const struct phy_signal *first = find(s, PHY_FRAME, 0), *second = find(s, PHY_FRAME, 1);
+    ck_assert(first && second && !find(s, PHY_FRAME, 2));
+    ck_assert(!first->frame.fcs_ok && first->frame.start_sample == 1000);
+    ck_assert(second->frame.fcs_ok && second->frame.start_sample == 1500 + 2 * frame_samples());
+    close_scene(s);
+}
+END_TEST
+
 START_TEST(kinds_of_interference_cost_what_their_tables_say)
 {
     static const struct {
@@ -366,6 +382,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut);
     tcase_add_test(tc, locks_and_frames_are_lost_as_often_as_the_tables_say);
     tcase_add_test(tc, a_stronger_frame_captures_the_receiver_and_a_weaker_one_does_not);
+    tcase_add_test(tc, where_the_waveform_does_not_capture_the_first_frame_keeps_the_receiver);
     tcase_add_test(tc, kinds_of_interference_cost_what_their_tables_say);
     tcase_add_test(tc, who_was_away_for_the_preamble_hears_energy_but_no_frame);
     tcase_add_test(tc, a_skip_ends_a_frame_and_a_busy_medium);

@@ -1,0 +1,53 @@
+/* One frame over one link, again and again: at iq fidelity, with noise, carrier offset and an interferer over a chosen part of the
+ * frame; or the same at packet fidelity. What tables are measured with, and what they are checked with. */
+#ifndef APPS_CALIBRATE_LINK_H
+#define APPS_CALIBRATE_LINK_H
+
+#include "phy/packet/tables.h"
+#include "phy/phy.h"
+
+enum { APP_LINK_HEAD = 400 }; /* samples of a frame before its data symbols, as packet fidelity divides it */
+
+struct app_link;
+
+struct app_link_config {
+    const struct phy_waveform *waveform;
+    uint32_t sample_rate_hz;
+    uint64_t seed;
+    const struct phy_packet_tables *tables; /* NULL: iq fidelity */
+};
+
+/* Where the interferer is on, counted from the frame's first sample; none: n_spans 0. */
+enum { APP_LINK_MAX_SPANS = 512 };
+struct app_link_span {
+    int64_t start, end;
+};
+
+struct app_link_trial {
+    uint64_t counter;       /* enters every draw */
+    unsigned rate_index;
+    size_t psdu_len;        /* FCS included */
+    double snr_db;          /* full sample rate */
+    enum phy_interference kind;
+    double sir_db;          /* while it is on */
+    size_t n_spans;
+    struct app_link_span spans[APP_LINK_MAX_SPANS];
+    uint64_t n_missed;      /* samples of the frame's beginning during which the receiver is away */
+};
+
+struct app_link_outcome {
+    bool locked, header_ok, frame_ok; /* frame_ok: byte-exact with a valid FCS */
+    int64_t lock_delay, frame_delay;  /* samples after the frame's first, last sample; valid with locked, frame_ok */
+};
+
+/* 0, -ENOMEM, or -EINVAL. Heap; a tool, no sample path. */
+__attribute__((warn_unused_result)) int app_link_open(const struct app_link_config *cfg, struct app_link **out);
+__attribute__((warn_unused_result)) int app_link_run(struct app_link *link, const struct app_link_trial *trial,
+                                                     struct app_link_outcome *out);
+/* A frame that begins while the receiver is at another one, js_db stronger than that: does it come through? */
+__attribute__((warn_unused_result)) int app_link_capture(const struct app_link_config *cfg, uint64_t counter, double js_db,
+                                                         bool *captured_out);
+void app_link_close(struct app_link *link);
+/* Keyed draw in [0, 1). */
+double app_link_draw(uint64_t seed, uint64_t purpose, uint64_t counter);
+#endif
