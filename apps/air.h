@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "phy/air/air.h"
-#include "phy/air/jammer.h"
+#include "phy/air/emitter.h"
 #include "phy/radio/zmq_link.h"
 
 enum {
@@ -19,12 +19,12 @@ enum {
     APP_AIR_MAX_NODES = APP_AIR_MAX_PORTS + APP_AIR_MAX_EMITTERS,
     APP_AIR_MAX_ENDPOINT = 120,
     APP_AIR_MAX_BLOCK_SAMPLES = 65536,
-    APP_AIR_MAX_BURSTS = 2 * PHY_JAMMER_MAX_BURSTS, /* of one emitter, on the air or decided */
+    APP_AIR_MAX_BURSTS = 2 * PHY_EMITTER_MAX_BURSTS, /* of one emitter, on the air or decided */
     APP_AIR_MAX_ERROR = 400
 };
 
 struct app_air_emitter {
-    char kind[16];                /* phy_jammer_kind_name */
+    char kind[16];                /* phy_emitter_kind_name */
     double power_dbfs;            /* as every port hears it, before the port's own links say otherwise */
     int64_t start_ns, stop_ns;    /* stop 0: to the end */
     int64_t burst_ns, period_ns, react_ns;

@@ -78,7 +78,7 @@ static int check_emitter(void *root, void *item, const char **field_out, char *w
 #define DURATION(field, member, low, high) \
     {.name = field, .kind = APP_YAML_DURATION_NS, AT(app_air_emitter, member), .min = (low), .max = (high)}
 
-static const char *const kinds[] = {"reactive", "constant", "pulse", NULL};
+static const char *const kinds[] = {"noise", "pulse", "reactive", NULL};
 
 static const struct app_yaml_field port_fields[] = {
     {.name = "port", .kind = APP_YAML_U32, AT(port_row, port), .min = 1, .max = APP_AIR_MAX_PORTS, .required = true},

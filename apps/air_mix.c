@@ -12,7 +12,7 @@ enum { HEARD_SAMPLES = 80 }; /* over which a reactive emitter measures power */
 
 struct emitter {
     void *memory;
-    struct phy_jammer *machine;
+    struct phy_emitter *machine;
     float complex *bursts[APP_AIR_MAX_BURSTS];
     uint64_t free_at[APP_AIR_MAX_BURSTS]; /* when its samples are on the air no more */
     size_t n_bursts, i_next;
@@ -35,15 +35,6 @@ static uint64_t count_samples(const struct app_air_config *cfg, int64_t ns)
     return (uint64_t)llround((double)ns * 1e-9 * cfg->rate_hz);
 }
 
-static int find_kind(const char *name)
-{
-    static const enum phy_jammer_kind kinds[] = {PHY_JAMMER_REACTIVE, PHY_JAMMER_CONSTANT, PHY_JAMMER_PULSE};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(phy_jammer_kind_name(kinds[i]), name) == 0)
-            return (int)kinds[i];
-    return -1;
-}
-
 /* Emitters decide a block and more ahead, so that no burst begins in a block that is mixed already. */
 static int open_emitter(struct app_air_mix *m, uint32_t i, const char **bad_field_out)
 {
@@ -53,8 +44,8 @@ static int open_emitter(struct app_air_mix *m, uint32_t i, const char **bad_fiel
     uint32_t react = (uint32_t)count_samples(cfg, from->react_ns), burst = (uint32_t)count_samples(cfg, from->burst_ns);
     uint32_t period = (uint32_t)count_samples(cfg, from->period_ns);
     react = react > cfg->block_samples ? react : cfg->block_samples;
-    struct phy_jammer_config jammer = {
-        .kind = (enum phy_jammer_kind)find_kind(from->kind),
+    struct phy_emitter_config emitter = {
+        .kind = (enum phy_emitter_kind)phy_emitter_kind_of(from->kind),
         .seed = cfg->seed,
         .stream = (uint64_t)(cfg->n_ports + i) << 40,
         .power_dbfs = from->power_dbfs,
@@ -67,11 +58,11 @@ static int open_emitter(struct app_air_mix *m, uint32_t i, const char **bad_fiel
         .threshold_db = from->threshold_db,
         .period_samples = period,
     };
-    size_t n_bytes = phy_jammer_bytes();
+    size_t n_bytes = phy_emitter_bytes();
     e->memory = aligned_alloc(64, n_bytes);
     if (!e->memory)
         return -ENOMEM;
-    int err = phy_jammer_init(e->memory, n_bytes, &jammer, &e->machine, bad_field_out);
+    int err = phy_emitter_init(e->memory, n_bytes, &emitter, &e->machine, bad_field_out);
     size_t n_at_once = err ? 0 : (react + 2 * (size_t)cfg->block_samples + burst) / (period < burst ? burst : period) + 3;
     e->n_bursts = n_at_once < APP_AIR_MAX_BURSTS ? n_at_once : APP_AIR_MAX_BURSTS;
     for (size_t k = 0; k < e->n_bursts && !err; k++) {
@@ -151,7 +142,7 @@ struct app_air_mix *app_air_mix_open(const struct app_air_config *cfg, char *err
 }
 
 /* A burst stays where it is until nobody can hear it any more. */
-static void emit_burst(struct app_air_mix *m, uint32_t i, const struct phy_jammer_burst *burst)
+static void emit_burst(struct app_air_mix *m, uint32_t i, const struct phy_emitter_burst *burst)
 {
     struct emitter *e = &m->emitters[i];
     size_t k = e->i_next;
@@ -160,7 +151,7 @@ static void emit_burst(struct app_air_mix *m, uint32_t i, const struct phy_jamme
         m->n_dropped++;
         return;
     }
-    phy_jammer_fill(e->machine, burst, e->bursts[k]);
+    phy_emitter_fill(e->machine, burst, e->bursts[k]);
     if (phy_air_emit(m->air, m->cfg.n_ports + i, 0, burst->start_sample, e->bursts[k], (size_t)burst->n_samples, 1.0f) < 0) {
         m->n_dropped++;
         return;
@@ -171,11 +162,11 @@ static void emit_burst(struct app_air_mix *m, uint32_t i, const struct phy_jamme
 
 static void step_emitter(struct app_air_mix *m, uint32_t i)
 {
-    struct phy_jammer_update update;
-    bool listens = find_kind(m->cfg.emitters[i].kind) == PHY_JAMMER_REACTIVE;
+    struct phy_emitter_update update;
+    bool listens = phy_emitter_kind_of(m->cfg.emitters[i].kind) == PHY_EMITTER_REACTIVE;
     if (listens)
         phy_air_render(m->air, m->cfg.n_ports + i, 0, m->position, m->cfg.block_samples, m->heard);
-    if (phy_jammer_step(m->emitters[i].machine, m->heard, m->cfg.block_samples, &update) != 0)
+    if (phy_emitter_step(m->emitters[i].machine, m->heard, m->cfg.block_samples, &update) != 0)
         return;
     for (size_t k = 0; k < update.n_bursts; k++)
         emit_burst(m, i, &update.bursts[k]);
