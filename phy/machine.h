@@ -8,6 +8,7 @@
 #include "phy/waveform.h"
 
 enum {
+    PHY_PIECE_SAMPLES = 1024, /* handled at a time */
     PHY_PROFILE_SAMPLES = 80, /* block of the power profile */
     PHY_PROFILE_BLOCKS = 1024, /* kept: more than the longest frame takes */
     PHY_MIN_CCA_SAMPLES = 32,
@@ -37,12 +38,14 @@ struct phy {
     uint64_t position;      /* index of the next sample */
 
     /* recent samples, so that blocks at absolute multiples can be completed whatever the cut */
-    float complex recent[PHY_MAX_CCA_SAMPLES + PHY_MAX_STEP_SAMPLES];
+    float complex recent[PHY_MAX_CCA_SAMPLES + PHY_PIECE_SAMPLES];
     size_t n_recent;        /* samples before `position` that are kept */
 
     double profile[PHY_PROFILE_BLOCKS]; /* mean power of block b at b % PHY_PROFILE_BLOCKS */
     uint64_t profile_first, profile_next; /* blocks [first, next) were measured */
     uint64_t cca_next;      /* first sample of the next CCA block */
+    uint64_t power_next;    /* first sample whose power is in no sum */
+    double profile_sum, cca_sum; /* of the blocks in progress */
     bool cca_busy;
     bool locked;
     uint64_t lock_sample;

@@ -109,12 +109,8 @@ static void keep_recent(struct phy *m, size_t n_held)
     }
 }
 
-static int take_samples(struct phy *m, const float complex *samples, size_t n)
+static void take_piece(struct phy *m, const float complex *samples, size_t n)
 {
-    if (n > PHY_MAX_STEP_SAMPLES)
-        return -EAGAIN;
-    if (n > 0 && !samples)
-        return -EBADMSG;
     float complex *fresh = m->recent + m->n_recent;
     m->stats.n_nan_samples += phy_copy_finite(fresh, samples, n);
     m->stats.n_samples += n;
@@ -123,8 +119,22 @@ static int take_samples(struct phy *m, const float complex *samples, size_t n)
     phy_sense_measure(m, end);
     m->cfg.waveform->execute(m->demod, fresh, n);
     advance(m, n);
-
     keep_recent(m, m->n_recent + n);
+}
+
+/* In pieces that stay in the nearest cache until everybody has seen them. */
+static int take_samples(struct phy *m, const float complex *samples, size_t n)
+{
+    if (n > PHY_MAX_STEP_SAMPLES)
+        return -EAGAIN;
+    if (n > 0 && !samples)
+        return -EBADMSG;
+    while (n > 0) {
+        size_t n_here = n < PHY_PIECE_SAMPLES ? n : PHY_PIECE_SAMPLES;
+        take_piece(m, samples, n_here);
+        samples += n_here;
+        n -= n_here;
+    }
     return 0;
 }
 

@@ -5,17 +5,14 @@
 #include "phy/machine.h"
 #include "phy/sensing/energy.h"
 
-static const float complex *sample_at(const struct phy *m, uint64_t end, size_t n_held, uint64_t index)
-{
-    return m->recent + (n_held - (size_t)(end - index));
-}
-
 void phy_power_restart(struct phy *m)
 {
     uint64_t cca = m->cfg.cca_samples;
     m->cca_next = (m->position + cca - 1) / cca * cca;
     m->profile_first = (m->position + PHY_PROFILE_SAMPLES - 1) / PHY_PROFILE_SAMPLES;
     m->profile_next = m->profile_first;
+    m->power_next = m->position;
+    m->profile_sum = m->cca_sum = 0.0;
 }
 
 void phy_power_take_profile(struct phy *m, uint64_t block, double power)
@@ -36,30 +33,36 @@ void phy_power_take_cca(struct phy *m, uint64_t end_sample, double power)
     m->cca_busy = busy;
 }
 
-static void measure_profile(struct phy *m, uint64_t end, size_t n_held)
-{
-    while ((m->profile_next + 1) * PHY_PROFILE_SAMPLES <= end) {
-        uint64_t start = m->profile_next * PHY_PROFILE_SAMPLES;
-        double sum = phy_energy_sum(sample_at(m, end, n_held, start), PHY_PROFILE_SAMPLES);
-        phy_power_take_profile(m, m->profile_next, sum / PHY_PROFILE_SAMPLES);
-    }
-}
-
-static void measure_cca(struct phy *m, uint64_t end, size_t n_held)
-{
-    uint32_t n = m->cfg.cca_samples;
-    while (m->cca_next + n <= end) {
-        double power = phy_energy_sum(sample_at(m, end, n_held, m->cca_next), n) / n;
-        m->cca_next += n;
-        phy_power_take_cca(m, m->cca_next, power);
-    }
-}
-
+/* Every sample is summed once, in pieces that end where a block of either kind ends. What came before the first whole block is
+ * dropped with the block that it is part of. */
 void phy_power_measure(struct phy *m, uint64_t end)
 {
-    size_t n_held = m->n_recent + (size_t)(end - m->position);
-    measure_profile(m, end, n_held);
-    measure_cca(m, end, n_held);
+    const float complex *fresh_end = m->recent + m->n_recent + (size_t)(end - m->position);
+    for (;;) {
+        uint64_t profile_start = m->profile_next * PHY_PROFILE_SAMPLES;
+        bool in_profile = m->power_next >= profile_start, in_cca = m->power_next >= m->cca_next;
+        uint64_t profile_end = in_profile ? profile_start + PHY_PROFILE_SAMPLES : profile_start;
+        uint64_t cca_end = in_cca ? m->cca_next + m->cfg.cca_samples : m->cca_next;
+        uint64_t piece_end = profile_end < cca_end ? profile_end : cca_end;
+        if (piece_end > end)
+            return;
+        double sum = phy_energy_sum(fresh_end - (end - m->power_next), (size_t)(piece_end - m->power_next));
+        m->power_next = piece_end;
+        m->profile_sum += sum;
+        m->cca_sum += sum;
+        if (piece_end == profile_end) {
+            if (in_profile)
+                phy_power_take_profile(m, m->profile_next, m->profile_sum / PHY_PROFILE_SAMPLES);
+            m->profile_sum = 0.0;
+        }
+        if (piece_end == cca_end) {
+            if (in_cca) {
+                m->cca_next += m->cfg.cca_samples;
+                phy_power_take_cca(m, m->cca_next, m->cca_sum / m->cfg.cca_samples);
+            }
+            m->cca_sum = 0.0;
+        }
+    }
 }
 
 static double block_power(const struct phy *m, uint64_t block)

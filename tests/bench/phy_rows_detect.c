@@ -9,16 +9,20 @@
 
 #include "phy/air/awgn.h"
 #include "phy/flex/flex_frame.h"
+#include "phy/phy.h"
+#include "phy/waveform.h"
 #include "phy/wifi/detect.h"
 #include "phy/wifi/modulate.h"
 
-enum { STEP = 4000, N_IDLE = STEP * 250, N_PIECE = 1 << 16, FRAME_BYTES = 100, GAP = 600, MAX_BURST = 4000 };
+enum { STEP = 4000, N_BUFFER = STEP * 25, N_IDLE = 10 * N_BUFFER, N_PIECE = 1 << 16, FRAME_BYTES = 100, GAP = 600, MAX_BURST = 4000 };
 
 struct detect {
     enum phy_simd simd;
     struct phy_wifi_detect *detector;
+    struct phy *listener;
+    struct phy_update update;
     struct phy_awgn awgn;
-    float complex *noise;  /* N_IDLE */
+    float complex *noise;  /* N_BUFFER, as a radio's driver uses its buffers again and again */
     float complex *stream; /* what the detector still needs, and a piece behind it */
     float complex *burst;
     ofdmflexframesync stock;
@@ -33,21 +37,31 @@ static struct phy_wifi_detect *open_detector(struct detect *x, int max_subcarrie
 
 /* --- speed --- */
 
-static double run_noise(void *ctx)
+/* The whole receiver: power, CCA and detection, behind the PHY machine. */
+static double run_idle(void *ctx)
 {
     struct detect *x = ctx;
-    struct phy_wifi_preamble found;
-    struct phy_wifi_detect *d = open_detector(x, 0);
-    for (uint64_t end = STEP; end <= N_IDLE; end += STEP)
-        while (phy_wifi_detect(d, x->noise, 0, end, &found))
-            ;
+    for (size_t at = 0; at < N_IDLE; at += STEP) {
+        struct phy_event event = {.kind = PHY_EV_SAMPLES, .samples = {x->noise + at % N_BUFFER, STEP}};
+        if (phy_step(x->listener, &event, &x->update))
+            phy_rows_fail("phy_step");
+    }
     return 0;
+}
+
+static bool check_idle(void *ctx)
+{
+    struct detect *x = ctx;
+    struct phy_stats stats;
+    phy_stats(x->listener, &stats);
+    return stats.n_samples > 0 && stats.n_locks == 0;
 }
 
 static double run_stock(void *ctx)
 {
     struct detect *x = ctx;
-    ofdmflexframesync_execute(x->stock, x->noise, N_IDLE);
+    for (size_t at = 0; at < N_IDLE; at += STEP)
+        ofdmflexframesync_execute(x->stock, x->noise + at % N_BUFFER, STEP);
     return 0;
 }
 
@@ -167,23 +181,42 @@ static double find_share_at_0_db(void *ctx)
     return (double)n_found / N_TRIALS;
 }
 
+static struct phy *open_listener(enum phy_simd simd)
+{
+    struct phy_config cfg = {
+        .waveform = phy_waveform_find("wifi"),
+        .sample_rate_hz = 20000000,
+        .noise_dbfs = -20.0,
+        .cca_energy_db = 6.0,
+        .cca_samples = 80,
+        .simd = simd,
+    };
+    const char *bad_field;
+    struct phy *listener;
+    size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
+    if (phy_init(phy_rows_memory(len), len, &cfg, &listener, &bad_field))
+        phy_rows_fail("phy_init");
+    return listener;
+}
+
 void phy_rows_detect(struct phy_rows *rows)
 {
     struct detect *x = phy_rows_memory(sizeof *x);
     x->simd = rows->simd;
     x->detector = phy_rows_memory(phy_wifi_detect_bytes());
-    x->noise = phy_rows_memory(N_IDLE * sizeof *x->noise);
+    x->listener = open_listener(rows->simd);
+    x->noise = phy_rows_memory(N_BUFFER * sizeof *x->noise);
     x->stream = phy_rows_memory((N_PIECE + PHY_WIFI_DETECT_HISTORY) * sizeof *x->stream);
     x->burst = phy_rows_memory(MAX_BURST * sizeof *x->burst);
     x->random = 1;
     phy_awgn_init(&x->awgn, 3, 3, rows->simd);
-    phy_awgn_add(&x->awgn, 0, 0.01f, x->noise, N_IDLE);
+    phy_awgn_add(&x->awgn, 0, 0.01f, x->noise, N_BUFFER);
     unsigned char types[PHY_FLEX_N_FFT];
     phy_flex_subcarriers(types);
     x->stock = ofdmflexframesync_create(PHY_FLEX_N_FFT, PHY_FLEX_CP, PHY_FLEX_TAPER, types, ignore_frame, NULL);
     if (!x->stock)
         phy_rows_fail("opening liquid's receiver");
-    phy_rows_add(rows, (struct phy_row){"detect", "Msps", "liquid ofdmflexframesync", N_IDLE, run_noise, run_stock, NULL, x});
+    phy_rows_add(rows, (struct phy_row){"idle_detect", "Msps", "liquid ofdmflexframesync", N_IDLE, run_idle, run_stock, check_idle, x});
     phy_rows_add(rows, (struct phy_row){"false_alarms_per_1e9", "preambles", NULL, 0, count_noise_alarms, NULL, NULL, x});
     phy_rows_add(rows, (struct phy_row){"false_alarms_per_1e8_of_tones", "preambles", NULL, 0, count_tone_alarms, NULL, NULL, x});
     phy_rows_add(rows, (struct phy_row){"detect_0db", "share", NULL, 0, find_share_at_0_db, NULL, NULL, x});
