@@ -35,6 +35,12 @@ static int parse_format(struct app_sense_options *o, const char *format, bool js
     return APP_BAD_USAGE;
 }
 
+/* Decisions, rather than bursts or spectra. */
+static bool wants_verdicts(const struct app_sense_options *o)
+{
+    return o->method || o->n_channels > 1;
+}
+
 static int check_options(const struct app_sense_options *o)
 {
     if (o->n_fft & (o->n_fft - 1)) {
@@ -45,6 +51,11 @@ static int check_options(const struct app_sense_options *o)
         fprintf(stderr, "airdeed sense: --annotate marks bursts, --format rtl-power finds none\n");
         return APP_BAD_USAGE;
     }
+    if (wants_verdicts(o) && (o->annotate || o->format == APP_SENSE_RTL_POWER)) {
+        fprintf(stderr, "airdeed sense: --method and --channels give decisions, no %s\n",
+                o->annotate ? "bursts for --annotate" : "spectra for --format rtl-power");
+        return APP_BAD_USAGE;
+    }
     return 0;
 }
 
@@ -52,21 +63,26 @@ static int check_options(const struct app_sense_options *o)
 static int parse_options(int argc, char **argv, struct app_sense_options *o, int *exit_out)
 {
     const char *format = NULL;
-    bool json = false;
-    *o = (struct app_sense_options){.command = "sense", .p_fa = 1e-6, .n_fft = 256, .floor_dbfs = NAN, .min_ns = 4000, .interval_ns = 10000000000};
+    bool json = false, p_fa_given = false, interval_given = false;
+    *o = (struct app_sense_options){.command = "sense", .p_fa = 1e-6, .n_fft = 256, .floor_dbfs = NAN, .min_ns = 4000, .interval_ns = 10000000000,
+        .n_channels = 1, .lag_samples = 64};
     const struct app_option options[] = {
         {"format", APP_TEXT, &format, "FORMAT", "text, json or rtl-power (default text)", 0, 0, NULL},
         {"json", APP_FLAG, &json, NULL, "the same as --format json", 0, 0, NULL},
         {"annotate", APP_FLAG, &o->annotate, NULL, "add the bursts to the recording's metadata", 0, 0, NULL},
         {"out", APP_TEXT, &o->out, "FILE", "report to FILE; with --annotate: the metadata to FILE", 0, 0, NULL},
+        {"method", APP_TEXT, &o->method, "NAME", "decisions in place of bursts: energy, welch, cp or mme", 0, 0, NULL},
+        {"channels", APP_U64, &o->n_channels, "K", "decisions in K equal channels of the band (default 1)", 1, 64, NULL},
+        {"uncertainty", APP_REAL, &o->uncertainty_db, "DB", "energy: the noise is known to this, up and down (default 0)", 0, 60, NULL},
+        {"lag", APP_U64, &o->lag_samples, "SAMPLES", "cp: symbol without its prefix (default 64)", 1, 65536, NULL},
         {"waterfall", APP_TEXT, &o->waterfall, "FILE.png", "draw the spectrum over time", 0, 0, NULL},
-        {"pfa", APP_REAL, &o->p_fa, "P", "false alarms a window of .8 us (default 1e-6)", 1e-12, .1, NULL},
+        {"pfa", APP_REAL, &o->p_fa, "P", "false alarms a window of .8 us (default 1e-6) or decision (.01)", 1e-12, .1, &p_fa_given},
         {"fft", APP_U64, &o->n_fft, "BINS", "of a spectrum, a power of two (default 256)", 16, 65536, &o->n_fft_given},
         {"floor", APP_REAL, &o->floor_dbfs, "DBFS", "noise floor, where it is known better (default: estimated)", -300, 100, NULL},
         {"join", APP_DURATION_NS, &o->join_ns, "TIME", "bursts closer than this are one (default: pulses of a message only)",
          0, 1e12, NULL},
         {"min", APP_DURATION_NS, &o->min_ns, "TIME", "shorter bursts are dropped (default 4us)", 0, 1e12, NULL},
-        {"interval", APP_DURATION_NS, &o->interval_ns, "TIME", "rtl-power: time that a row covers (default 10s)", 1e3, 1e14, NULL},
+        {"interval", APP_DURATION_NS, &o->interval_ns, "TIME", "that a row of rtl-power (default 10s) or a decision (1ms) covers", 1e3, 1e14, &interval_given},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
     int n_positional;
     if (app_options_parse(argc, argv, options, "sense FILE.sigmf-meta [options]",
@@ -80,6 +96,10 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
         return 1;
     }
     o->path = argv[1];
+    if (wants_verdicts(o)) {
+        o->p_fa = p_fa_given ? o->p_fa : .01;
+        o->interval_ns = interval_given ? o->interval_ns : 1000000;
+    }
     return parse_format(o, format, json) || check_options(o);
 }
 
@@ -96,6 +116,8 @@ static int report(struct app_sense *s)
         code = app_sense_draw_waterfall(s);
     if (code)
         return code;
+    if (wants_verdicts(&s->options))
+        return app_sense_report_verdicts(s);
     return rtl_power ? app_sense_report_rtl_power(s) : app_sense_report_bursts(s);
 }
 

@@ -23,6 +23,9 @@ struct app_sense_options {
     bool n_fft_given;
     double floor_dbfs; /* NAN: estimate it */
     int64_t join_ns, min_ns, interval_ns;
+    const char *method; /* with it, or more than one channel: decisions in place of bursts; NULL: energy */
+    uint64_t n_channels, lag_samples;
+    double uncertainty_db;
 };
 
 /* What a first pass over the recording tells. */
@@ -73,6 +76,7 @@ int app_sense_fail_to_read(const struct app_sense *s, int err);
 int app_sense_make_scan(struct app_sense *s);
 int app_sense_report_bursts(struct app_sense *s);
 int app_sense_report_rtl_power(struct app_sense *s);
+int app_sense_report_verdicts(struct app_sense *s);
 int app_sense_draw_waterfall(struct app_sense *s);
 /* report.c */
 void app_sense_print_head(const struct app_sense *s);
