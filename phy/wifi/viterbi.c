@@ -1,6 +1,6 @@
 #include "phy/wifi/viterbi.h"
 
-#include <stdbool.h>
+#include <assert.h>
 #include <string.h>
 #if defined __x86_64__
 #include <immintrin.h>
@@ -182,6 +182,7 @@ static void trace_back(const uint64_t *decisions, size_t n_bits, unsigned state,
 void phy_viterbi_decode(struct phy_viterbi *v, const int8_t *soft, size_t n_bits, int terminated, uint8_t *packed_out)
 {
     int16_t metrics[N_STATES];
+    assert(n_bits <= v->max_bits);
     for (unsigned s = 0; s < N_STATES; s++)
         metrics[s] = s ? UNREACHED : 0;
     run_forward(v, soft, n_bits, metrics);
