@@ -12,7 +12,7 @@
 enum { DEFAULT_BASE_PORT = 2000, DEFAULT_BLOCK_SAMPLES = 256 };
 
 struct air_options {
-    uint64_t n_ports, base_port, block, seed, n_samples, delay;
+    uint64_t n_ports, base_port, clock_port, block, seed, n_samples, delay;
     double rate_hz, gain_db, noise_dbfs;
     int64_t patience_ns, duration_ns;
     const char *host, *port_tx, *port_rx, *links;
@@ -59,6 +59,8 @@ static int make_endpoints(const struct air_options *o, struct app_air_config *cf
     for (uint32_t k = 0; k < cfg->n_ports; k++) {
         int n = snprintf(cfg->tx[k], sizeof cfg->tx[k], "tcp://%s:%u", o->host, (unsigned)(o->base_port + 2 * k));
         snprintf(cfg->rx[k], sizeof cfg->rx[k], "tcp://%s:%u", o->host, (unsigned)(o->base_port + 2 * k + 1));
+        if (o->clock_port)
+            snprintf(cfg->clock[k], sizeof cfg->clock[k], "tcp://%s:%u", o->host, (unsigned)(o->clock_port + k));
         if (n < 0 || n >= (int)sizeof cfg->tx[k])
             return refuse("--host", "is too long");
     }
@@ -114,6 +116,8 @@ static int parse(int argc, char **argv, struct app_air_config *cfg, int *exit_ou
         {"base-port", APP_U64, &o.base_port, "P", "station k answers at P + 2(k - 1) and asks at P + 2(k - 1) + 1 (default 2000)", 1,
          65535 - 2 * APP_AIR_MAX_PORTS, NULL},
         {"host", APP_TEXT, &o.host, "ADDRESS", "of these ports (default 127.0.0.1)", 0, 0, NULL},
+        {"clock-port", APP_U64, &o.clock_port, "P", "station k asks the time at P + k - 1 (default: there is no clock)", 1,
+         65535 - APP_AIR_MAX_PORTS, NULL},
         {"port-tx", APP_TEXT, &o.port_tx, "LIST", "instead: where each station answers; - for one that does not send", 0, 0, NULL},
         {"port-rx", APP_TEXT, &o.port_rx, "LIST", "instead: where each station asks; - for one that does not listen", 0, 0, NULL},
         {"rate", APP_FREQ_HZ, &o.rate_hz, "HZ", "samples a second of every stream (default 1M)", 1e3, 1e9, NULL},
@@ -166,6 +170,9 @@ static int open_and_run(struct app_air *air)
         if (err)
             return err == -EINVAL || err == -EPROTONOSUPPORT ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
     }
+    int err = app_air_clocks_open(air);
+    if (err)
+        return err == -EINVAL || err == -EPROTONOSUPPORT ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
     tell_ports(air);
     air->opened_ns = app_air_now_ns();
     air->progress = isatty(STDERR_FILENO) == 1;
@@ -178,6 +185,7 @@ static void close_air(struct app_air *air)
 {
     for (uint32_t k = 0; k < air->cfg.n_ports; k++)
         app_air_port_close(&air->ports[k]);
+    app_air_clocks_close(air);
     if (air->context)
         zmq_ctx_term(air->context);
     if (air->mix)

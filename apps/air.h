@@ -40,6 +40,7 @@ struct app_air_config {
     bool pace, json, wait_all;
     char tx[APP_AIR_MAX_PORTS][APP_AIR_MAX_ENDPOINT]; /* where a station answers, we connect; "" none */
     char rx[APP_AIR_MAX_PORTS][APP_AIR_MAX_ENDPOINT]; /* where a station asks, we bind; "" none */
+    char clock[APP_AIR_MAX_PORTS][APP_AIR_MAX_ENDPOINT]; /* where a station asks the time, we bind; "" none */
     double noise_dbfs[APP_AIR_MAX_NODES], carrier_hz[APP_AIR_MAX_NODES];
     double common_noise_dbfs;     /* that of ports that say nothing else; -INFINITY: none */
     struct phy_air_link links[APP_AIR_MAX_PORTS][APP_AIR_MAX_PORTS]; /* [from][to] */
@@ -109,6 +110,9 @@ struct app_air {
     struct app_air_mix *mix;
     volatile sig_atomic_t *stop;
     int64_t opened_ns, begin_ns, report_ns, reported_ns; /* wall clock; begin: of sample 0 when paced */
+    void *clocks[APP_AIR_MAX_PORTS];
+    int64_t clock_ns;            /* when to look at them again */
+    int64_t unix_ns;             /* of sample 0: when the first block was mixed */
     uint64_t reported_sample;
     bool told_live[APP_AIR_MAX_PORTS];
     bool progress;               /* standard error is a terminal */
@@ -118,6 +122,12 @@ struct app_air {
 /* Mixes until a signal or the last sample. Returns an exit code; error holds one line for codes other than 0. */
 int app_air_loop(struct app_air *air);
 int64_t app_air_now_ns(void);
+/* A port's clock answers any question with "JOINED UNIX_NS": the air's sample that the station's sample 0 was, and when the air's own
+ * sample 0 was. JOINED grows where the air went on without a station whose connections held: so much of its stream is missing. */
+__attribute__((warn_unused_result)) int app_air_clocks_open(struct app_air *air);
+void app_air_clocks_begin(struct app_air *air);
+void app_air_clocks_serve(struct app_air *air, int64_t now_ns);
+void app_air_clocks_close(struct app_air *air);
 /* Tells ports that fell silent or came back, and at times how far it is. */
 void app_air_report(struct app_air *air, int64_t now_ns);
 void app_air_summary(const struct app_air *air);

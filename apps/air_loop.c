@@ -25,6 +25,7 @@ static int fail(struct app_air *air, int err)
 
 static void report_at_times(struct app_air *air, int64_t now_ns)
 {
+    app_air_clocks_serve(air, now_ns);
     if (now_ns < air->report_ns)
         return;
     app_air_report(air, now_ns);
@@ -146,6 +147,7 @@ static void mix(struct app_air *air)
         tx[k] = app_air_port_block(p);
         rx[k] = p->rx_live && app_air_port_offer(p) ? p->rx_block : NULL;
     }
+    app_air_clocks_begin(air);
     app_air_mix_block(air->mix, tx, rx);
 }
 

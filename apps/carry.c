@@ -102,12 +102,28 @@ int app_carry_step(struct app_carry *c, const struct chain_node_event *event)
     return is_fatal(rc) ? rc : result;
 }
 
-int app_carry_rows(struct chain_store *store, const struct chain_node_update *update, char *error_out)
+int app_carry_write(struct chain_store *store, const struct chain_node_update *update, bool *open, char *error_out)
 {
     if (update->persist_seq == 0)
         return 0;
-    int rc = chain_store_begin(store, error_out);
-    if (rc == 0)
-        rc = chain_store_write(store, update, error_out);
-    return rc == 0 ? chain_store_commit(store, error_out) : rc;
+    int rc = *open ? 0 : chain_store_begin(store, error_out);
+    if (rc != 0)
+        return rc;
+    *open = true;
+    return chain_store_write(store, update, error_out);
+}
+
+int app_carry_commit(struct chain_store *store, bool *open, char *error_out)
+{
+    if (!*open)
+        return 0;
+    *open = false;
+    return chain_store_commit(store, error_out);
+}
+
+int app_carry_rows(struct chain_store *store, const struct chain_node_update *update, char *error_out)
+{
+    bool open = false;
+    int rc = app_carry_write(store, update, &open, error_out);
+    return rc == 0 ? app_carry_commit(store, &open, error_out) : rc;
 }

@@ -30,8 +30,13 @@ struct app_carry {
 __attribute__((warn_unused_result)) int app_carry_step(struct app_carry *c, const struct chain_node_event *event);
 /* Ends the turn: commits, feeds PERSISTED, carries that out too, until nothing is open. -EIO, -EILSEQ: fatal. */
 __attribute__((warn_unused_result)) int app_carry_sync(struct app_carry *c, int64_t now_ns);
-/* For a station, which steps its node itself and charges the disk's time: writes an update's rows as one turn. Once this has
- * returned 0 the station may be fed PERSISTED; negative errno with a line in error_out: fatal. */
+/* For a station, which steps its node itself and charges the disk's time: writes an update's rows; *open says whether a turn is open,
+ * and that becomes true with the first row. Once commit has returned 0 the station may be fed PERSISTED. Negative errno with a
+ * line in error_out: fatal. */
+__attribute__((warn_unused_result)) int app_carry_write(struct chain_store *store, const struct chain_node_update *update, bool *open,
+                                                        char *error_out);
+__attribute__((warn_unused_result)) int app_carry_commit(struct chain_store *store, bool *open, char *error_out);
+/* Both: an update's rows as one turn. */
 __attribute__((warn_unused_result)) int app_carry_rows(struct chain_store *store, const struct chain_node_update *update,
                                                        char *error_out);
 #endif

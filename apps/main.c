@@ -8,6 +8,7 @@
 
 static const struct app_command *const commands[] = {
     &app_command_run,
+    &app_command_station,
     &app_command_keygen,
     &app_command_node,
     &app_command_ledger,

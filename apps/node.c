@@ -89,7 +89,9 @@ static int run_node(int argc, char **argv)
     if (!init_given)
         return run_config(argv[1]);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */
-    struct app_node_init init = {.dir = dir,
+    struct app_node_init init = {.prefix = "n",
+                                 .put_rules = app_node_init_put_rules,
+                                 .dir = dir,
                                  .engine = engine,
                                  .n_members = (uint32_t)n_members,
                                  .n_clients = (uint32_t)n_clients,

@@ -8,17 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define AT(member) offsetof(struct app_node_config, member)
-static const struct app_yaml_field node_fields[] = {
-    {.name = "cluster", .kind = APP_YAML_TEXT, .required = true, .offset = AT(cluster_path), .cap = APP_NODE_PATH},
-    {.name = "member", .kind = APP_YAML_TEXT, .required = true, .offset = AT(member), .cap = APP_NODE_NAME},
-    {.name = "key", .kind = APP_YAML_TEXT, .required = true, .offset = AT(key_path), .cap = APP_NODE_PATH},
-    {.name = "database", .kind = APP_YAML_TEXT, .required = true, .offset = AT(database_path), .cap = APP_NODE_PATH},
-    {.name = "bind", .kind = APP_YAML_TEXT, .offset = AT(bind), .cap = APP_NODE_ENDPOINT},
-    {.name = ""},
-};
+static const struct app_yaml_field node_fields[] = {APP_NODE_CONFIG_ROWS, {.name = ""}};
 
-static int check_bind(void *root, void *item, const char **field_out, char *why)
+int app_node_config_check(void *root, void *item, const char **field_out, char *why)
 {
     (void)item;
     const struct app_node_config *c = root;
@@ -32,7 +24,7 @@ static int check_bind(void *root, void *item, const char **field_out, char *why)
 int app_node_config_read_text(const char *name, const void *text, size_t len, struct app_node_config *out, char *error_out)
 {
     memset(out, 0, sizeof *out);
-    return app_yaml_read_text(name, text, len, node_fields, check_bind, out, error_out);
+    return app_yaml_read_text(name, text, len, node_fields, app_node_config_check, out, error_out);
 }
 
 __attribute__((format(printf, 4, 5))) static int refuse(char *error_out, const char *path, const char *field, const char *format, ...)
@@ -80,9 +72,13 @@ static int check_key(const char *path, struct app_node_config *c, char *error_ou
 int app_node_config_read(const char *path, bool with_key, struct app_node_config *out, char *error_out)
 {
     memset(out, 0, sizeof *out);
-    int err = app_yaml_read(path, node_fields, check_bind, out, error_out);
-    if (!err)
-        err = resolve(path, "cluster", out->cluster_path, error_out);
+    int err = app_yaml_read(path, node_fields, app_node_config_check, out, error_out);
+    return err ? err : app_node_config_finish(path, with_key, out, error_out);
+}
+
+int app_node_config_finish(const char *path, bool with_key, struct app_node_config *out, char *error_out)
+{
+    int err = resolve(path, "cluster", out->cluster_path, error_out);
     if (!err)
         err = resolve(path, "key", out->key_path, error_out);
     if (!err)

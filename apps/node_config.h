@@ -4,6 +4,7 @@
 
 #include "apps/keyfile.h"
 #include "apps/node_cluster.h"
+#include "apps/yaml.h"
 
 enum { APP_NODE_PATH = 256 };
 
@@ -14,6 +15,20 @@ struct app_node_config {
     struct app_node_cluster cluster;
     struct app_keyfile key;       /* only with_key */
 };
+
+/* The rows of such a file, for a file that holds more (a station's): its struct begins with a struct app_node_config. */
+#define APP_NODE_CONFIG_TEXT(field, member_, is_required, size) \
+    {.name = field, .kind = APP_YAML_TEXT, .required = is_required, .offset = offsetof(struct app_node_config, member_), .cap = size}
+#define APP_NODE_CONFIG_ROWS \
+    APP_NODE_CONFIG_TEXT("cluster", cluster_path, true, APP_NODE_PATH), \
+    APP_NODE_CONFIG_TEXT("member", member, true, APP_NODE_NAME), \
+    APP_NODE_CONFIG_TEXT("key", key_path, true, APP_NODE_PATH), \
+    APP_NODE_CONFIG_TEXT("database", database_path, true, APP_NODE_PATH), \
+    APP_NODE_CONFIG_TEXT("bind", bind, false, APP_NODE_ENDPOINT)
+/* app_yaml_check of these rows; then, with all fields in: what the file names is read, and held against each other. */
+int app_node_config_check(void *root, void *item, const char **field_out, char *why);
+__attribute__((warn_unused_result)) int app_node_config_finish(const char *path, bool with_key, struct app_node_config *out,
+                                                               char *error_out);
 
 /* with_key false: everything but the secret key, for those who only ask the node. */
 __attribute__((warn_unused_result)) int app_node_config_read(const char *path, bool with_key, struct app_node_config *out, char *error_out);

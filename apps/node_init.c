@@ -72,6 +72,21 @@ static void put_party(FILE *file, const struct app_keyfile *key, uint16_t port)
     fprintf(file, "    ledger_key: %s\n    curve_key: %s\n", ledger, curve);
 }
 
+void app_node_init_put_rules(FILE *file, const void *ctx)
+{
+    (void)ctx;
+    fprintf(file, "channels: # control carries the ledger's own messages on the air and is never leased\n"
+                  "  - {low: 5180M, high: 5190M, control: true}\n"
+                  "  - {low: 5190M, high: 5200M, quiet_phase: 250ms}\n"
+                  "  - {low: 5200M, high: 5210M, quiet_phase: 500ms}\n"
+                  "  - {low: 5210M, high: 5220M, quiet_phase: 750ms}\n"
+                  "quiet: {period: 1s, length: 20ms}\n"
+                  "# Nodes do not sense. 0: a database outside says that all channels but control ones are white space; if a member\n"
+                  "# does report an incumbent, its channel is closed until one window was free of it.\n"
+                  "sensing: {white_after: 0}\n"
+                  "lease: {transmit_expire: 240s, heartbeat: 60s, stop: 60s, grant: 1h}\n");
+}
+
 static int write_cluster(const struct plan *p, char *error_out)
 {
     char path[MAX_PATH + 32], time_text[32];
@@ -84,18 +99,10 @@ static int write_cluster(const struct plan *p, char *error_out)
     gmtime_r(&seconds, &tm);
     strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     fprintf(file, "# A cluster of ledger nodes. Every node needs this file, octet for octet: the genesis block is made from it.\n"
-                  "name: cluster\nengine: %s\ntime: %s\n"
-                  "channels: # control carries the ledger's own messages on the air and is never leased\n"
-                  "  - {low: 5180M, high: 5190M, control: true}\n"
-                  "  - {low: 5190M, high: 5200M, quiet_phase: 250ms}\n"
-                  "  - {low: 5200M, high: 5210M, quiet_phase: 500ms}\n"
-                  "  - {low: 5210M, high: 5220M, quiet_phase: 750ms}\n"
-                  "quiet: {period: 1s, length: 20ms}\n"
-                  "# Nodes do not sense. 0: a database outside says that all channels but control ones are white space; if a member\n"
-                  "# does report an incumbent, its channel is closed until one window was free of it.\n"
-                  "sensing: {white_after: 0}\n"
-                  "lease: {transmit_expire: 240s, heartbeat: 60s, stop: 60s, grant: 1h}\nmembers:\n",
+                  "name: cluster\nengine: %s\ntime: %s\n",
             p->init->engine, time_text);
+    p->init->put_rules(file, p->init->ctx);
+    fprintf(file, "members:\n");
     for (uint32_t i = 0; i < p->init->n_members; i++)
         put_party(file, &p->keys[i], p->ports[i]);
     if (p->init->n_clients)
@@ -105,7 +112,7 @@ static int write_cluster(const struct plan *p, char *error_out)
     return end_file(file, path, error_out);
 }
 
-static int write_node(const struct plan *p, const char *name, char *error_out)
+static int write_node(const struct plan *p, uint32_t member, const char *name, char *error_out)
 {
     char path[MAX_PATH + 64];
     snprintf(path, sizeof path, "%s/%s.yaml", p->partial, name);
@@ -115,6 +122,8 @@ static int write_node(const struct plan *p, const char *name, char *error_out)
     fprintf(file, "# One node of the cluster; paths are relative to this file.\n"
                   "cluster: cluster.yaml\nmember: %s\nkey: %s.key\ndatabase: %s.db\n",
             name, name, name);
+    if (p->init->put_member)
+        p->init->put_member(file, member, p->init->ctx);
     return end_file(file, path, error_out);
 }
 
@@ -126,7 +135,7 @@ static int fill_folder(struct plan *p, char *error_out)
         char name[APP_KEY_NAME];
         uint32_t i_client = i - init->n_members;
         if (i < init->n_members)
-            snprintf(name, sizeof name, "n%u", (unsigned)i);
+            snprintf(name, sizeof name, "%s%u", init->prefix, (unsigned)i);
         else if (i_client == 0)
             snprintf(name, sizeof name, "client");
         else
@@ -134,7 +143,7 @@ static int fill_folder(struct plan *p, char *error_out)
         app_keyfile_make(name, &p->keys[i]);
         err = app_keyfile_write(&p->keys[i], p->partial, false, error_out);
         if (!err && i < init->n_members)
-            err = write_node(p, name, error_out);
+            err = write_node(p, i, name, error_out);
     }
     return err ? err : write_cluster(p, error_out);
 }

@@ -73,7 +73,7 @@ void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledg
     }
 }
 
-void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns)
+void app_node_log_leader(struct app_node_log *log, const struct chain_node *node)
 {
     struct chain_node_stats stats;
     chain_node_stats(node, &stats);
@@ -86,8 +86,15 @@ void app_node_log_changes(struct app_node_log *log, const struct chain_node *nod
         else
             app_node_log(log, "leader is %s (%s %" PRIu64 ")", name_of(log, log->leader), is_raft ? "term" : "view", log->view);
     }
+}
+
+void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns)
+{
+    struct chain_node_stats stats;
+    app_node_log_leader(log, node);
     if (now_ns < log->next_ns)
         return;
+    chain_node_stats(node, &stats);
     struct chain_net_stats traffic;
     chain_net_stats(net, &traffic);
     if (traffic.strangers != log->strangers) {

@@ -20,5 +20,7 @@ __attribute__((format(printf, 2, 3))) void app_node_log(const struct app_node_lo
 void app_node_log_start(const struct app_node_log *log, const struct app_node_config *config, const struct chain_node *node);
 void app_node_log_peer(const struct app_node_log *log, const struct chain_net_event *event);
 void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledger_event *event);
+/* Who leads, where that is another than was told last. */
+void app_node_log_leader(struct app_node_log *log, const struct chain_node *node);
 void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns);
 #endif

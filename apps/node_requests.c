@@ -113,7 +113,8 @@ static json_t *list_peers(const struct app_node_requests *r)
     json_t *peers = json_array();
     for (uint32_t i = 0; i < r->config->cluster.n_members; i++)
         if (i != r->config->self)
-            json_array_append_new(peers, json_pack("{s:s, s:b}", "name", name_of(r, i), "up", (int)chain_net_is_up(r->net, i)));
+            json_array_append_new(peers, json_pack("{s:s, s:b}", "name", name_of(r, i), "up",
+                                                   (int)(r->is_up ? r->is_up(r->submit_ctx, i) : chain_net_is_up(r->net, i))));
     return peers;
 }
 

@@ -36,6 +36,8 @@ struct app_node_requests {
     /* steps the node by SUBMIT_TX: chain_node_update.submit_result, or -EIO: fatal */
     int (*submit)(void *ctx, const uint8_t *tx, size_t len);
     void *submit_ctx;
+    /* is a member within reach? NULL: connected over `net`. With submit_ctx. */
+    bool (*is_up)(void *ctx, uint32_t member);
 };
 
 /* Answers at once, or keeps the caller. -EIO: fatal; else 0. */

@@ -46,5 +46,5 @@ void app_format_quantity(enum app_option_kind kind, double value, char *out, siz
 
 extern const struct app_command app_command_run, app_command_sense, app_command_replay, app_command_keygen, app_command_node,
     app_command_ledger, app_command_validate, app_command_modulate, app_command_probe, app_command_latency_probe, app_command_record,
-    app_command_air, app_command_calibrate;
+    app_command_air, app_command_calibrate, app_command_station;
 #endif

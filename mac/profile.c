@@ -47,6 +47,7 @@ int mac_profile_host(const struct mac_host_timing *t, struct mac_profile *out, c
         return -EINVAL;
     struct mac_profile p = mac_profile_dot11_10(t->rx_start_delay_ns);
     p.name = "host";
+    p.turnaround_ns = t->turnaround_ns;
     p.sifs_ns = round_up(t->turnaround_ns);
     p.slot_ns = round_up(t->turnaround_ns + t->cca_delay_ns + propagation_ns);
     *why_out = "the turnaround is so long that a slot exceeds 1 s";

@@ -161,6 +161,7 @@ void radio_drop_queue(struct app_station *s, uint32_t channel);
 int ledger_step(struct app_station *s, const struct chain_node_event *event, struct app_station_update *out);
 bool ledger_due(const struct app_station *s, int64_t now_ns);
 int ledger_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
+int ledger_submit(struct app_station *s, int64_t now_ns, const uint8_t *tx, size_t len, struct app_station_update *out, int *result_out);
 int64_t ledger_deadline(const struct app_station *s);
 
 /* policy.c: what spans the layers */

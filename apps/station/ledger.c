@@ -142,6 +142,20 @@ static int run_op(struct app_station *s, int64_t now_ns, struct app_station_upda
     return rc;
 }
 
+int ledger_submit(struct app_station *s, int64_t now_ns, const uint8_t *tx, size_t len, struct app_station_update *out, int *result_out)
+{
+    *result_out = -EAGAIN;
+    if (!has_room(s))
+        return 0;
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = now_ns};
+    event.bytes.data = tx;
+    event.bytes.len = len;
+    int rc = ledger_step(s, &event, out);
+    if (rc == 0)
+        *result_out = s->chain_update->submit_result;
+    return rc;
+}
+
 static int run_inbox(struct app_station *s, int64_t now_ns, struct app_station_update *out)
 {
     const struct letter *letter = letter_peek(&s->inbox);

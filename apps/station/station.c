@@ -172,13 +172,25 @@ static int start(struct app_station *s, int64_t now_ns, struct app_station_updat
     return ledger_step(s, &event, out);
 }
 
-int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_update *out)
+static void begin_step(struct app_station *s, int64_t now_ns, struct app_station_update *out)
 {
-    uint32_t channel;
     out->has_emission = false;
     out->chain = NULL;
     out->n_notes = 0;
     s->now_ns = now_ns;
+}
+
+int app_station_submit(struct app_station *s, int64_t now_ns, const uint8_t *tx, size_t len, struct app_station_update *out,
+                       int *result_out)
+{
+    begin_step(s, now_ns, out);
+    return ledger_submit(s, now_ns, tx, len, out, result_out);
+}
+
+int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_update *out)
+{
+    uint32_t channel;
+    begin_step(s, now_ns, out);
     if (!s->started)
         return start(s, now_ns, out);
     if (s->i_signal < s->n_signals)

@@ -130,6 +130,10 @@ __attribute__((warn_unused_result)) int app_station_step(struct app_station *s, 
 int64_t app_station_deadline(const struct app_station *s);
 /* First sample after which one of the PHYs has something to tell though nothing was heard; UINT64_MAX. */
 uint64_t app_station_phy_deadline(const struct app_station *s);
+/* Takes a client's encoded, signed transaction as a step of its own. *result_out: chain_node_update.submit_result, or -EAGAIN while the
+ * station has too much on hand. Returns what a step does. */
+__attribute__((warn_unused_result)) int app_station_submit(struct app_station *s, int64_t now_ns, const uint8_t *tx, size_t len,
+                                                           struct app_station_update *out, int *result_out);
 /* The loop's answer to an emission: it left and ended at end_ns, or the gate refused it. */
 void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns);
 void app_station_refused(struct app_station *s, uint32_t channel, int64_t now_ns);

@@ -40,6 +40,7 @@ START_TEST(sifs_and_slot_are_never_shorter_than_the_radio_needs)
         const char *why;
         t.turnaround_ns = us * US;
         ck_assert_int_eq(mac_profile_host(&t, &p, &why), 0);
+        ck_assert_int_eq(p.turnaround_ns, t.turnaround_ns);
         ck_assert(p.sifs_ns >= t.turnaround_ns);
         ck_assert(p.sifs_ns < t.turnaround_ns + 100 * US);
         ck_assert(p.slot_ns >= t.turnaround_ns + t.cca_delay_ns);

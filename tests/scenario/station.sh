@@ -1,0 +1,198 @@
+#!/bin/bash
+# Four stations, each a process with PHY, MAC and ledger, on one air that mixes their samples: they commit 100 blocks with Raft and
+# with PBFT while one of them is killed and comes back, and while another one stands still for so long that the air goes on without
+# it; in the end all four ledgers are equal. Prints TAP.
+set -u
+work=$(mktemp -d) || exit 3
+declare -A pids=()
+air=
+n=0
+failed=0
+engine=station
+
+cleanup() {
+    for pid in "${pids[@]}" $air; do kill -9 "$pid" 2>/dev/null; done
+    wait 2>/dev/null
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+check() { # description, command...
+    local what=$1
+    shift
+    n=$((n + 1))
+    if "$@"; then
+        echo "ok $n - $engine: $what"
+    else
+        echo "not ok $n - $engine: $what"
+        [ ! -d "$dir" ] || tail -n 4 "$dir"/*.log "$dir"/air.err | sed 's/^/# /'
+        failed=1
+    fi
+}
+
+within() { # seconds, command...: until it succeeds
+    local until=$((SECONDS + $1))
+    shift
+    while ! "$@"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 0.2
+    done
+}
+
+free_ports() { # a first port from which 16 are free, at this moment
+    local port
+    for port in $(shuf -i 20000-31000 -n 50); do
+        if [ -z "$(ss -Hltn "sport >= :$port and sport < :$((port + 16))" 2>/dev/null)" ]; then
+            echo "$port"
+            return
+        fi
+    done
+}
+
+start_air() {
+    # the very command that --init-cluster printed, less patient: standing still is part of the test
+    # shellcheck disable=SC2046 # words of a command
+    $(sed -n 's/^ *\(airdeed air .*\) &$/\1/p' "$work/say") --patience 3s --json >"$dir/air.out" 2>"$dir/air.err" &
+    air=$!
+}
+
+start() { # station number
+    airdeed station "$dir/s$1.yaml" --blocks 100 --json >>"$dir/s$1.out" 2>>"$dir/s$1.log" &
+    pids[$1]=$!
+}
+
+ask() { # station number, field: of the latest status line
+    tail -n 1 "$dir/s$1.out" 2>/dev/null | sed -n "s/.*\"$2\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
+}
+
+has_height() { # height, station numbers...
+    local least=$1 i height
+    shift
+    for i in "$@"; do
+        height=$(ask "$i" height)
+        [ "${height:-0}" -ge "$least" ] || return 1
+    done
+}
+
+show() { # station number: what its door says
+    airdeed ledger show --node "$(sed -n "/name: s$1\$/{n;s/ *endpoint: //p}" "$dir/cluster.yaml")" --cluster "$dir/cluster.yaml" \
+        --key "$dir/client.key" --json --timeout 10s 2>/dev/null
+}
+
+all_equal_and_certified() { # nobody originates anything any more: the tips meet, and their certificates come
+    local i root roots=
+    for i in 0 1 2 3; do
+        root=$(show $i | sed -n 's/.*"state_root":"\([0-9a-f]*\)".*/\1/p')
+        [ -n "$root" ] || return 1
+        roots="$roots$root
+"
+    done
+    [ "$(printf '%s' "$roots" | sort -u | wc -l)" = 1 ]
+}
+
+submits() {
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client.key" --timeout 30s --json \
+        '{"op": "register", "call_sign": "CLIENT", "lat_deg": 48.1, "lon_deg": 11.6, "height_m": 12}' 2>>"$dir/submit.log" |
+        grep -q '"committed":true'
+}
+
+kill_and_revive() {
+    local height
+    kill -9 "${pids[3]}"
+    wait "${pids[3]}" 2>/dev/null
+    height=$(ask 0 height)
+    within 60 has_height $((height + 10)) 0 1 2 || return 1
+    airdeed ledger verify "$dir/s3.db" >/dev/null || return 1 # what it had is whole
+    start 3
+}
+
+caught_up() {
+    within 60 has_height "$(ask 0 height)" 3
+}
+
+stand_still() { # longer than the air's patience
+    kill -STOP "${pids[2]}"
+    sleep 4
+    kill -CONT "${pids[2]}"
+    within 20 grep -q 'went on without this station' "$dir/s2.log" && within 60 has_height "$(ask 0 height)" 2
+}
+
+stop_all() {
+    local i code=0
+    for i in 0 1 2 3; do
+        kill -TERM "${pids[$i]}"
+        wait "${pids[$i]}" || code=1
+        tail -n 1 "$dir/s$i.out" | grep -q '"summary":true' || code=1
+        ! grep -q 'stopped: ' "$dir/s$i.log" || code=1
+    done
+    pids=()
+    kill -TERM "$air"
+    wait "$air" || code=1
+    air=
+    return $code
+}
+
+ledgers_equal() { # whole, at least 100 blocks, one state
+    local i verdict verdicts=
+    for i in 0 1 2 3; do
+        verdict=$(airdeed ledger verify "$dir/s$i.db" --json) || return 1
+        verdicts="$verdicts$(printf '%s\n' "$verdict" | sed 's/.*"height":\([0-9]*\),.*"state_root":"\([0-9a-f]*\)".*/\1 \2/')
+"
+    done
+    printf '%s' "$verdicts" | sed 's/^/# /'
+    [ "$(printf '%s' "$verdicts" | sort -u | wc -l)" = 1 ] && [ "$(printf '%s' "$verdicts" | head -n 1 | cut -d' ' -f1)" -ge 100 ]
+}
+
+nothing_late() { # what a station could not answer in time it did not answer; nothing came to the radio too late
+    local i
+    for i in 0 1 2 3; do
+        tail -n 1 "$dir/s$i.out" | grep -q '"responses_radio":0,"frames_radio":0,' || return 1
+    done
+}
+
+frames_acknowledged() {
+    [ "$(ask 0 acked)" -gt 0 ] || [ "$(ask 1 acked)" -gt 0 ]
+}
+
+run_engine() {
+    engine=$1
+    dir=$work/$1
+    airdeed station --init-cluster 4 --dir "$dir" --engine "$engine" --base-port "$(free_ports)" >"$work/say" || return 1
+    local i
+    start_air
+    for i in 0 1 2 3; do start $i; done
+    check "four stations on one air begin a ledger" within 40 has_height 5 0 1 2 3
+    check "one is killed, and the other three go on" kill_and_revive
+    check "it comes back from its database and catches up over the air" caught_up
+    check "one that stood still notices that the air went on without it, and catches up" stand_still
+    check "a client's transaction is committed through a station's door" submits
+    check "they commit 100 blocks" within 100 has_height 100 0 1 2 3
+    check "then all are at one state" within 40 all_equal_and_certified
+    check "frames were acknowledged" frames_acknowledged
+    check "SIGTERM ends each with code 0 and a summary" stop_all
+    check "all four ledgers verify and are equal, and nothing was lost" ledgers_equal
+    check "nothing came to the radio too late" nothing_late
+}
+
+full_disk() { # a file size limit stands for it; the station says so in one line and sends nothing more
+    dir=$work/full
+    airdeed station --init-cluster 2 --dir "$dir" --engine raft --base-port "$(free_ports)" >"$work/say" || return 1
+    start_air
+    airdeed station "$dir/s1.yaml" --json >"$dir/s1.out" 2>"$dir/s1.log" &
+    pids[1]=$!
+    (ulimit -f 200 && exec airdeed station "$dir/s0.yaml" --json) >"$dir/s0.out" 2>"$dir/s0.log"
+    [ $? = 3 ] && [ "$(grep -c 'stopped: ' "$dir/s0.log")" = 1 ]
+    local good=$?
+    kill "${pids[1]}" "$air"
+    wait
+    pids=()
+    air=
+    return $good
+}
+
+run_engine raft
+run_engine pbft
+engine=raft
+check "a full disk ends a station with code 3 and one line" full_disk
+echo "1..$n"
+exit $failed
