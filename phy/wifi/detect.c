@@ -23,10 +23,11 @@ enum {
     N_OFFSETS = 3
 };
 
-static const float mark_score = 9.0f;
-static const float short_share = 0.2f;
-static const float long_share = 0.35f;
-static const float long_peak = 0.12f;
+/* What noise, tones and data do at these thresholds: docs/wifi.md, "Finding a preamble". */
+static const float mark_score = 9.0f;   /* a window of noise passes with probability exp(-9) */
+static const float short_share = 0.2f;  /* a tone cannot pass 1/12, a channel of three equal taps leaves 1/3 */
+static const float long_share = 0.35f;  /* noise: mean 1/8, beyond .28 once in 4e5 calls */
+static const float long_peak = 0.12f;   /* six subcarriers alone cannot pass 6/52 */
 
 struct mark {
     uint64_t end; /* of the window */
