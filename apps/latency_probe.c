@@ -264,7 +264,7 @@ static int latency_probe(int argc, char **argv)
         sigset_t before;
         app_sense_hold_signals(&before);
         code = code ? code : open_and_measure(c);
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        app_radio_release_signals(&before);
     }
     free(c);
     return code;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void app_radio_options_init(struct app_radio_options *o)
 {
@@ -166,4 +167,16 @@ void app_radio_print_counters(const struct phy_radio *r, const char *command)
         if (counters[i].count)
             fprintf(stderr, "airdeed %s: %s %llu: %s\n", command, counters[i].name, (unsigned long long)counters[i].count,
                     counters[i].words);
+}
+
+void app_radio_release_signals(const sigset_t *before)
+{
+    sigset_t stop;
+    struct timespec at_once = {0, 0};
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    while (sigtimedwait(&stop, NULL, &at_once) > 0)
+        ;
+    sigprocmask(SIG_SETMASK, before, NULL);
 }

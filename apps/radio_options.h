@@ -3,6 +3,8 @@
 #ifndef APPS_RADIO_OPTIONS_H
 #define APPS_RADIO_OPTIONS_H
 
+#include <signal.h>
+
 #include "apps/options.h"
 #include "apps/radio_gate.h"
 #include "phy/radio/radio.h"
@@ -47,4 +49,6 @@ void app_radio_options_limit(const struct app_radio_options *o, struct app_radio
 int app_radio_options_open(const struct app_radio_options *o, const char *command, struct phy_radio **out);
 /* Counters that are not zero, each in words, one line each on stderr. */
 void app_radio_print_counters(const struct phy_radio *r, const char *command);
+/* After app_sense_hold_signals: SIGINT or SIGTERM that came, and that the command heeded, are taken; the mask is as before. */
+void app_radio_release_signals(const sigset_t *before);
 #endif

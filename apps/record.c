@@ -191,7 +191,7 @@ static int record(int argc, char **argv)
         sigset_t before;
         app_sense_hold_signals(&before);
         code = code ? code : record_radio(r);
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        app_radio_release_signals(&before);
     }
     free(r);
     return code;

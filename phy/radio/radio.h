@@ -61,7 +61,7 @@ struct phy_radio_ops {
     void (*close)(struct phy_radio *r);
 };
 
-/* What live back ends are opened with. Zero or NAN or "" is the back end's default. */
+/* What live back ends are opened with. Zero or NAN or "" is the back end's default; a gain's is NAN alone. */
 struct phy_radio_config {
     char address[PHY_RADIO_MAX_TEXT]; /* uhd: device args; zmq: "tx=tcp://127.0.0.1:2000,rx=tcp://127.0.0.1:2001" */
     uint32_t sample_rate_hz;

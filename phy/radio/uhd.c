@@ -36,6 +36,8 @@ static const struct {
     [UHD_REPORTS_LOST] = {"reports_lost", "reports on bursts that nobody asked for in time"},
 };
 
+static const int64_t lock_ns = 1000000000;
+
 int64_t uhd_now_ns(void)
 {
     struct timespec now;
@@ -134,6 +136,59 @@ static int set_sources(struct uhd_radio *u, const struct phy_radio_config *cfg)
     if (cfg->time_source[0] && uhd_usrp_set_time_source(u->usrp, cfg->time_source, 0) != UHD_ERROR_NONE)
         return uhd_fail(u, -EINVAL, "the radio does not take this time source");
     return 0;
+}
+
+static bool has_sensor(const struct uhd_radio *u, const char *name)
+{
+    uhd_string_vector_handle names;
+    size_t n = 0;
+    bool found = false;
+    if (uhd_string_vector_make(&names) != UHD_ERROR_NONE)
+        return false;
+    if (uhd_usrp_get_mboard_sensor_names(u->usrp, 0, &names) == UHD_ERROR_NONE)
+        (void)uhd_string_vector_size(names, &n);
+    for (size_t i = 0; i < n && !found; i++) {
+        char text[64] = "";
+        found = uhd_string_vector_at(names, i, text, sizeof text) == UHD_ERROR_NONE && strcmp(text, name) == 0;
+    }
+    (void)uhd_string_vector_free(&names);
+    return found;
+}
+
+/* A radio that has such a sensor and does not lock within a second is not used as if it had. */
+static int await_reference(struct uhd_radio *u)
+{
+    uhd_sensor_value_handle sensor;
+    if (!has_sensor(u, "ref_locked") || uhd_sensor_value_make_from_bool(&sensor, "ref_locked", false, "", "") != UHD_ERROR_NONE)
+        return 0;
+    bool locked = false;
+    for (int64_t until_ns = uhd_now_ns() + lock_ns; !locked && uhd_now_ns() < until_ns;) {
+        /* libuhd 4.3 frees the value before it asks for the new one: where that fails, it must not be freed again */
+        if (uhd_usrp_get_mboard_sensor(u->usrp, "ref_locked", 0, &sensor) != UHD_ERROR_NONE)
+            return uhd_fail(u, -EIO, "the radio does not tell whether it is locked to its clock reference");
+        (void)uhd_sensor_value_to_bool(sensor, &locked);
+        struct timespec pause = {.tv_nsec = 20000000};
+        nanosleep(&pause, NULL);
+    }
+    (void)uhd_sensor_value_free(&sensor);
+    if (locked)
+        return 0;
+    snprintf(u->error, sizeof u->error, "the radio does not lock to its clock reference");
+    return -EIO;
+}
+
+static bool is_outside(const char *source)
+{
+    return source[0] && strcmp(source, "internal") != 0;
+}
+
+/* The radio's own time starts at 0 with a pulse, so that radios on one pulse and one reference count alike. */
+static int follow_sources(struct uhd_radio *u, const struct phy_radio_config *cfg)
+{
+    int rc = is_outside(cfg->clock_source) ? await_reference(u) : 0;
+    if (rc == 0 && is_outside(cfg->time_source) && uhd_usrp_set_time_unknown_pps(u->usrp, 0, 0) != UHD_ERROR_NONE)
+        rc = uhd_fail(u, -EIO, "no pulse a second arrives");
+    return rc;
 }
 
 static int set_rate(struct uhd_radio *u, const struct phy_radio_config *cfg)
@@ -257,6 +312,7 @@ static int set_up(struct uhd_radio *u, const struct phy_radio_config *cfg)
         return uhd_fail(u, -EIO, "the USRP cannot be opened");
     int rc = set_sources(u, cfg);
     rc = rc ? rc : set_rate(u, cfg);
+    rc = rc ? rc : follow_sources(u, cfg);
     rc = rc ? rc : tune(u, cfg);
     rc = rc ? rc : set_receiver(u, cfg);
     rc = rc || !cfg->transmit ? rc : set_transmitter(u, cfg);

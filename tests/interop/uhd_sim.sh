@@ -67,7 +67,7 @@ result() { # status, title; what was printed is in $work/out
 try() { # title, command...
     local title=$1
     shift
-    timeout 60 "$@" >"$work/out" 2>&1
+    "$@" >"$work/out" 2>&1
     result $? "$title"
 }
 
@@ -137,14 +137,35 @@ lose_radios() {
 receive_and_meet() {
     timeout 60 "$usrp" receive "uhd:addr=$net.2" 400000 >"$work/file.out" 2>&1
     echo $? >"$work/file.code"
-    timeout 60 "$usrp" receive "uhd:addr=$net.3" 700000 >"$work/gaps.out" 2>&1
+    timeout 60 "$usrp" receive "uhd:addr=$net.3" 700000 700 >"$work/gaps.out" 2>&1
     echo $? >"$work/gaps.code"
+    timeout 60 "$airdeed" record --radio "uhd:addr=$net.3" --freq 2.4G --rate 500k --nsamps 500000 --out "$work/gaps" >"$work/recorded.out" 2>&1
+    echo $? >"$work/recorded.code"
+    (
+        trap '' XFSZ
+        ulimit -f 100 # of 1024 octets
+        "$airdeed" record --radio "uhd:addr=$net.3" --freq 2.4G --rate 500k --nsamps 500000 --out "$work/full"
+    ) >"$work/full.out" 2>&1
+    echo $? >"$work/full.code"
     timeout 60 "$usrp" meet "uhd:addr=$net.4" 21 22 >"$work/a.out" 2>&1 &
     local peer=$!
     timeout 60 "$usrp" meet "uhd:addr=$net.5" 22 21 >"$work/b.out" 2>&1
     echo $? >"$work/b.code"
     wait $peer
     echo $? >"$work/a.code"
+}
+
+# The captures of a recording with gaps: as many as gaps and one, and each index above the one before by what was lost.
+check_captures() {
+    /usr/bin/python3 - "$work/gaps.sigmf-meta" "$work/recorded.out" <<'P'
+import json, re, sys
+captures = json.load(open(sys.argv[1]))["captures"]
+gaps, lost = map(int, re.search(r"(\d+) gaps with (\d+) lost", open(sys.argv[2]).read()).groups())
+ahead = [c.get("core:global_index", c["core:sample_start"]) - c["core:sample_start"] for c in captures]
+print(captures, gaps, lost)
+sys.exit(not (gaps >= 2 and len(captures) == gaps + 1 and ahead[0] == 0 and ahead[-1] == lost and ahead == sorted(ahead)
+              and all(c["core:frequency"] == 2.4e9 for c in captures)))
+P
 }
 
 collect() { # name, exit code, pattern, title: of what ran in the background
@@ -188,11 +209,17 @@ test_commands() {
         sent_samples >/dev/null
         expect 'the duty limit holds' 3 'over the duty limit' "$airdeed" latency-probe $radio $band --tx --conducted --burst 100ms
         check_sent 'half a second in a second at most was sent' 0 250000
+        "$airdeed" record $radio --freq 2.4G --out "$work/until" >"$work/out" 2>&1 &
+        probe=$!
+        sleep 4
+        kill -TERM $probe # INT is ignored in what a script starts in the background
+        wait $probe && grep -q ' samples, ' "$work/out" && [ -s "$work/until.sigmf-meta" ]
+        result $? 'a signal ends a recording, which is kept'
         "$airdeed" latency-probe $radio $band --tx --conducted --burst 5ms --trials 100000 >"$work/out" 2>&1 &
         probe=$!
     }
     wait_for "$work/tx.jsonl" '"n": 2500,'
-    kill -INT $probe
+    kill -TERM $probe
     wait $probe
     [ $? = 3 ] && grep -q interrupted "$work/out"
     result $? 'a signal ends a probe'
@@ -211,9 +238,13 @@ run_all() {
     test_commands
     wait $receiving
     collect file 0 '^wrong 0$' 'what is received is what was on the air, at its sample'
-    collect gaps 0 '^gap_count [3-9]' 'an overflow and lost packets are gaps; the samples after them are at their index'
+    collect gaps 0 '^gap_count [3-9]' 'an overflow and lost packets are gaps; the samples after them are at their index, read by parts of packets too'
     collect gaps 0 '^overflows [1-9]' 'an overflow is counted as one'
     collect gaps 0 '^lost_packets [2-9]' 'lost packets are counted apart'
+    collect recorded 0 'gaps with [1-9]' 'airdeed record counts what was lost'
+    try 'and begins a capture at each gap' check_captures
+    collect full 3 'cannot write: ' 'a disk that takes no more ends a recording, exit code 3'
+    try 'and leaves nothing' test -z "$(ls "$work" | grep '^full.sigmf')"
     collect a 0 '^heard' "two stations hear each other's bursts, bit by bit: one"
     collect b 0 '^heard' "two stations hear each other's bursts, bit by bit: the other"
     wait $losing

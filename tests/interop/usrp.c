@@ -93,6 +93,7 @@ static void print_counters(const struct phy_radio *r)
 
 struct stream {
     struct phy_radio *radio;
+    size_t cap; /* of one receive; less than a packet gives it in parts */
     float complex block[CAP];
     struct phy_radio_block info;
     uint64_t next, n_lost, n_bad_index;
@@ -102,7 +103,7 @@ struct stream {
 /* One block; its index must go on where the one before ended, with what was lost between. 1, 0 for nothing in time, or an error. */
 static int take_block(struct stream *s)
 {
-    int rc = s->radio->ops->receive(s->radio, s->block, CAP, 100000000, &s->info);
+    int rc = s->radio->ops->receive(s->radio, s->block, s->cap, 100000000, &s->info);
     if (rc == -EAGAIN)
         return 0;
     if (rc != 0)
@@ -134,7 +135,7 @@ static int wait_report(struct stream *s, struct phy_radio_report *out, int64_t m
 
 /* --- modes ------------------------------------------------------------------------------------------------------------------------ */
 
-/* receive N: the file that the simulator plays holds burst 1 of 50021 samples over and over, from sample 0 on. What comes must
+/* receive N [CAP]: the file that the simulator plays holds burst 1 of 50021 samples over and over, from sample 0 on. What comes must
  * be that at the index it comes with, before and after every gap. */
 static int receive_file(struct stream *s, uint64_t n)
 {
@@ -374,6 +375,7 @@ static int run_mode(struct stream *s, const char *mode, int argc, char **argv)
     if (strcmp(mode, "gain") == 0)
         return try_gain(argv[2]);
     s->radio = open_radio(argv[2], transmits);
+    s->cap = strcmp(mode, "receive") == 0 && b > 0 && b < CAP ? (size_t)b : CAP;
     int code = strcmp(mode, "receive") == 0    ? receive_file(s, a)
                : strcmp(mode, "loopback") == 0 ? loop_back(s)
                : strcmp(mode, "late") == 0     ? send_late(s)
