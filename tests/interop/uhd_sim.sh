@@ -244,7 +244,7 @@ run_all() {
     collect recorded 0 'gaps with [1-9]' 'airdeed record counts what was lost'
     try 'and begins a capture at each gap' check_captures
     collect full 3 'cannot write: ' 'a disk that takes no more ends a recording, exit code 3'
-    try 'and leaves nothing' test -z "$(ls "$work" | grep '^full.sigmf')"
+    try 'and leaves nothing' test -z "$(find "$work" -name 'full.sigmf*')"
     collect a 0 '^heard' "two stations hear each other's bursts, bit by bit: one"
     collect b 0 '^heard' "two stations hear each other's bursts, bit by bit: the other"
     wait $losing
