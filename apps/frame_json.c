@@ -19,10 +19,12 @@ static void print_hex(FILE *out, const char *key, const uint8_t *octets, size_t 
     fprintf(out, "\"");
 }
 
-void app_frame_json(FILE *out, const struct phy_frame *f, bool with_psdu, uint8_t sha256_out[32])
+void app_frame_json(FILE *out, const struct phy_frame *f, int channel, bool with_psdu, uint8_t sha256_out[32])
 {
     crypto_hash_sha256(sha256_out, f->psdu, f->psdu_len);
     fprintf(out, "{\"start_sample\": %llu", (unsigned long long)f->start_sample);
+    if (channel >= 0)
+        fprintf(out, ", \"channel\": %d", channel);
     app_json_number(out, "rate_mbps", 3, f->rate_kbps / 1e3);
     fprintf(out, ", \"length_octets\": %zu, \"fcs_ok\": %s", f->psdu_len, f->fcs_ok ? "true" : "false");
     app_json_number(out, "snr_db", 2, f->snr_db);

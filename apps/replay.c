@@ -4,6 +4,7 @@
 #include "apps/replay.h"
 #include "apps/replay_capture.h"
 #include "apps/sense.h"
+#include "phy/sensing/wideband.h"
 #include "phy/waveform.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 struct replay_options {
     const char *path, *expect, *waveform, *pcapng;
-    uint64_t tolerance_samples;
+    uint64_t tolerance_samples, n_channels;
     bool psdu, payload, json;
     double floor_dbfs;
 };
@@ -23,9 +24,12 @@ struct replay {
     struct replay_options options;
     struct app_sense source; /* the recording, and its noise floor */
     const struct phy_waveform *waveform;
-    void *mem;
-    size_t mem_len;
-    struct phy *phy; /* NULL before the first sample and after a change of frequency */
+    unsigned n_channels;
+    struct phy_wideband *bank; /* NULL for one channel */
+    float complex *streams;    /* with a bank: n_channels rows of PHY_MAX_STEP_SAMPLES */
+    size_t n_early;            /* of the bank's delay, still to be left out */
+    void *mem[PHY_WIDEBAND_MAX_CHANNELS];
+    struct phy *phy[PHY_WIDEBAND_MAX_CHANNELS]; /* NULL before the first sample and after a change of frequency */
     struct phy_update update;
     struct app_replay_expectation expectation;
     struct app_replay_capture capture;
@@ -34,11 +38,13 @@ struct replay {
 
 static int parse_options(int argc, char **argv, struct replay_options *o, int *exit_out)
 {
-    *o = (struct replay_options){.tolerance_samples = 8, .floor_dbfs = NAN};
+    *o = (struct replay_options){.tolerance_samples = 8, .n_channels = 1, .floor_dbfs = NAN};
     const struct app_option options[] = {
         {"expect", APP_TEXT, &o->expect, "FILE", "JSON Lines that replay printed: exit 1 if the frames differ", 0, 0, NULL},
         {"tolerance", APP_U64, &o->tolerance_samples, "SAMPLES", "by how much start_sample may differ (default 8)", 0, 1e9, NULL},
         {"waveform", APP_TEXT, &o->waveform, "NAME", "where the recording names none: wifi (default) or flex", 0, 0, NULL},
+        {"channels", APP_U64, &o->n_channels, "K", "receive on K equal channels of the band at once (default 1)", 1,
+         PHY_WIDEBAND_MAX_CHANNELS, NULL},
         {"psdu", APP_FLAG, &o->psdu, NULL, "print each frame's octets, too", 0, 0, NULL},
         {"pcapng", APP_TEXT, &o->pcapng, "FILE", "write the frames for Wireshark, too: levels, rates, MAC headers", 0, 0, NULL},
         {"payload", APP_FLAG, &o->payload, NULL, "with --pcapng: whole frames, not their MAC headers alone", 0, 0, NULL},
@@ -80,14 +86,20 @@ static int choose_waveform(struct replay *r)
     return APP_BAD_USAGE;
 }
 
-static int open_phy(struct replay *r, uint64_t first_sample)
+static double channel_noise(const struct replay *r)
+{
+    return r->source.scan.noise_power * (r->bank ? phy_wideband_noise_gain(r->bank) : 1);
+}
+
+static int open_phy(struct replay *r, unsigned channel, uint64_t first_sample)
 {
     const struct app_sense_scan *scan = &r->source.scan;
+    double noise_power = channel_noise(r);
     bool floor_known = strcmp(scan->floor_method, "declared") == 0 || strcmp(scan->floor_method, "given") == 0;
     struct phy_config cfg = {
         .waveform = r->waveform,
-        .sample_rate_hz = r->source.radio->sample_rate_hz,
-        .noise_dbfs = scan->noise_power > 0 ? fmin(fmax(10 * log10(scan->noise_power), -249), 99) : -200,
+        .sample_rate_hz = r->source.radio->sample_rate_hz / r->n_channels,
+        .noise_dbfs = noise_power > 0 ? fmin(fmax(10 * log10(noise_power), -249), 99) : -200,
         .cca_energy_db = 10,
         .cca_samples = 64,
         /* an estimate may be too high where the recording has no quiet stretch: then look everywhere */
@@ -95,30 +107,32 @@ static int open_phy(struct replay *r, uint64_t first_sample)
         .first_sample = first_sample,
     };
     size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
-    if (!r->mem) {
-        r->mem = aligned_alloc(64, len);
-        r->mem_len = len;
-    }
+    if (!r->mem[channel])
+        r->mem[channel] = aligned_alloc(64, len);
     const char *bad_field = "memory";
-    if (r->mem && phy_init(r->mem, r->mem_len, &cfg, &r->phy, &bad_field) == 0)
+    if (r->mem[channel] && phy_init(r->mem[channel], len, &cfg, &r->phy[channel], &bad_field) == 0)
         return 0;
-    r->phy = NULL;
+    r->phy[channel] = NULL;
     fprintf(stderr, "airdeed replay: %s: the receiver cannot start: %s\n", r->options.path, bad_field);
     return APP_SYSTEM_FAILED;
 }
 
-static void print_frame(struct replay *r, const struct phy_frame *f)
+static void print_frame(struct replay *r, unsigned channel, const struct phy_frame *found)
 {
-    struct app_replay_key key = {.start_sample = f->start_sample};
-    app_frame_json(stdout, f, r->options.psdu, key.psdu_sha256);
-    app_replay_capture_frame(&r->capture, f, r->source.radio->center_hz);
+    struct phy_frame frame = *found;
+    double offset_hz = r->bank ? phy_wideband_center(r->n_channels, channel) * r->source.meta.sample_rate_hz : 0;
+    frame.start_sample *= r->n_channels; /* in the recording */
+    frame.end_sample *= r->n_channels;
+    struct app_replay_key key = {.start_sample = frame.start_sample};
+    app_frame_json(stdout, &frame, r->bank ? (int)channel : -1, r->options.psdu, key.psdu_sha256);
+    app_replay_capture_frame(&r->capture, &frame, r->source.radio->center_hz + offset_hz);
     r->n_frames++;
-    r->n_fcs_ok += f->fcs_ok;
+    r->n_fcs_ok += frame.fcs_ok;
     if (r->options.expect)
         app_replay_expect_frame(&r->expectation, &key);
 }
 
-static void take_signals(struct replay *r, const struct phy_update *update)
+static void take_signals(struct replay *r, unsigned channel, const struct phy_update *update)
 {
     for (size_t i = 0; i < update->n_signals; i++) {
         const struct phy_signal *signal = &update->signals[i];
@@ -126,37 +140,70 @@ static void take_signals(struct replay *r, const struct phy_update *update)
         if (signal->kind != PHY_FRAME)
             continue;
         if (signal->frame.header_ok)
-            print_frame(r, &signal->frame);
+            print_frame(r, channel, &signal->frame);
         else
             r->n_header_bad++;
     }
 }
 
-static int step(struct replay *r, const struct phy_event *event)
+static int step(struct replay *r, unsigned channel, const struct phy_event *event)
 {
-    int err = phy_step(r->phy, event, &r->update);
+    int err = phy_step(r->phy[channel], event, &r->update);
     if (err) {
         fprintf(stderr, "airdeed replay: %s: the receiver refused samples: %s\n", r->options.path, strerror(-err));
         return APP_SYSTEM_FAILED;
     }
-    take_signals(r, &r->update);
+    take_signals(r, channel, &r->update);
     return 0;
 }
 
-/* Before a block: the receiver starts, or learns of what was lost, or starts anew on another frequency. */
-static int prepare(struct replay *r, const struct phy_radio_block *block, bool retuned)
+/* Before a block: the receiver starts, or learns of what was lost, or starts anew on another frequency. A channeliser starts anew
+ * in both cases. */
+static int prepare(struct replay *r, unsigned channel, const struct phy_radio_block *block, bool retuned)
 {
-    if (r->phy && (block->n_lost || retuned)) {
+    if (r->phy[channel] && (block->n_lost || retuned)) {
         struct phy_event skip = {.kind = PHY_EV_SKIP, .skip.n = block->n_lost ? block->n_lost : 1};
-        int code = step(r, &skip);
+        int code = step(r, channel, &skip);
         if (code)
             return code;
     }
-    if (r->phy && retuned) {
-        phy_close(r->phy);
-        r->phy = NULL;
+    if (r->phy[channel] && (retuned || (r->bank && block->n_lost))) {
+        phy_close(r->phy[channel]);
+        r->phy[channel] = NULL;
     }
-    return r->phy ? 0 : open_phy(r, block->start_sample);
+    return r->phy[channel] ? 0 : open_phy(r, channel, block->start_sample / r->n_channels);
+}
+
+/* The samples of each channel: samples_out of them, a row each. */
+static const float complex *split(struct replay *r, const struct phy_radio_block *block, bool anew, size_t *n_out)
+{
+    *n_out = block->n;
+    if (!r->bank)
+        return r->source.block;
+    if (anew) {
+        phy_wideband_reset(r->bank);
+        r->n_early = PHY_WIDEBAND_SEMI_LENGTH;
+    }
+    size_t n = phy_wideband_push(r->bank, r->source.block, block->n, r->streams, PHY_MAX_STEP_SAMPLES);
+    size_t n_early = r->n_early < n ? r->n_early : n;
+    r->n_early -= n_early;
+    *n_out = n - n_early;
+    return r->streams + n_early;
+}
+
+static int take_block(struct replay *r, const struct phy_radio_block *block, bool first, bool retuned)
+{
+    size_t n;
+    const float complex *streams = split(r, block, first || retuned || block->n_lost, &n);
+    for (unsigned k = 0; k < r->n_channels; k++) {
+        struct phy_event samples = {.kind = PHY_EV_SAMPLES, .samples = {streams + k * PHY_MAX_STEP_SAMPLES, n}};
+        int code = prepare(r, k, block, retuned);
+        if (!code)
+            code = step(r, k, &samples);
+        if (code)
+            return code;
+    }
+    return 0;
 }
 
 static int run(struct replay *r)
@@ -173,10 +220,7 @@ static int run(struct replay *r)
         if (block.n == 0)
             break;
         bool retuned = center_hz != radio->center_hz && !(isnan(center_hz) && isnan(radio->center_hz));
-        int code = prepare(r, &block, retuned);
-        struct phy_event samples = {.kind = PHY_EV_SAMPLES, .samples = {source->block, block.n}};
-        if (!code)
-            code = step(r, &samples);
+        int code = take_block(r, &block, n_done == 0, retuned);
         if (code)
             return code;
         app_sense_progress(source, "replay", n_done += block.n, false);
@@ -221,8 +265,21 @@ static int replay_recording(struct replay *r)
     if (code)
         return code;
     phy_sigmf_rewind(r->source.radio);
+    r->n_channels = (unsigned)r->options.n_channels;
+    if (r->source.radio->sample_rate_hz < r->n_channels) {
+        fprintf(stderr, "airdeed replay: %s: %u Hz cannot be split into %u channels\n", r->options.path,
+                (unsigned)r->source.radio->sample_rate_hz, r->n_channels);
+        return APP_BAD_USAGE;
+    }
+    if (r->n_channels > 1) {
+        r->streams = malloc(r->n_channels * PHY_MAX_STEP_SAMPLES * sizeof *r->streams);
+        if (!r->streams || phy_wideband_open(&r->bank, r->n_channels)) {
+            fprintf(stderr, "airdeed replay: no memory for %u channels\n", r->n_channels);
+            return APP_SYSTEM_FAILED;
+        }
+    }
     r->capture = (struct app_replay_capture){.path = r->options.pcapng, .with_payload = r->options.payload};
-    double noise_power = r->source.scan.noise_power;
+    double noise_power = channel_noise(r);
     code = app_replay_capture_open(&r->capture, &r->source.meta, noise_power > 0 ? 10 * log10(noise_power) : NAN);
     if (!code)
         code = run(r);
@@ -244,8 +301,12 @@ static int open_and_replay(struct replay *r)
     if (source->meta.warning[0])
         fprintf(stderr, "airdeed replay: warning: %s\n", source->meta.warning);
     int code = replay_recording(r);
-    phy_close(r->phy);
-    free(r->mem);
+    for (unsigned k = 0; k < PHY_WIDEBAND_MAX_CHANNELS; k++) {
+        phy_close(r->phy[k]);
+        free(r->mem[k]);
+    }
+    phy_wideband_close(r->bank);
+    free(r->streams);
     free(source->block);
     app_replay_expect_free(&r->expectation);
     source->radio->ops->close(source->radio);

@@ -172,7 +172,7 @@ static void account_heard(struct app_world *w, uint32_t i)
         if (f->header_ok && f->psdu_len > 0)
             capture(w, i, heard[k].channel, f->start_sample, f->psdu, f->psdu_len, f->rate_kbps, f->rssi_dbfs, !f->fcs_ok, false);
         if (w->expectation && i == w->recorded && heard[k].channel == w->scenario.control_channel && f->header_ok)
-            app_frame_json(w->expectation, f, false, sha256);
+            app_frame_json(w->expectation, f, -1, false, sha256);
     }
 }
 
