@@ -86,7 +86,7 @@ static int run_file(const char *path, const struct app_live_options *options)
 static int run_station(int argc, char **argv)
 {
     struct app_live_options run = {0};
-    struct app_live_init init = {.engine = "pbft", .waveform = "flex"};
+    struct app_live_init init = {.engine = "pbft", .waveform = "wifi"};
     uint64_t n_members = 0, n_clients = 1, base_port = 7500, block = 2048;
     double rate_hz = 4e6;
     bool init_given = false;
@@ -105,7 +105,7 @@ static int run_station(int argc, char **argv)
          65535, NULL},
         {"rate", APP_FREQ_HZ, &rate_hz, "HZ", "samples a second; default 4M", 1e5, 1e8, NULL},
         {"block", APP_U64, &block, "N", "samples of one receive, and of the air's block; default 2048", 32, 65536, NULL},
-        {"waveform", APP_TEXT, &init.waveform, "NAME", "default flex", 0, 0, NULL},
+        {"waveform", APP_TEXT, &init.waveform, "NAME", "wifi or flex; default wifi", 0, 0, NULL},
         {"radio", APP_TEXT, &init.radio, "URI", "a device, as uhd:addr=192.168.10.2, in place of an air on this machine", 0, 0, NULL},
         {"turnaround", APP_DURATION_NS, &init.turnaround_ns, "TIME", "of the slowest radio; default: what the air's block needs", 1e4, 1e9, NULL},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL},

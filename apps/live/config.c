@@ -89,7 +89,7 @@ static int check_station(void *root, void *item, const char **field_out, char *w
 static void fill_defaults(struct app_live_config *c)
 {
     memset(c, 0, sizeof *c);
-    strcpy(c->waveform, "flex");
+    strcpy(c->waveform, "wifi");
     strcpy(c->time, "wall");
     c->noise_dbfs = (double)NAN;
     c->tx_dbfs = -20;

@@ -137,6 +137,8 @@ static int emit(struct app_live_loop *l, const struct app_station_emission *e)
     l->counts.sent++;
     l->counts.sent_responses += e->is_response;
     remember_own(l, e->start_sample, end);
+    l->recent[l->n_recent % APP_LIVE_RECENT].start = e->start_sample;
+    l->recent[l->n_recent++ % APP_LIVE_RECENT].is_response = e->is_response;
     if (l->cfg.hooks.sent)
         l->cfg.hooks.sent(l->cfg.hooks.ctx, e);
     app_station_sent(l->cfg.station, e->channel, sample_ns(l, end));
@@ -278,13 +280,32 @@ static int tick_gate(struct app_live_loop *l)
     return -ETIME;
 }
 
+/* A device says when it noticed: at the burst's start or soon after. */
+static void count_late_at_device(struct app_live_loop *l, uint64_t sample)
+{
+    size_t n = l->n_recent < APP_LIVE_RECENT ? l->n_recent : APP_LIVE_RECENT, late = 0;
+    uint64_t start = 0;
+    for (size_t i = 0; i < n; i++)
+        if (l->recent[i].start <= sample + l->cfg.first_sample && l->recent[i].start >= start) {
+            start = l->recent[i].start;
+            late = i;
+        }
+    if (n > 0 && l->recent[late].is_response)
+        l->counts.device_late_responses++;
+    else
+        l->counts.device_late_frames++;
+}
+
 static void take_reports(struct app_live_loop *l)
 {
     struct phy_radio *radio = l->cfg.radio;
     struct phy_radio_report report;
-    while (radio->ops->report && radio->ops->report(radio, &report) == 1)
+    while (radio->ops->report && radio->ops->report(radio, &report) == 1) {
         if ((unsigned)report.kind <= PHY_RADIO_FAULT)
             l->counts.reports[report.kind]++;
+        if (report.kind == PHY_RADIO_LATE)
+            count_late_at_device(l, report.sample);
+    }
 }
 
 static int promise_silence(struct app_live_loop *l)

@@ -17,7 +17,7 @@
 #include "chain/store/store.h"
 #include "phy/radio/radio.h"
 
-enum { APP_LIVE_OWN_BURSTS = 8, APP_LIVE_MAX_ERROR = 400 };
+enum { APP_LIVE_OWN_BURSTS = 8, APP_LIVE_RECENT = 32, APP_LIVE_MAX_ERROR = 400 };
 
 /* What the loop tells whoever writes logs, captures and accounts; any may be NULL. */
 struct app_live_hooks {
@@ -50,6 +50,7 @@ struct app_live_counts {
     uint64_t gaps, lost_samples, clipped_samples, nonfinite_samples;
     uint64_t sent, sent_responses;
     uint64_t late_frames, late_responses;  /* refused by the radio for the time; nothing was sent */
+    uint64_t device_late_frames, device_late_responses; /* taken by the radio, and late at the device; not sent either */
     uint64_t gate[4];                      /* refused, by app_gate_verdict */
     uint64_t overlapping, not_allowed, not_taken; /* refused by the radio for other reasons */
     uint64_t reports[PHY_RADIO_FAULT + 1]; /* by phy_radio_report_kind */
@@ -65,6 +66,8 @@ struct app_live_loop {
     bool turn_open;
     struct { uint64_t start, end; } own[APP_LIVE_OWN_BURSTS]; /* what it sends it does not hear */
     size_t n_own;
+    struct { uint64_t start; bool is_response; } recent[APP_LIVE_RECENT]; /* handed over; a ring, for what the device says of them later */
+    size_t n_recent;
     struct app_radio_gate gate;
     struct app_live_counts counts;
     char error[APP_LIVE_MAX_ERROR];

@@ -131,7 +131,8 @@ void app_live_describe_hooks(struct app_live *live, struct app_live_hooks *out)
 /* Everything that came too late, wherever that was noticed; none of it was sent late. */
 static uint64_t count_late_responses(const struct app_live *live, const struct mac_stats *mac)
 {
-    return mac->late_response + live->loop.counts.late_responses;
+    const struct app_live_counts *c = &live->loop.counts;
+    return mac->late_response + c->late_responses + c->device_late_responses;
 }
 
 static json_t *describe_status(struct app_live *live)
@@ -224,9 +225,10 @@ static json_t *describe_frames(const struct app_live *live, const struct mac_sta
 static json_t *describe_late(const struct app_live *live, const struct mac_stats *mac)
 {
     const struct app_live_counts *c = &live->loop.counts;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "responses", (json_int_t)count_late_responses(live, mac), "responses_mac",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "responses", (json_int_t)count_late_responses(live, mac), "responses_mac",
                      (json_int_t)mac->late_response, "responses_radio", (json_int_t)c->late_responses, "frames_radio",
-                     (json_int_t)c->late_frames, "device", (json_int_t)c->reports[PHY_RADIO_LATE]);
+                     (json_int_t)c->late_frames, "responses_device", (json_int_t)c->device_late_responses, "frames_device",
+                     (json_int_t)c->device_late_frames);
 }
 
 static json_t *describe_refused(const struct app_live *live)

@@ -146,7 +146,7 @@ ledgers_equal() { # whole, at least 100 blocks, one state
 nothing_late() { # what a station could not answer in time it did not answer; nothing came to the radio too late
     local i
     for i in 0 1 2 3; do
-        tail -n 1 "$dir/s$i.out" | grep -q '"responses_radio":0,"frames_radio":0,' || return 1
+        tail -n 1 "$dir/s$i.out" | grep -q '"responses_radio":0,"frames_radio":0,"responses_device":0,"frames_device":0}' || return 1
     done
 }
 

@@ -29,6 +29,8 @@ struct live_radio {
     uint64_t next;          /* sample that receive gives next */
     uint64_t promised;      /* silence up to here */
     bool hears_itself, is_gone, refuses_responses, goes_back;
+    bool loses_responses;   /* takes them, then says that they were late at the device */
+    uint64_t late_at, n_late_told; /* sample of a report that waits; 0 none */
     uint64_t lose_at, n_lose;
     uint64_t n_late, n_taken;
 };
@@ -53,6 +55,7 @@ struct live_air {
 };
 
 static struct live_air live;
+static const char *live_waveform = "flex";
 
 static inline int live_receive(struct phy_radio *r, float complex *out, size_t cap, int64_t timeout_ns, struct phy_radio_block *block)
 {
@@ -87,10 +90,15 @@ static inline int live_transmit(struct phy_radio *r, uint64_t start, const float
     struct live_radio *radio = (struct live_radio *)r;
     struct live_air *air = radio->air;
     /* an ACK is the one frame of 14 octets: nothing else is as short */
-    bool is_ack = n <= phy_waveform_find("flex")->frame_samples(14, 0);
+    bool is_ack = n <= phy_waveform_find(live_waveform)->frame_samples(14, 0);
     if (start < radio->promised || start < radio->next || (radio->refuses_responses && is_ack)) {
         radio->n_late++;
         return -ETIME;
+    }
+    if (radio->loses_responses && is_ack) {
+        radio->late_at = start + 3;
+        radio->n_late_told++;
+        return 0;
     }
     ck_assert_uint_lt(air->n_bursts, LIVE_BURSTS);
     struct live_burst *b = &air->bursts[air->n_bursts++];
@@ -106,6 +114,16 @@ static inline int live_idle_until(struct phy_radio *r, uint64_t sample)
     ck_assert_uint_ge(sample, radio->promised);
     radio->promised = sample;
     return 0;
+}
+
+static inline int live_report(struct phy_radio *r, struct phy_radio_report *out)
+{
+    struct live_radio *radio = (struct live_radio *)r;
+    if (radio->late_at == 0 || radio->late_at > radio->next)
+        return 0;
+    *out = (struct phy_radio_report){PHY_RADIO_LATE, radio->late_at};
+    radio->late_at = 0;
+    return 1;
 }
 
 static inline uint64_t live_lead(const struct phy_radio *r)
@@ -169,11 +187,11 @@ static inline struct mac_profile live_profile(void)
 static inline void live_open_station(uint32_t i, size_t block)
 {
     static const struct phy_radio_ops ops = {.name = "memory", .receive = live_receive, .transmit = live_transmit,
-                                             .idle_until = live_idle_until, .lead_samples = live_lead, .last_error = live_error};
+                                             .idle_until = live_idle_until, .lead_samples = live_lead, .report = live_report, .last_error = live_error};
     struct live_station *s = &live.stations[i];
     s->radio = (struct live_radio){.radio = {&ops, LIVE_RATE, 5185e6}, .air = &live, .index = i};
     s->cfg = (struct app_station_config){
-        .seed = 7 + i, .id = i, .genesis = &live.genesis, .waveform = phy_waveform_find("flex"), .sample_rate_hz = LIVE_RATE,
+        .seed = 7 + i, .id = i, .genesis = &live.genesis, .waveform = phy_waveform_find(live_waveform), .sample_rate_hz = LIVE_RATE,
         .noise_dbfs = -60, .profile = live_profile(), .cca_ns = LIVE_CCA * 1000, .reassembly_ns = 1000000000,
         .jam_window_ns = 1000000000, .settle_from_ns = INT64_MAX, .call_sign = "live",
         .processing = {.persist_ns = 600000}, /* longer than any block in here */

@@ -8,6 +8,7 @@ enum { SECOND = LIVE_RATE };
 
 START_TEST(two_stations_agree_and_acknowledge_and_nothing_is_late)
 {
+    live_waveform = _i == 0 ? "flex" : "wifi";
     live_open(2, "raft", 512);
     ck_assert_int_eq(live_run(4 * SECOND), 0);
     ck_assert_uint_ge(live_height(0), 5);
@@ -95,6 +96,25 @@ START_TEST(responses_that_the_radio_calls_late_are_counted_and_never_sent)
     }
     ck_assert_uint_gt(n_late, 5);
     ck_assert_uint_gt(n_no_ack, 5);
+    live_close();
+}
+END_TEST
+
+START_TEST(responses_that_are_late_at_the_device_are_told_from_other_frames)
+{
+    live_open(2, "raft", 512);
+    live.stations[0].radio.loses_responses = live.stations[1].radio.loses_responses = true;
+    ck_assert_int_eq(live_run(4 * SECOND), 0);
+    uint64_t n_told = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct app_live_counts *c = &live.stations[i].loop.counts;
+        ck_assert_uint_le(live.stations[i].radio.n_late_told - c->device_late_responses, 1); /* the last may wait */
+        ck_assert_uint_eq(c->device_late_frames, 0);
+        ck_assert_uint_eq(c->reports[PHY_RADIO_LATE], c->device_late_responses);
+        ck_assert_uint_eq(live_mac(i).acked, 0);
+        n_told += c->device_late_responses;
+    }
+    ck_assert_uint_gt(n_told, 5);
     live_close();
 }
 END_TEST
@@ -225,10 +245,11 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("turns");
     tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, two_stations_agree_and_acknowledge_and_nothing_is_late);
+    tcase_add_loop_test(tc, two_stations_agree_and_acknowledge_and_nothing_is_late, 0, 2);
     tcase_add_test(tc, what_is_sent_does_not_depend_on_how_samples_come_in_blocks);
     tcase_add_test(tc, lost_samples_are_skipped_and_the_station_keeps_its_place);
     tcase_add_test(tc, responses_that_the_radio_calls_late_are_counted_and_never_sent);
+    tcase_add_test(tc, responses_that_are_late_at_the_device_are_told_from_other_frames);
     tcase_add_test(tc, a_station_does_not_report_on_channels_that_its_radio_does_not_hear);
     tcase_add_test(tc, a_station_does_not_hear_itself);
     tcase_add_test(tc, a_radio_that_vanishes_ends_the_station_with_one_line);

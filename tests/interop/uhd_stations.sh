@@ -1,0 +1,140 @@
+#!/bin/bash
+# Two stations on two simulated USRPs (uhd-sim/) that hear each other, with the real libuhd and in real time: they exchange acknowledged
+# frames; what the devices sent is what the stations say they sent; with a turnaround that the devices cannot hold
+# everything is late, is counted, and nothing is sent. Prints TAP; skips where the simulator's packages are missing.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=${AIRDEED_BUILD:-$root/build/release}
+airdeed=$build/airdeed
+export UHD_LOG_FASTPATH_DISABLE=1 UHD_LOG_CONSOLE_LEVEL=error
+
+# --- outside ----------------------------------------------------------------------------------------------------------------------
+
+start_all() {
+    local status net i configs=()
+    work=$(mktemp -d) || exit 3
+    trap 'rm -rf "$work"' EXIT
+    net=127.$((192 + RANDOM % 60)).$((1 + RANDOM % 250)) # several runs may go on beside each other
+    for i in 0 1; do
+        printf '[hardware]\npreset = E320\nserial_num = FB%05d\n\n[simx]\nair_peer = %s\nrx_latency_ms = 20\nnoise = 20\nseed = %d\ntx_log = %s\n' \
+            "$i" "$net.$((2 - i))" "$i" "$work/tx$i.jsonl" >"$work/$i.ini"
+        configs+=("$work/$i.ini@$net.$((1 + i))")
+    done
+    "$here/uhd-sim/withsim.sh" "${configs[@]}" -- "$0" inside "$work" "$net" 2>"$work/log"
+    status=$?
+    if [ "$status" = 77 ]; then
+        echo "ok 1 - two stations on simulated USRPs # SKIP $(tail -n 1 "$work/log")"
+        echo "1..1"
+        exit 0
+    fi
+    [ "$status" = 0 ] || sed 's/^/# /' "$work/log" | tail -n 40
+    exit "$status"
+}
+
+# --- inside -----------------------------------------------------------------------------------------------------------------------
+
+n=0
+failed=0
+
+check() { # description, command...
+    local what=$1
+    shift
+    n=$((n + 1))
+    if "$@"; then
+        echo "ok $n - $what"
+    else
+        echo "not ok $n - $what"
+        tail -n 3 "$dir"/s?.log | cut -c1-300 | sed 's/^/# /'
+        tail -qn 1 "$dir"/s?.out | sed 's/^/# /'
+        failed=1
+    fi
+}
+
+value() { # station number, field: from its summary
+    tail -n 1 "$dir/s$1.out" | sed -nE "s/.*[{,]\"$2\":([0-9.]+).*/\1/p"
+}
+
+make_cluster() { # name, turnaround
+    local i
+    dir=$work/$1
+    "$airdeed" station --init-cluster 2 --dir "$dir" --engine raft --radio uhd --rate 1M --block 2000 --turnaround "$2" >/dev/null || return 1
+    # quicker than what it writes, which is for people with patience; the members are the only ones there: all hear all
+    sed -i 's/^timing: .*/timing: {heartbeat: 1500ms, timeout: 5s, timeout_max: 20s, gossip: 3s, status: 5s,/
+        s/^  propose_delay: .*/  propose_delay: 100ms, min_block_interval: 100ms, max_skew: 50ms}/
+        s/^quiet: .*/quiet: {period: 8s, length: 200ms}/; s/decide_after: [0-9]*ms/decide_after: 4s/' "$dir/cluster.yaml"
+    for i in 0 1; do
+        sed -i "s/uri: \"uhd\"/uri: \"uhd:addr=$net.$((1 + i))\"/; s/^profile: {/profile: {no_hidden_stations: true, /
+            s/^# transmit: .*/transmit: {low: 5180M, high: 5190M, max_burst: 100ms}/" "$dir/s$i.yaml"
+    done
+}
+
+run_both() { # duration of samples
+    local code=0
+    timeout 90 "$airdeed" station --tx "$dir/s0.yaml" --json --duration "$1" >"$dir/s0.out" 2>"$dir/s0.log" &
+    timeout 90 "$airdeed" station --tx "$dir/s1.yaml" --json --duration "$1" >"$dir/s1.out" 2>"$dir/s1.log" || code=1
+    wait $! || code=1
+    return $code
+}
+
+acknowledged() {
+    [ "$(($(value 0 acked) + $(value 1 acked)))" -ge 3 ] && [ "$(($(value 0 sent_responses) + $(value 1 sent_responses)))" -ge 3 ]
+}
+
+bursts_of() { # device, kind: since its log was looked at before
+    tail -n "+$((${seen[$1]:-0} + 1))" "$work/tx$1.jsonl" 2>/dev/null | grep -c "\"ev\": \"$2\""
+}
+
+late_at_device() {
+    echo $(($(value "$1" responses_device) + $(value "$1" frames_device)))
+}
+
+# Whatever the station handed over was a burst of the device, or late there, and then the station knows; nothing else was sent.
+devices_agree() {
+    local i
+    for i in 0 1; do
+        echo "# device $i: $(bursts_of $i tx_burst) bursts; station: $(value $i sent) handed over, of these $(late_at_device $i) late at the" \
+            "device; responses: $(value $i sent_responses) handed over, $(value $i responses) late in all"
+        [ "$(value $i sent)" = "$(($(bursts_of $i tx_burst) + $(late_at_device $i)))" ] || return 1
+        [ "$(late_at_device $i)" = 0 ] || [ "$(bursts_of $i tx_late)" -gt 0 ] || return 1
+    done
+}
+
+ledgers_verify() {
+    "$airdeed" ledger verify "$dir/s0.db" --json && "$airdeed" ledger verify "$dir/s1.db" --json
+} >/dev/null
+
+# Every frame was refused by the radio, or late at the device, and is counted as such; the devices sent nothing.
+all_late() {
+    local i n_late=0
+    for i in 0 1; do
+        echo "# device $i: $(bursts_of $i tx_burst) bursts; station: $(value $i sent) handed over, $(late_at_device $i) late at the device," \
+            "$(value $i frames_radio) late before, late responses $(value $i responses)"
+        [ "$(bursts_of $i tx_burst)" = 0 ] && [ "$(value $i sent)" = "$(late_at_device $i)" ] || return 1
+        n_late=$((n_late + $(late_at_device $i) + $(value $i frames_radio)))
+    done
+    [ $n_late -ge 2 ]
+}
+
+forget_logs() {
+    local i
+    for i in 0 1; do seen[i]=$(wc -l <"$work/tx$i.jsonl" 2>/dev/null || echo 0); done
+}
+
+if [ "${1:-}" = inside ]; then
+    work=$2
+    net=$3
+    seen=(0 0)
+    check "a cluster for two devices is made" make_cluster good 60ms
+    check "two stations work for 25 s of samples and end with code 0" run_both 25s
+    check "they exchange acknowledged frames" acknowledged
+    check "the devices sent what the stations say they sent" devices_agree
+    check "their ledgers verify" ledgers_verify
+    forget_logs
+    check "a turnaround shorter than the devices' latency is taken on trust" make_cluster short 12ms
+    check "the stations go on with it" run_both 12s
+    check "whatever is late is counted and not sent" all_late
+    echo "1..$n"
+    exit $failed
+fi
+start_all
