@@ -35,7 +35,7 @@ struct phy_eigenvalue_detector {
 
 /* Bytes for the calibration, 0 for a configuration that phy_eigenvalue_init would refuse. */
 size_t phy_eigenvalue_bytes(const struct phy_eigenvalue_config *cfg);
-/* Calibrates: 1,000 draws of 1,000 samples smoothed over 8 take some 15 ms. mem: phy_eigenvalue_bytes(cfg), aligned for
+/* Calibrates: 1,000 draws of 1,000 samples smoothed over 8 take some 20 ms. mem: phy_eigenvalue_bytes(cfg), aligned for
  * double, needed during this call only. Returns 0 or -EINVAL with the offending field's name. */
 __attribute__((warn_unused_result)) int phy_eigenvalue_init(void *mem, size_t len, const struct phy_eigenvalue_config *cfg,
                                                             struct phy_eigenvalue_detector *d, const char **bad_field_out);
