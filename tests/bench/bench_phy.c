@@ -12,7 +12,7 @@
 enum { N_ROUNDS = 9 };
 
 static void (*const groups[])(struct phy_rows *) = {phy_rows_parts, phy_rows_air, phy_rows_flex, phy_rows_viterbi,
-                                                     phy_rows_detect};
+                                                     phy_rows_detect, phy_rows_wifi};
 
 static double cpu_s(void)
 {

@@ -37,4 +37,5 @@ void phy_rows_flex(struct phy_rows *rows);
 void phy_rows_air(struct phy_rows *rows);   /* the virtual air under full load */
 void phy_rows_viterbi(struct phy_rows *rows);
 void phy_rows_detect(struct phy_rows *rows);
+void phy_rows_wifi(struct phy_rows *rows);
 #endif
