@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "phy/wifi/code.h"
-#include "phy/wifi/demap.h"
 #include "phy/wifi/payload.h"
 #include "phy/wifi/signal.h"
 #include "phy/wifi/symbols.h"
@@ -65,7 +64,7 @@ struct phy_wifi_demod *phy_wifi_demod_init(void *mem, enum phy_simd simd)
 {
     struct phy_wifi_demod *d = mem;
     memset(d, 0, sizeof *d);
-    phy_wifi_symbols_init(&d->symbols);
+    phy_wifi_symbols_init(&d->symbols, simd);
     for (unsigned i = 0; i < PHY_WIFI_N_RATES; i++)
         set_places(d, i);
     d->viterbi = phy_viterbi_init((unsigned char *)mem + own_bytes(), PHY_WIFI_MAX_DATA_BITS, simd);
@@ -106,12 +105,10 @@ static void put_soft(struct phy_wifi_demod *d, const struct phy_wifi_symbol *sym
 {
     const struct phy_wifi_rate *rate = phy_wifi_rate(rate_index);
     const uint16_t *place = d->place[rate_index];
-    int8_t demapped[PHY_WIFI_MAX_NCBPS];
-    phy_wifi_demap(rate->n_bpsc, &symbol->points, symbol->weight, demapped);
     if (rate->n_cbps < 2 * rate->n_dbps)
         memset(soft, 0, 2 * rate->n_dbps);
     for (unsigned k = 0; k < rate->n_cbps; k++)
-        soft[place[k]] = demapped[k];
+        soft[place[k]] = symbol->soft[k];
 }
 
 static uint64_t decode_word(struct phy_wifi_demod *d, unsigned n_bits)

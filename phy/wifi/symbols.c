@@ -1,10 +1,12 @@
 #include "phy/wifi/symbols.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "phy/wifi/code.h"
-#include "phy/wifi/demap.h"
+#include "phy/wifi/demap_kernel.h"
+#include "phy/wifi/fft_kernel.h"
 
 enum {
     N_USED = PHY_WIFI_N_USED,
@@ -13,9 +15,10 @@ enum {
     REFINE_EVERY = 4, /* symbols */
     LANES = 4         /* partial sums, so that a sum is the same however it is vectorised */
 };
+#define INLINE static inline __attribute__((always_inline))
 static const double two_pi = 6.283185307179586;
 
-static float sum_used(const float x[N_USED])
+INLINE float sum_used(const float x[N_USED])
 {
     float part[LANES] = {0};
     for (int i = 0; i < N_USED; i += LANES)
@@ -36,13 +39,13 @@ static void set_mixer(struct phy_wifi_symbols *s)
 }
 
 /* Of the mixer at a sample, radians within a turn. */
-static double mixer_phase(const struct phy_wifi_symbols *s, uint64_t sample)
+INLINE double mixer_phase(const struct phy_wifi_symbols *s, uint64_t sample)
 {
     return two_pi * fmod(s->cfo * (double)(int64_t)(sample - s->origin), 1.0);
 }
 
 /* The spectrum of 64 samples, without the mixer's phase at the first of them. */
-static void transform(const struct phy_wifi_symbols *s, const float complex *window, struct phy_wifi_used *out)
+INLINE void transform(const struct phy_wifi_symbols *s, const float complex *window, struct phy_wifi_used *out)
 {
     const float *x = (const float *)window;
     struct phy_wifi_bins bins;
@@ -50,8 +53,11 @@ static void transform(const struct phy_wifi_symbols *s, const float complex *win
         bins.re[i] = x[2 * i] * s->mix.re[i] - x[2 * i + 1] * s->mix.im[i];
         bins.im[i] = x[2 * i] * s->mix.im[i] + x[2 * i + 1] * s->mix.re[i];
     }
-    phy_wifi_fft(&s->fft, &bins);
-    phy_wifi_gather(&bins, out);
+    phy_wifi_fft_here(&s->fft, &bins);
+    for (int i = 0; i < N_USED; i++) {
+        out->re[i] = bins.re[s->bin[i]];
+        out->im[i] = bins.im[s->bin[i]];
+    }
 }
 
 static void rotate(struct phy_wifi_used *x, double angle)
@@ -110,7 +116,7 @@ static void set_equaliser(struct phy_wifi_symbols *s)
     }
     s->timing_applied = s->timing.value;
     for (unsigned i = 0; i < N_USED; i++) {
-        int f = phy_wifi_used_number(i);
+        int f = (int)s->number[i];
         float re = s->channel.gain.re[i], im = s->channel.gain.im[i];
         float power = re * re + im * im + 1e-30f;
         float er = re / power, ei = -im / power;
@@ -137,18 +143,22 @@ static void begin_tracking(struct phy_wifi_symbols *s)
         .var = 1e-8f, .drift_var = clock_offset * clock_offset, .walk_var = 1e-9f, .drift_walk_var = 1e-14f};
 }
 
-void phy_wifi_symbols_init(struct phy_wifi_symbols *s)
+void phy_wifi_symbols_init(struct phy_wifi_symbols *s, enum phy_simd simd)
 {
     memset(s, 0, sizeof *s);
+    s->simd = phy_simd_choose(simd);
     phy_wifi_fft_init(&s->fft);
+    for (unsigned i = 0; i < N_USED; i++) {
+        s->bin[i] = (uint8_t)phy_wifi_used_bin(i);
+        s->number[i] = (float)phy_wifi_used_number(i);
+        s->number_squared[i] = s->number[i] * s->number[i];
+    }
 }
 
 void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_preamble *preamble, const float complex *samples,
                             uint64_t base)
 {
-    struct phy_wifi_fft fft = s->fft;
-    memset(s, 0, sizeof *s);
-    s->fft = fft;
+    memset(&s->channel, 0, sizeof *s - offsetof(struct phy_wifi_symbols, channel)); /* the tables before it stay */
     s->origin = preamble->long_sample;
     s->cfo = (double)preamble->cfo;
     struct phy_wifi_used training[2];
@@ -188,9 +198,9 @@ double phy_wifi_symbols_cfo(const struct phy_wifi_symbols *s)
 
 /* --- one symbol --- */
 
-static void equalise(const struct phy_wifi_symbols *s, const struct phy_wifi_used *received, double angle, struct phy_wifi_used *out)
+INLINE void equalise(const struct phy_wifi_symbols *s, const struct phy_wifi_used *received, double angle, struct phy_wifi_used *out)
 {
-    float re = (float)cos(angle), im = (float)sin(angle);
+    float re = cosf((float)angle), im = sinf((float)angle);
     for (int i = 0; i < N_USED; i++) {
         float er = s->equaliser.re[i] * re - s->equaliser.im[i] * im;
         float ei = s->equaliser.re[i] * im + s->equaliser.im[i] * re;
@@ -199,8 +209,18 @@ static void equalise(const struct phy_wifi_symbols *s, const struct phy_wifi_use
     }
 }
 
+INLINE void turn_points(struct phy_wifi_used *x, float angle)
+{
+    float re = cosf(angle), im = -sinf(angle);
+    for (int i = 0; i < N_USED; i++) {
+        float old = x->re[i];
+        x->re[i] = old * re - x->im[i] * im;
+        x->im[i] = old * im + x->im[i] * re;
+    }
+}
+
 /* BPSK on the imaginary axis (19.3.9.4.3)? If so, turns the data points back. */
-static bool turn_quadrature(const struct phy_wifi_symbols *s, struct phy_wifi_used *points)
+INLINE bool turn_quadrature(const struct phy_wifi_symbols *s, struct phy_wifi_used *points)
 {
     float on_axis = 0.0f, off_axis = 0.0f;
     for (int i = 0; i < N_DATA; i++) {
@@ -217,9 +237,9 @@ static bool turn_quadrature(const struct phy_wifi_symbols *s, struct phy_wifi_us
     return true;
 }
 
-static void decide(const struct phy_wifi_symbols *s, unsigned n_bpsc, const struct phy_wifi_used *points, struct phy_wifi_used *decided)
+INLINE void decide(const struct phy_wifi_symbols *s, unsigned n_bpsc, const struct phy_wifi_used *points, struct phy_wifi_used *decided)
 {
-    phy_wifi_decide(n_bpsc, points, decided);
+    phy_wifi_decide_here(n_bpsc, points, decided);
     float polarity = (float)phy_wifi_pilot_polarity(s->n_symbols);
     for (int i = 0; i < 4; i++) {
         decided->re[N_DATA + i] = polarity * phy_wifi_pilot_value[i];
@@ -233,7 +253,16 @@ struct observation {
     float residue;            /* mean |error|^2 that no turn explains, over the expected noise */
 };
 
-static void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
+/* atan2, soon done where the angle is small, to 1e-5 */
+INLINE float find_angle(float im, float re)
+{
+    if (!(fabsf(im) < 0.2f * re))
+        return atan2f(im, re);
+    float x = im / re, square = x * x;
+    return x * (1.0f - square * (0.333333333f - 0.2f * square));
+}
+
+INLINE void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
                     struct observation *out)
 {
     float re[N_USED], im[N_USED], slope[N_USED], size[N_USED], moment[N_USED], residue[N_USED];
@@ -245,14 +274,13 @@ static void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used
         residue[i] = w * (points->re[i] * points->re[i] + points->im[i] * points->im[i]);
     }
     float sum_re = sum_used(re), sum_im = sum_used(im), sum_size = sum_used(size) + 1e-20f;
-    out->phase = atan2f(sum_im, sum_re);
+    out->phase = find_angle(sum_im, sum_re);
     float left = sum_used(residue) + sum_size - 2.0f * sqrtf(sum_re * sum_re + sum_im * sum_im);
     out->residue = left > 0.0f ? left / N_USED : 0.0f;
     /* the turn that is left once the common phase is gone, over the subcarrier's number */
     for (int i = 0; i < N_USED; i++) {
-        float f = (float)phy_wifi_used_number((unsigned)i);
-        slope[i] = f * (im[i] - out->phase * re[i]);
-        moment[i] = f * f * size[i];
+        slope[i] = s->number[i] * (im[i] - out->phase * re[i]);
+        moment[i] = s->number_squared[i] * size[i];
     }
     float sum_moment = sum_used(moment) + 1e-20f;
     out->timing = sum_used(slope) / sum_moment;
@@ -262,7 +290,7 @@ static void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used
 }
 
 /* Noise that came with this symbol; quiet symbols set the level that others are loud against. */
-static bool is_loud(struct phy_wifi_symbols *s, float residue)
+INLINE bool is_loud(struct phy_wifi_symbols *s, float residue)
 {
     if (s->n_symbols == 0)
         s->level = residue;
@@ -275,7 +303,7 @@ static bool is_loud(struct phy_wifi_symbols *s, float residue)
     return loud;
 }
 
-static void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided, bool quiet)
+INLINE void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided, bool quiet)
 {
     float error[N_USED], evm = 0.0f;
     bool data = s->n_symbols > 0;
@@ -340,8 +368,8 @@ static void follow_timing(struct phy_wifi_symbols *s)
         set_equaliser(s);
 }
 
-void phy_wifi_symbols_take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI_N_FFT], unsigned n_bpsc,
-                           bool maybe_quadrature, struct phy_wifi_symbol *out)
+INLINE void take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI_N_FFT], unsigned n_bpsc, bool maybe_quadrature,
+                 struct phy_wifi_symbol *out)
 {
     struct phy_wifi_used received, decided;
     struct observation seen;
@@ -355,14 +383,39 @@ void phy_wifi_symbols_take(struct phy_wifi_symbols *s, const float complex windo
     float turn = phy_wifi_track_correct(&s->phase, seen.phase, seen.phase_var);
     /* the timing within the equaliser is somewhat old */
     phy_wifi_track_correct(&s->timing, seen.timing + s->timing_applied - s->timing.value, seen.timing_var);
-    rotate(&out->points, -(double)turn);
-    decide(s, n_bpsc, &out->points, &decided);
+    turn_points(&out->points, turn); /* little: the decisions stand */
     bool loud = is_loud(s, seen.residue);
     float scale = 1.0f / fmaxf(loud ? seen.residue : s->level, 1.0f);
     for (int i = 0; i < N_USED; i++)
         out->weight[i] = scale * s->weight[i];
     add_errors(s, &out->points, &decided, !loud);
     s->n_symbols++;
+    phy_wifi_demap_here(n_bpsc, &out->points, out->weight, out->soft);
+}
+
+#if defined __x86_64__
+__attribute__((target("avx2"))) static void take_avx2(struct phy_wifi_symbols *s, const float complex *window, unsigned n_bpsc,
+                                                      bool maybe_quadrature, struct phy_wifi_symbol *out)
+{
+    take(s, window, n_bpsc, maybe_quadrature, out);
+}
+#endif
+
+static void take_plain(struct phy_wifi_symbols *s, const float complex *window, unsigned n_bpsc, bool maybe_quadrature,
+                       struct phy_wifi_symbol *out)
+{
+    take(s, window, n_bpsc, maybe_quadrature, out);
+}
+
+void phy_wifi_symbols_take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI_N_FFT], unsigned n_bpsc,
+                           bool maybe_quadrature, struct phy_wifi_symbol *out)
+{
+#if defined __x86_64__
+    if (s->simd == PHY_SIMD_AVX2)
+        take_avx2(s, window, n_bpsc, maybe_quadrature, out);
+    else
+#endif
+        take_plain(s, window, n_bpsc, maybe_quadrature, out);
     if (s->n_symbols % REFINE_EVERY == 1)
         refine(s);
     follow_timing(s);

@@ -5,12 +5,17 @@
 
 #include <complex.h>
 
+#include "phy/simd.h"
 #include "phy/wifi/channel.h"
 #include "phy/wifi/detect.h"
 #include "phy/wifi/track.h"
 
 struct phy_wifi_symbols {
+    enum phy_simd simd;
     struct phy_wifi_fft fft;
+    _Alignas(64) float number[PHY_WIFI_N_USED]; /* of each used subcarrier, -26..26 */
+    _Alignas(64) float number_squared[PHY_WIFI_N_USED];
+    uint8_t bin[PHY_WIFI_N_USED];
     struct phy_wifi_channel channel;
     double cfo;                      /* turns a sample, mixed away */
     uint64_t origin;                 /* sample of phase 0: the first of the long training symbols */
@@ -35,7 +40,8 @@ struct phy_wifi_symbols {
     _Alignas(64) float data_error[PHY_WIFI_N_USED]; /* sum of |error|^2 as received */
 };
 
-void phy_wifi_symbols_init(struct phy_wifi_symbols *s);
+/* The same bits at every SIMD level. */
+void phy_wifi_symbols_init(struct phy_wifi_symbols *s, enum phy_simd simd);
 /* samples[i] is sample base + i; from long_sample - 8 to long_sample + 128 */
 void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_preamble *preamble, const float complex *samples,
                             uint64_t base);
@@ -45,6 +51,7 @@ uint64_t phy_wifi_symbols_next(const struct phy_wifi_symbols *s);
 struct phy_wifi_symbol {
     struct phy_wifi_used points;  /* equalised */
     _Alignas(64) float weight[PHY_WIFI_N_USED];
+    int8_t soft[PHY_WIFI_MAX_NCBPS]; /* as phy_wifi_demap gives them */
     bool quadrature;              /* BPSK on the other axis; points are turned back */
 };
 
