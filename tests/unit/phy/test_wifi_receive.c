@@ -7,6 +7,43 @@
 #include "tests/unit/check_main.h"
 #include "tests/unit/phy/wifi_link.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* of the sanitizers' run-time library; not every compiler ships the header */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t), void (*on_free)(const volatile void *));
+
+static size_t n_allocations;
+
+static void on_malloc(const volatile void *p, size_t len)
+{
+    (void)p, (void)len;
+    n_allocations++;
+}
+
+static void on_free(const volatile void *p)
+{
+    (void)p;
+}
+
+static void count_allocations(void)
+{
+    (void)__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+}
+#else
+extern void *__libc_malloc(size_t len);
+
+static size_t n_allocations;
+
+void *malloc(size_t len)
+{
+    n_allocations++;
+    return __libc_malloc(len);
+}
+
+static void count_allocations(void)
+{
+}
+#endif
+
 enum { FS = 20000000, MAX_FRAMES = 400, MAX_SIGNALS = 2000, MAX_SAMPLES = 1 << 20 };
 
 struct kept_frame {
@@ -422,6 +459,63 @@ START_TEST(what_it_sends_it_receives)
 }
 END_TEST
 
+START_TEST(every_simd_level_receives_the_same)
+{
+    struct scene *s = make_scene(), *reference = calloc(1, sizeof *reference);
+    struct phy_config cfg = make_config(-60.0);
+    uint64_t at = 300;
+    for (unsigned i = 0; i < 16; i++)
+        at += put(s, at, 100 + 20 * i, i % 8, i % 3 ? 0.1 : 0.006, i).n + 300;
+    s->n += 1000;
+    wifi_add_noise(s->x, s->n, -60.0, 3);
+    cfg.simd = PHY_SIMD_BASELINE;
+    receive_cut(s, &cfg, 4096, 1);
+    *reference = *s;
+    cfg.simd = PHY_SIMD_AUTO;
+    receive_cut(s, &cfg, 4096, 1);
+    ck_assert_uint_ge(s->n_frames, 14);
+    ck_assert_uint_eq(s->n_frames, reference->n_frames);
+    ck_assert_mem_eq(s->frames, reference->frames, s->n_frames * sizeof *s->frames);
+    free(reference);
+    free_scene(s);
+}
+END_TEST
+
+START_TEST(nothing_is_allocated_once_it_is_open)
+{
+    struct scene *s = make_scene();
+    static struct phy_update update;
+    struct phy_config cfg = make_config(-60.0);
+    const char *bad_field;
+    struct phy *phy;
+    for (unsigned i = 0; i < 20; i++)
+        put(s, 500 + 9000 * i, 300, i % 8, 0.1, i);
+    wifi_add_noise(s->x, s->n + 600, -60.0, 1);
+    size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
+    void *mem = aligned_alloc(64, len);
+    ck_assert_int_eq(phy_init(mem, len, &cfg, &phy, &bad_field), 0);
+    count_allocations();
+    free(malloc(1));
+    ck_assert_uint_gt(n_allocations, 0); /* they are counted */
+    size_t n_before = n_allocations;
+    for (size_t at = 0; at + 1000 <= s->n + 600; at += 1000) {
+        struct phy_event event = {.kind = PHY_EV_SAMPLES, .samples = {s->x + at, 1000}};
+        int err = phy_step(phy, &event, &update);
+        if (err)
+            ck_abort_msg("refused");
+    }
+    size_t n_after = n_allocations;
+    struct phy_stats stats;
+    phy_stats(phy, &stats);
+    ck_assert_uint_eq(n_after, n_before);
+    ck_assert_uint_eq(stats.n_frames_ok, 20);
+    printf("a receiver takes %zu octets\n", phy_bytes(&cfg));
+    phy_close(phy);
+    free(mem);
+    free_scene(s);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *c = tcase_create("receiver");
@@ -440,5 +534,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(c, frames_survive_direct_current_and_iq_imbalance);
     tcase_add_test(c, after_a_skip_in_a_frame_the_next_one_arrives);
     tcase_add_test(c, what_it_sends_it_receives);
+    tcase_add_test(c, every_simd_level_receives_the_same);
+    tcase_add_test(c, nothing_is_allocated_once_it_is_open);
     suite_add_tcase(suite, c);
 }
