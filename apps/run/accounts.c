@@ -89,11 +89,10 @@ bool app_accounts_primary_on(const struct app_accounts *a, uint32_t channel, int
     *partly_out = false;
     for (uint32_t i = 0; i < a->scenario->n_primaries; i++) {
         const struct app_scenario_primary *p = &a->scenario->primaries[i];
-        if (p->channel != channel || p->start_ns >= to_ns || p->stop_ns <= from_ns)
-            continue;
-        if (p->start_ns <= from_ns && p->stop_ns >= to_ns)
+        int on = p->channel == channel ? app_scenario_primary_on(p, from_ns, to_ns) : 0;
+        if (on == 2)
             return true;
-        *partly_out = true;
+        *partly_out |= on == 1;
     }
     return false;
 }

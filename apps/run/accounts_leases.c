@@ -127,7 +127,7 @@ void app_accounts_lease_emission(struct app_accounts *a, uint32_t station, uint3
     lease->last_emission_ns = end_ns;
     for (uint32_t p = 0; p < a->scenario->n_primaries; p++) {
         const struct app_scenario_primary *primary = &a->scenario->primaries[p];
-        if (primary->channel == channel && end_ns > primary->start_ns && start_ns < primary->stop_ns)
+        if (primary->channel == channel && app_scenario_primary_on(primary, start_ns, end_ns) > 0)
             lease->last_beside_ns[p] = end_ns < primary->stop_ns ? end_ns : primary->stop_ns;
     }
 }

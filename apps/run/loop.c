@@ -71,6 +71,9 @@ static uint64_t next_boundary(const struct app_world *w, uint64_t t)
     for (uint32_t j = 0; j < w->scenario.n_jammers; j++)
         if (w->jammers[j].start_sample > t)
             next = earlier(next, w->jammers[j].start_sample);
+    for (uint32_t p = 0; p < w->scenario.n_primaries; p++)
+        if (w->primaries[p].next_on > t)
+            next = earlier(next, w->primaries[p].next_on);
     return next;
 }
 
@@ -123,6 +126,8 @@ static void hear_channel(struct app_world *w, uint32_t i, uint32_t channel, uint
     bool control = channel == w->scenario.control_channel;
     if (!app_station_listens(ws->station, channel, world_ns(w, t)) || (deaf && (!control || w->packet_air))) {
         app_station_skip(ws->station, channel, n);
+        if (w->front_ends[i][channel])
+            phy_front_end_skip(w->front_ends[i][channel], n, deaf);
         return;
     }
     if (w->packet_air) {
@@ -131,8 +136,12 @@ static void hear_channel(struct app_world *w, uint32_t i, uint32_t channel, uint
     }
     if (deaf) { /* half duplex: the control receiver runs on and hears nothing */
         memset(w->block, 0, n * sizeof *w->block);
+        if (w->front_ends[i][channel])
+            phy_front_end_skip(w->front_ends[i][channel], n, true);
     } else {
         phy_air_render(w->air, i, channel, t, n, w->block);
+        if (w->front_ends[i][channel])
+            phy_front_end_receive(w->front_ends[i][channel], w->block, n, w->block);
         phy_adc_quantise(w->block, n);
         fold_samples(ws->fold[channel], t, w->block, n);
     }
@@ -189,7 +198,7 @@ static struct world_burst *take_burst(struct app_world *w, uint64_t now, uint64_
 {
     for (size_t i = 0; i < WORLD_BURSTS; i++)
         if (w->bursts[i].free_after <= now) {
-            w->bursts[i].free_after = end + w->max_delay + 1;
+            w->bursts[i].free_after = end + phy_air_tail(w->air, w->burst_cap) + 1;
             return &w->bursts[i];
         }
     return NULL;
@@ -223,12 +232,12 @@ static int put_on_air(struct app_world *w, uint32_t node, uint64_t now, const st
     return id < 0 ? (int)id : 0;
 }
 
-/* Other people's frames on the air while the jammer sends: what it does is measured against offered traffic. */
-static bool traffic_at(const struct app_world *w, uint64_t start, uint64_t end)
+/* Other people's frames on a jammer's channel while it sends: what it does is measured against offered traffic. */
+static bool traffic_at(const struct app_world *w, uint32_t channel, uint64_t start, uint64_t end)
 {
     for (uint32_t i = 0; i < w->scenario.n_stations; i++) {
         const struct world_station *ws = &w->stations[i];
-        if (ws->sending && ws->send_start < end && ws->send_end > start)
+        if (ws->sending && ws->send_channel == channel && ws->send_start < end && ws->send_end > start)
             return true;
     }
     return false;
@@ -244,11 +253,19 @@ static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const s
                                                      .start_sample = b->start_sample,
                                                      .end_sample = b->start_sample + b->n_samples,
                                                      .power = 1.0,
-                                                     .kind = PHY_INTERFERENCE_NOISE};
+                                                     .kind = strcmp(w->scenario.jammers[i].kind, "tone") == 0
+                                                                 ? PHY_INTERFERENCE_TONE
+                                                                 : PHY_INTERFERENCE_NOISE};
         phy_packet_air_forget(w->packet_air, now);
         return phy_packet_air_emit(w->packet_air, &emission);
     }
-    float complex *samples = jammer->bursts[jammer->next_burst++ % WORLD_JAM_BURSTS];
+    size_t k = 0;
+    while (k < jammer->n_bursts && jammer->free_after[k] > now)
+        k++;
+    if (k == jammer->n_bursts)
+        return -ENOBUFS;
+    float complex *samples = jammer->bursts[k];
+    jammer->free_after[k] = b->start_sample + b->n_samples + phy_air_tail(w->air, b->n_samples) + 1;
     phy_air_forget(w->air, now);
     phy_emitter_fill(jammer->machine, b, samples);
     long id = phy_air_emit(w->air, node, channel, b->start_sample, samples, b->n_samples, 1.0f);
@@ -261,7 +278,7 @@ static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct 
     if (rc < 0)
         return rc;
     uint64_t end = b->start_sample + b->n_samples;
-    app_accounts_jam_burst(&w->accounts, i, world_ns(w, b->start_sample), world_ns(w, end), traffic_at(w, b->start_sample, end));
+    app_accounts_jam_burst(&w->accounts, i, world_ns(w, b->start_sample), world_ns(w, end), traffic_at(w, w->scenario.jammers[i].channel, b->start_sample, end));
     return 0;
 }
 
@@ -314,6 +331,7 @@ static int emit(struct app_world *w, uint32_t i, uint64_t now, const struct app_
         return rc;
     ws->sending = true;
     ws->send_start = e->start_sample;
+    ws->send_channel = e->channel;
     ws->send_end = end;
     app_accounts_emission(&w->accounts, i, e, start_ns, end_ns);
     uint32_t rate_kbps = (uint32_t)((uint64_t)w->waveform->rate_kbps_at_1msps[e->rate_index] * w->rate_hz / 1000000u);
@@ -373,7 +391,9 @@ static int run_block(struct app_world *w, uint64_t t, uint64_t next)
 {
     int rc = 0;
     size_t n = (size_t)(next - t);
-    if (n > 0)
+    for (uint32_t p = 0; p < w->scenario.n_primaries && rc == 0; p++)
+        rc = app_world_play(w, p, t);
+    if (n > 0 && rc == 0)
         render(w, t, n);
     if (w->error[0])
         return -EIO; /* the recording could not be written */

@@ -9,7 +9,7 @@
 
 enum {
     APP_BLOCK_SAMPLES = 80, /* of a run: nobody learns of a sample before its block ends, so nobody reacts faster */
-    APP_MAX_STATIONS = 16, APP_MAX_CHANNELS = 8, APP_MAX_TRAFFIC = 8, APP_MAX_PRIMARIES = 8, APP_MAX_JAMMERS = 8, APP_MAX_TEXT = 256,
+    APP_MAX_STATIONS = 16, APP_MAX_CHANNELS = 8, APP_MAX_TRAFFIC = 8, APP_MAX_PRIMARIES = 8, APP_MAX_JAMMERS = 8, APP_MAX_TEXT = 256, APP_MAX_TAPS = 8,
     APP_SCENARIO_MAX_ERROR = 400
 };
 
@@ -35,21 +35,40 @@ struct app_scenario_traffic { /* a holder's data: leases a channel, then sends *
 
 struct app_scenario_primary {
     char name[32];
+    char kind[16];                /* "recording", "ofdm", "narrowband", "radar" */
     char recording[APP_MAX_TEXT]; /* path relative to the scenario, or the name of an embedded recording */
     uint32_t recording_line;      /* where the scenario names it, for messages */
     uint32_t channel;
     int64_t start_ns, stop_ns;    /* stop 0: to the end */
     double snr_db;                /* at every station, mean power over the recording, in the channel's full sample rate */
     double offset_hz;             /* shift within the channel */
+    double bandwidth_hz;          /* OFDM, narrowband: 0: a usual one; radar: of the chirp */
+    int64_t pulse_ns, period_ns, scan_ns, dwell_ns; /* radar */
+    int64_t on_ns, off_ns;        /* comes and goes; on 0: stays */
+    double x_m, y_m, power_dbm;   /* with path loss, in place of snr_db */
 };
+
+/* How much of [from, to) it is on: 0 none, 1 a part, 2 all of it. */
+int app_scenario_primary_on(const struct app_scenario_primary *p, int64_t from_ns, int64_t to_ns);
 
 struct app_scenario_jammer {
     char name[32];
-    char kind[16];               /* "reactive" */
+    char kind[16];               /* a word of phy_emitter_kind_name */
     uint32_t channel;
     int64_t start_ns, stop_ns;   /* stop 0: to the end */
     double snr_db;               /* its power over noise at every station while it is on */
     int64_t react_ns, burst_ns;  /* from the first sample heard to the first sent; how long */
+    int64_t period_ns;           /* pulse, preamble, deceptive */
+    double offset_hz, bandwidth_hz; /* tone; noise of some bandwidth, 0: all */
+    double sweep_low_hz, sweep_high_hz;
+    int64_t sweep_ns;
+    int64_t mean_on_ns, mean_off_ns; /* random */
+    double x_m, y_m, power_dbm;  /* with path loss, in place of snr_db */
+};
+
+struct app_scenario_tap {
+    int64_t delay_ns;
+    double power_db;
 };
 
 struct app_scenario {
@@ -77,6 +96,24 @@ struct app_scenario {
     struct app_scenario_primary primaries[APP_MAX_PRIMARIES];
     uint32_t n_jammers;
     struct app_scenario_jammer jammers[APP_MAX_JAMMERS];
+    struct {
+        double exponent, reference_m, shadowing_db; /* exponent 0: every link has its snr_db */
+        double power_dbm, noise_figure_db;
+    } path_loss;
+    struct {
+        char kind[16];           /* "none", "fixed", "rayleigh", "rician" */
+        char change[8];          /* "run", "frame" */
+        double k_db, doppler_hz;
+        int64_t rms_spread_ns;
+        uint32_t n_taps;
+        struct app_scenario_tap taps[APP_MAX_TAPS];
+    } fading;
+    struct {
+        char preset[16];         /* "ideal", "b210" */
+        uint32_t adc_bits;       /* 0: the preset's */
+        double ppm;              /* each station's oscillator is off by something between +- this, besides its carrier_ppm */
+        char clocks[8];          /* "exact", "drift": sample clocks follow the oscillators */
+    } front_end;
     struct {
         int64_t period_ns, length_ns, phase_ns;
     } quiet;

@@ -9,8 +9,9 @@
 
 enum { MIN_BURST_SAMPLES = 16, MAX_REACT_BURSTS = 60, MAX_DECIDE_PERIODS = 4 };
 
-__attribute__((format(printf, 4, 5))) static int refuse(const char **field_out, const char *field, char *why_out, const char *format,
-                                                         ...)
+#define refuse app_scenario_refuse
+
+int app_scenario_refuse(const char **field_out, const char *field, char *why_out, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -115,12 +116,13 @@ int app_scenario_check_primary(void *root, void *item, const char **field_out, c
     int err = check_name(s->primaries, p, sizeof *p, field_out, why_out);
     if (err)
         return err;
-    if (*p->recording == '\0')
-        return refuse(field_out, "recording", why_out, "must name a .sigmf-meta file");
     if (p->channel == s->control_channel)
         return refuse(field_out, "channel", why_out, "the control channel has no primary user: the stations could not agree to leave it");
     if (fabs(p->offset_hz) > s->sample_rate_hz / 2.0)
         return refuse(field_out, "offset", why_out, "must keep the carrier within the channel, +-sample_rate/2");
+    err = app_scenario_check_primary_wave(s, p, field_out, why_out);
+    if (err)
+        return err;
     return check_times(s, p->start_ns, p->stop_ns, field_out, why_out);
 }
 
@@ -129,6 +131,9 @@ int app_scenario_check_jammer(void *root, void *item, const char **field_out, ch
     const struct app_scenario *s = root;
     const struct app_scenario_jammer *j = item;
     int err = check_name(s->jammers, j, sizeof *j, field_out, why_out);
+    if (err)
+        return err;
+    err = app_scenario_check_jammer_wave(s, j, field_out, why_out);
     if (err)
         return err;
     double sample_ns = 1e9 / s->sample_rate_hz;

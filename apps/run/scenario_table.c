@@ -37,11 +37,26 @@ static int find_channel(void *root, void *value, const char *text, char *why_out
 static const char *const engines[] = {"pbft", "raft", NULL};
 static const char *const fidelities[] = {"iq", "packet", NULL};
 static const char *const waveforms[] = {"flex", NULL};
-static const char *const jammer_kinds[] = {"reactive", NULL};
+static const char *const jammer_kinds[] = {"tone",     "noise",    "pulse", "sweep",     "random",
+                                           "reactive", "preamble", "pilot", "deceptive", NULL};
+static const char *const primary_kinds[] = {"recording", "ofdm", "narrowband", "radar", NULL};
+static const char *const fading_kinds[] = {"none", "fixed", "rayleigh", "rician", NULL};
+static const char *const fading_changes[] = {"run", "frame", NULL};
+static const char *const front_ends[] = {"ideal", "b210", NULL};
+static const char *const clock_words[] = {"exact", "drift", NULL};
 
 /* The tables below use few words: a row is name, kind, place, and what else matters to that kind. */
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define SIZE_OF(type, member) .cap = sizeof((struct type *)0)->member
+#define WORD(field, type, member, words) \
+    {.name = field, .kind = APP_YAML_TEXT, AT(type, member), SIZE_OF(type, member), .choices = (words)}
+#define NUMBER(field, type, member, low, high, unit_) \
+    {.name = field, .kind = APP_YAML_REAL, AT(type, member), .min = (low), .max = (high), .unit = (unit_)}
+#define FREQUENCY(field, type, member, low, high) \
+    {.name = field, .kind = APP_YAML_FREQ_HZ, AT(type, member), .min = (low), .max = (high)}
+#define PLACE(type) \
+    NUMBER("x_m", type, x_m, -100e3, 100e3, "m"), NUMBER("y_m", type, y_m, -100e3, 100e3, "m"), \
+        NUMBER("power_dbm", type, power_dbm, -100, 100, "dBm")
 #define DURATION(field, type, member, low, high) \
     {.name = field, .kind = APP_YAML_DURATION_NS, AT(type, member), .min = (low), .max = (high)}
 
@@ -76,13 +91,22 @@ static const struct app_yaml_field traffic_fields[] = {
 
 static const struct app_yaml_field primary_fields[] = {
     {.name = "name", .kind = APP_YAML_TEXT, AT(app_scenario_primary, name), SIZE_OF(app_scenario_primary, name), .required = true},
+    WORD("kind", app_scenario_primary, kind, primary_kinds),
     {.name = "recording", .kind = APP_YAML_TEXT, AT(app_scenario_primary, recording), SIZE_OF(app_scenario_primary, recording),
-     .required = true, .line_offset = offsetof(struct app_scenario_primary, recording_line)},
+     .line_offset = offsetof(struct app_scenario_primary, recording_line)},
     {.name = "channel", .kind = APP_YAML_PARSED, AT(app_scenario_primary, channel), .parse = find_channel, .required = true},
     DURATION("start", app_scenario_primary, start_ns, 0, HOUR),
     DURATION("stop", app_scenario_primary, stop_ns, 0, HOUR),
     {.name = "snr_db", .kind = APP_YAML_REAL, AT(app_scenario_primary, snr_db), .min = -30, .max = 60, .unit = "dB"},
     {.name = "offset", .kind = APP_YAML_FREQ_HZ, AT(app_scenario_primary, offset_hz), .min = -100e6, .max = 100e6},
+    FREQUENCY("bandwidth", app_scenario_primary, bandwidth_hz, 0, 100e6),
+    DURATION("pulse", app_scenario_primary, pulse_ns, 100, MS),
+    DURATION("period", app_scenario_primary, period_ns, US, 100 * MS),
+    DURATION("scan", app_scenario_primary, scan_ns, 0, SECOND),
+    DURATION("dwell", app_scenario_primary, dwell_ns, 0, SECOND),
+    DURATION("on", app_scenario_primary, on_ns, 0, HOUR),
+    DURATION("off", app_scenario_primary, off_ns, 0, HOUR),
+    PLACE(app_scenario_primary),
     {.name = ""},
 };
 
@@ -96,6 +120,49 @@ static const struct app_yaml_field jammer_fields[] = {
     {.name = "snr_db", .kind = APP_YAML_REAL, AT(app_scenario_jammer, snr_db), .min = -30, .max = 60, .unit = "dB"},
     DURATION("react", app_scenario_jammer, react_ns, 2 * US, 10 * MS),
     DURATION("burst", app_scenario_jammer, burst_ns, 2 * US, 100 * MS),
+    DURATION("period", app_scenario_jammer, period_ns, 10 * US, 10 * SECOND),
+    FREQUENCY("offset", app_scenario_jammer, offset_hz, -100e6, 100e6),
+    FREQUENCY("bandwidth", app_scenario_jammer, bandwidth_hz, 0, 100e6),
+    FREQUENCY("sweep_low", app_scenario_jammer, sweep_low_hz, -100e6, 100e6),
+    FREQUENCY("sweep_high", app_scenario_jammer, sweep_high_hz, -100e6, 100e6),
+    DURATION("sweep", app_scenario_jammer, sweep_ns, 2 * US, 10 * SECOND),
+    DURATION("mean_on", app_scenario_jammer, mean_on_ns, 10 * US, 10 * SECOND),
+    DURATION("mean_off", app_scenario_jammer, mean_off_ns, 10 * US, 10 * SECOND),
+    PLACE(app_scenario_jammer),
+    {.name = ""},
+};
+
+static const struct app_yaml_field path_loss_fields[] = {
+    NUMBER("exponent", app_scenario, path_loss.exponent, 0, 6, NULL),
+    NUMBER("reference_m", app_scenario, path_loss.reference_m, 0.1, 1000, "m"),
+    NUMBER("shadowing_db", app_scenario, path_loss.shadowing_db, 0, 20, "dB"),
+    NUMBER("power_dbm", app_scenario, path_loss.power_dbm, -100, 100, "dBm"),
+    NUMBER("noise_figure_db", app_scenario, path_loss.noise_figure_db, 0, 40, "dB"),
+    {.name = ""},
+};
+
+static const struct app_yaml_field tap_fields[] = {
+    DURATION("delay", app_scenario_tap, delay_ns, 0, 25 * US),
+    NUMBER("power_db", app_scenario_tap, power_db, -60, 0, "dB"),
+    {.name = ""},
+};
+
+static const struct app_yaml_field fading_fields[] = {
+    WORD("kind", app_scenario, fading.kind, fading_kinds),
+    WORD("change", app_scenario, fading.change, fading_changes),
+    NUMBER("k_db", app_scenario, fading.k_db, -40, 60, "dB"),
+    FREQUENCY("doppler", app_scenario, fading.doppler_hz, 0, 20e3),
+    DURATION("rms_spread", app_scenario, fading.rms_spread_ns, 0, 10 * US),
+    {.name = "taps", .kind = APP_YAML_LIST, AT(app_scenario, fading.taps), .item = APP_YAML_MAP, .stride = sizeof(struct app_scenario_tap),
+     .cap = APP_MAX_TAPS, .count_offset = offsetof(struct app_scenario, fading.n_taps), .fields = tap_fields},
+    {.name = ""},
+};
+
+static const struct app_yaml_field front_end_fields[] = {
+    WORD("preset", app_scenario, front_end.preset, front_ends),
+    {.name = "adc_bits", .kind = APP_YAML_U32, AT(app_scenario, front_end.adc_bits), .min = 0, .max = 16, .unit = "bits"},
+    NUMBER("ppm", app_scenario, front_end.ppm, 0, 50, "ppm"),
+    WORD("clocks", app_scenario, front_end.clocks, clock_words),
     {.name = ""},
 };
 
@@ -148,8 +215,11 @@ static const struct app_yaml_field engine_fields[] = {
 };
 
 static const struct app_scenario_traffic traffic_defaults = {.interval_ns = 20000000, .payload_bytes = 400};
-static const struct app_scenario_primary primary_defaults = {.snr_db = 15};
-static const struct app_scenario_jammer jammer_defaults = {.snr_db = 28, .react_ns = 40000, .burst_ns = 400000};
+static const struct app_scenario_primary primary_defaults = {
+    .kind = "recording", .snr_db = 15, .pulse_ns = 1000, .period_ns = 1000000, .power_dbm = 30};
+static const struct app_scenario_jammer jammer_defaults = {
+    .snr_db = 28, .react_ns = 40000, .burst_ns = 400000, .period_ns = 2000000, .sweep_low_hz = -4e6, .sweep_high_hz = 4e6,
+    .sweep_ns = 100000, .mean_on_ns = 1000000, .mean_off_ns = 1000000, .power_dbm = 20};
 
 /* Names come before what refers to them: channels and stations first. */
 #define LIST_OF(field, type, member, count, fields_, defaults_, check_, most, fewest) \
@@ -182,6 +252,9 @@ const struct app_yaml_field app_scenario_fields[] = {
             APP_MAX_PRIMARIES, 0),
     LIST_OF("jammers", app_scenario_jammer, jammers, n_jammers, jammer_fields, &jammer_defaults, app_scenario_check_jammer,
             APP_MAX_JAMMERS, 0),
+    MAP_OF("path_loss", path_loss_fields, NULL),
+    MAP_OF("fading", fading_fields, app_scenario_check_fading),
+    MAP_OF("front_end", front_end_fields, app_scenario_check_front_end),
     MAP_OF("quiet", quiet_fields, app_scenario_check_quiet),
     MAP_OF("sensing", sensing_fields, NULL),
     MAP_OF("lease", lease_fields, app_scenario_check_lease),
@@ -200,6 +273,9 @@ const struct app_scenario app_scenario_defaults = {
     .sample_rate_hz = 10000000,
     .noise_dbfs = -60,
     .link_snr_db = 20,
+    .path_loss = {.reference_m = 1, .power_dbm = 10, .noise_figure_db = 8},
+    .fading = {.kind = "none", .change = "run", .k_db = 6},
+    .front_end = {.preset = "ideal", .clocks = "exact"},
     .quiet = {.period_ns = 200000000, .length_ns = 4000000, .phase_ns = 100000000},
     .sensing = {.p_fa = 1e-4, .min_positive = 2, .white_after = 2, .decide_after_ns = 150000000},
     .lease = {.transmit_expire_ns = 2400000000, .heartbeat_ns = 600000000, .stop_ns = 600000000, .grant_ns = 60000000000,

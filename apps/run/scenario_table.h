@@ -11,5 +11,14 @@ extern const struct app_scenario app_scenario_defaults;
 
 /* Checks in the sense of struct app_yaml_field: of one item, and of the whole. */
 app_yaml_check app_scenario_check_channel, app_scenario_check_station, app_scenario_check_traffic, app_scenario_check_primary,
-    app_scenario_check_jammer, app_scenario_check_quiet, app_scenario_check_lease, app_scenario_check_engine, app_scenario_check_whole;
+    app_scenario_check_jammer, app_scenario_check_fading, app_scenario_check_front_end, app_scenario_check_quiet,
+    app_scenario_check_lease, app_scenario_check_engine, app_scenario_check_whole;
+/* -EINVAL, with the field to blame and why. */
+__attribute__((format(printf, 4, 5))) int app_scenario_refuse(const char **field_out, const char *field, char *why_out,
+                                                              const char *format, ...);
+/* scenario_air.c: what a kind of jammer or primary user asks of its own fields. */
+int app_scenario_check_jammer_wave(const struct app_scenario *s, const struct app_scenario_jammer *j, const char **field_out,
+                                   char *why_out);
+int app_scenario_check_primary_wave(const struct app_scenario *s, const struct app_scenario_primary *p, const char **field_out,
+                                    char *why_out);
 #endif

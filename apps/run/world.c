@@ -12,16 +12,19 @@
 #include "apps/embedded.h"
 #include "phy/air/play.h"
 
-enum { ALIGN = 64, SPEED_OF_LIGHT = 299792458, MAX_PLAY_SAMPLES = 1 << 24 };
+#define allocate app_world_allocate
+#define fail app_world_fail
+
+enum { ALIGN = 64, MAX_PLAY_SAMPLES = 1 << 24 };
 /* virtual time 0: 2020-01-01T00:00:00Z */
 static const int64_t epoch_ns = 1577836800000000000;
 
-static void *allocate(size_t n)
+void *app_world_allocate(size_t n)
 {
     return aligned_alloc(ALIGN, (n + ALIGN - 1) / ALIGN * ALIGN);
 }
 
-static int fail(struct app_world *w, int rc, const char *what, const char *detail)
+int app_world_fail(struct app_world *w, int rc, const char *what, const char *detail)
 {
     snprintf(w->error, sizeof w->error, "%.150s: %.240s", what, detail);
     return rc;
@@ -90,41 +93,10 @@ static int make_genesis(struct app_world *w)
     return 0;
 }
 
-static struct phy_air_link make_link(const struct app_world *w, double snr_db, double distance_m)
-{
-    double delay = distance_m / SPEED_OF_LIGHT * w->rate_hz;
-    return (struct phy_air_link){.gain_db = (float)(w->scenario.noise_dbfs + snr_db), .delay_samples = (uint32_t)lround(delay)};
-}
-
-/* Gains make every emitter arrive with the scenario's SNR; delays between stations follow from their positions. */
-static void make_links(struct app_world *w)
-{
-    const struct app_scenario *sc = &w->scenario;
-    double center_hz = sc->channels[sc->control_channel].low_hz;
-    for (uint32_t e = 0; e < w->n_nodes; e++) {
-        bool station = e < sc->n_stations;
-        uint32_t jammer = e - world_jammer_node(w, 0);
-        double snr_db = sc->link_snr_db;
-        if (!station)
-            snr_db = e < world_jammer_node(w, 0) ? sc->primaries[e - sc->n_stations].snr_db : sc->jammers[jammer].snr_db;
-        w->noise_dbfs[e] = sc->noise_dbfs;
-        w->carrier_hz[e] = station ? sc->stations[e].carrier_ppm * 1e-6 * center_hz : 0;
-        for (uint32_t l = 0; l < w->n_nodes; l++) {
-            double distance_m = 0;
-            if (station && l < sc->n_stations)
-                distance_m = hypot(sc->stations[e].x_m - sc->stations[l].x_m, sc->stations[e].y_m - sc->stations[l].y_m);
-            struct phy_air_link link = make_link(w, snr_db, distance_m);
-            w->links[e * w->n_nodes + l] = link;
-            if (link.delay_samples > w->max_delay)
-                w->max_delay = link.delay_samples;
-        }
-    }
-}
-
 static int open_air(struct app_world *w)
 {
     w->n_nodes = w->scenario.n_stations + w->scenario.n_primaries + w->scenario.n_jammers;
-    make_links(w);
+    app_world_describe_links(w);
     struct phy_air_config cfg = {.seed = w->seed,
                                  .n_nodes = w->n_nodes,
                                  .n_channels = w->scenario.n_channels,
@@ -132,8 +104,10 @@ static int open_air(struct app_world *w)
                                  .noise_dbfs = w->noise_dbfs,
                                  .carrier_offset_hz = w->carrier_hz,
                                  .links = w->links,
+                                 .fading = strcmp(w->scenario.fading.kind, "none") == 0 ? NULL : w->fadings,
+                                 .clock_ppm = w->clock_ppm,
                                  .max_emissions =
-                                     WORLD_BURSTS + APP_MAX_PRIMARIES + WORLD_JAM_EMISSIONS * w->scenario.n_jammers};
+                                     WORLD_BURSTS + 2 * APP_MAX_PRIMARIES + WORLD_JAM_EMISSIONS * w->scenario.n_jammers};
     size_t n = w->tables ? phy_packet_air_bytes(&cfg) : phy_air_bytes(&cfg);
     const char *bad_field = "";
     w->air_memory = allocate(n);
@@ -224,21 +198,21 @@ static long read_all(struct phy_radio *radio, float complex *out, size_t cap)
 }
 
 /* A primary user plays a recording: resampled to the channel, in a loop. */
-static int prepare_loop(struct app_world *w, uint32_t i, struct phy_radio *radio, const struct phy_sigmf_meta *meta, size_t *n_out)
+static int prepare_loop(struct app_world *w, uint32_t i, struct phy_radio *radio, const struct phy_sigmf_meta *meta)
 {
     const struct app_scenario_primary *p = &w->scenario.primaries[i];
     size_t n_in = meta->n_samples < MAX_PLAY_SAMPLES ? (size_t)meta->n_samples : MAX_PLAY_SAMPLES;
     size_t cap = phy_play_capacity(n_in, meta->sample_rate_hz, w->rate_hz);
     float complex *in = allocate(n_in * sizeof *in);
-    w->primaries[i] = allocate(cap * sizeof *in);
-    if (!in || !w->primaries[i]) {
+    w->primaries[i].loop = allocate(cap * sizeof *in);
+    if (!in || !w->primaries[i].loop) {
         free(in);
         return fail(w, -EIO, "memory", strerror(ENOMEM));
     }
     long n_read = read_all(radio, in, n_in);
     int rc = n_read < 0 ? (int)n_read
-                        : phy_play_prepare(in, (size_t)n_read, meta->sample_rate_hz, w->rate_hz, p->offset_hz, w->primaries[i],
-                                           cap, n_out);
+                        : phy_play_prepare(in, (size_t)n_read, meta->sample_rate_hz, w->rate_hz, p->offset_hz,
+                                           w->primaries[i].loop, cap, &w->primaries[i].n);
     free(in);
     if (rc == 0)
         return 0;
@@ -247,23 +221,55 @@ static int prepare_loop(struct app_world *w, uint32_t i, struct phy_radio *radio
     return fail_recording(w, i, "%s cannot be played at %u samples/s", p->recording, w->rate_hz);
 }
 
-/* At packet fidelity a recording is its power over time. */
-static int play_runs(struct app_world *w, uint32_t i, size_t n)
+/* At packet fidelity what it plays is its power over time. */
+static int play_runs(struct app_world *w, uint32_t i, uint64_t start, uint64_t end)
 {
     enum { MAX_RUNS = 4096 };
     const struct app_scenario_primary *p = &w->scenario.primaries[i];
-    w->runs[i] = allocate(MAX_RUNS * sizeof *w->runs[i]);
-    if (!w->runs[i])
-        return fail(w, -EIO, "memory", strerror(ENOMEM));
+    if (!w->runs[i]) {
+        w->runs[i] = allocate(MAX_RUNS * sizeof *w->runs[i]);
+        if (!w->runs[i])
+            return fail(w, -EIO, "memory", strerror(ENOMEM));
+        w->n_runs[i] = phy_packet_runs(w->primaries[i].loop, w->primaries[i].n, w->runs[i], MAX_RUNS);
+    }
     struct phy_packet_emission emission = {.emitter = world_primary_node(w, i),
                                            .channel = p->channel,
-                                           .start_sample = world_sample(w, p->start_ns),
-                                           .end_sample = world_sample(w, p->stop_ns),
+                                           .start_sample = start,
+                                           .end_sample = end,
                                            .power = 1.0,
-                                           .kind = PHY_INTERFERENCE_OFDM,
+                                           .kind = strcmp(p->kind, "narrowband") == 0 ? PHY_INTERFERENCE_TONE
+                                                   : strcmp(p->kind, "radar") == 0    ? PHY_INTERFERENCE_PULSED
+                                                                                      : PHY_INTERFERENCE_OFDM,
                                            .runs = w->runs[i],
-                                           .n_runs = phy_packet_runs(w->primaries[i], n, w->runs[i], MAX_RUNS)};
+                                           .n_runs = w->n_runs[i]};
     return phy_packet_air_emit(w->packet_air, &emission) ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
+}
+
+int app_world_play(struct app_world *w, uint32_t i, uint64_t t)
+{
+    const struct app_scenario_primary *p = &w->scenario.primaries[i];
+    struct world_primary *primary = &w->primaries[i];
+    uint64_t start = primary->next_on, end = world_sample(w, p->stop_ns);
+    if (start > t)
+        return 0;
+    primary->next_on = UINT64_MAX;
+    if (p->on_ns > 0 && p->off_ns > 0) {
+        int64_t n_before = (world_ns(w, start) - p->start_ns + p->off_ns) / (p->on_ns + p->off_ns);
+        int64_t came_ns = p->start_ns + n_before * (p->on_ns + p->off_ns), next_ns = came_ns + p->on_ns + p->off_ns;
+        if (came_ns + p->on_ns < p->stop_ns)
+            end = world_sample(w, came_ns + p->on_ns);
+        if (next_ns < p->stop_ns)
+            primary->next_on = world_sample(w, next_ns);
+    }
+    if (w->packet_air) {
+        if (t < UINT64_MAX - 1)
+            phy_packet_air_forget(w->packet_air, t);
+        return play_runs(w, i, start, end);
+    }
+    if (t < UINT64_MAX - 1)
+        phy_air_forget(w->air, t);
+    long id = phy_air_emit_loop(w->air, world_primary_node(w, i), p->channel, start, end, primary->loop, primary->n, 0, 1.0f);
+    return id < 0 ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
 }
 
 static int open_primary(struct app_world *w, uint32_t i)
@@ -271,54 +277,23 @@ static int open_primary(struct app_world *w, uint32_t i)
     const struct app_scenario_primary *p = &w->scenario.primaries[i];
     struct phy_radio *radio;
     struct phy_sigmf_meta meta;
-    size_t n = 0;
+    w->primaries[i].next_on = UINT64_MAX;
     if (p->start_ns >= p->stop_ns)
         return 0; /* the run ends before it appears */
-    int rc = open_recording(w, i, &radio, &meta);
-    if (rc != 0)
-        return rc;
-    rc = prepare_loop(w, i, radio, &meta, &n);
-    radio->ops->close(radio);
-    if (rc != 0)
-        return rc;
-    if (w->packet_air)
-        return play_runs(w, i, n);
-    long id = phy_air_emit_loop(w->air, world_primary_node(w, i), p->channel, world_sample(w, p->start_ns),
-                                world_sample(w, p->stop_ns), w->primaries[i], n, 0, 1.0f);
-    return id < 0 ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
-}
-
-static int open_jammer(struct app_world *w, uint32_t i)
-{
-    const struct app_scenario_jammer *j = &w->scenario.jammers[i];
-    struct world_jammer *jammer = &w->jammers[i];
-    jammer->start_sample = world_sample(w, j->start_ns);
-    jammer->stop_sample = world_sample(w, j->stop_ns);
-    struct phy_emitter_config cfg = {.kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind),
-                                    .seed = w->seed,
-                                    .stream = (uint64_t)world_jammer_node(w, i) << 40,
-                                    .power_dbfs = 0,
-                                    .first_sample = jammer->start_sample,
-                                    .from_sample = jammer->start_sample,
-                                    .to_sample = jammer->stop_sample,
-                                    .burst_samples = (uint32_t)world_sample(w, j->burst_ns),
-                                    .react_samples = (uint32_t)world_sample(w, j->react_ns),
-                                    .block_samples = APP_BLOCK_SAMPLES,
-                                    .noise_dbfs = w->scenario.noise_dbfs,
-                                    .threshold_db = 8.0,
-                                    .period_samples = 2 * (uint32_t)world_sample(w, j->burst_ns)};
-    const char *bad_field = "";
-    jammer->memory = allocate(phy_emitter_bytes());
-    if (!jammer->memory)
-        return fail(w, -EIO, "memory", strerror(ENOMEM));
-    if (phy_emitter_init(jammer->memory, phy_emitter_bytes(), &cfg, &jammer->machine, &bad_field) != 0)
-        return fail(w, -EINVAL, j->name, bad_field);
-    for (size_t k = 0; k < WORLD_JAM_BURSTS; k++) {
-        jammer->bursts[k] = allocate(cfg.burst_samples * sizeof *jammer->bursts[k]);
-        if (!jammer->bursts[k])
-            return fail(w, -EIO, "memory", strerror(ENOMEM));
+    int rc;
+    if (strcmp(p->kind, "recording") != 0) {
+        rc = app_world_synthesise(w, i);
+    } else {
+        rc = open_recording(w, i, &radio, &meta);
+        if (rc != 0)
+            return rc;
+        rc = prepare_loop(w, i, radio, &meta);
+        radio->ops->close(radio);
     }
-    return 0;
+    if (rc != 0)
+        return rc;
+    w->primaries[i].next_on = world_sample(w, p->start_ns);
+    return p->on_ns > 0 && p->off_ns > 0 ? 0 : app_world_play(w, i, UINT64_MAX - 1);
 }
 
 static void describe_traffic(const struct app_world *w, uint32_t station, struct app_station_traffic *out)
@@ -466,8 +441,10 @@ int app_world_open(struct app_world *w, const char *folder)
         rc = open_air(w);
     for (uint32_t i = 0; i < w->scenario.n_primaries && rc == 0; i++)
         rc = open_primary(w, i);
+    if (rc == 0)
+        rc = app_world_open_front_ends(w);
     for (uint32_t i = 0; i < w->scenario.n_jammers && rc == 0; i++)
-        rc = open_jammer(w, i);
+        rc = app_world_open_jammer(w, i);
     for (uint32_t i = 0; i < w->scenario.n_stations && rc == 0; i++)
         rc = open_station(w, i, folder);
     return rc;
@@ -486,13 +463,17 @@ void app_world_close(struct app_world *w)
         ws->station = NULL;
         ws->memory = NULL;
     }
+    for (uint32_t i = 0; i < APP_MAX_STATIONS; i++)
+        for (uint32_t c = 0; c < APP_MAX_CHANNELS; c++)
+            free(w->front_ends[i][c]);
     for (uint32_t i = 0; i < APP_MAX_JAMMERS; i++) {
         for (size_t k = 0; k < WORLD_JAM_BURSTS; k++)
             free(w->jammers[i].bursts[k]);
+        free(w->jammers[i].prepared);
         free(w->jammers[i].memory);
     }
     for (uint32_t i = 0; i < APP_MAX_PRIMARIES; i++) {
-        free(w->primaries[i]);
+        free(w->primaries[i].loop);
         free(w->runs[i]);
     }
     free(w->tables);

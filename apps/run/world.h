@@ -10,10 +10,11 @@
 #include "chain/store/store.h"
 #include "phy/air/air.h"
 #include "phy/air/emitter.h"
+#include "phy/air/front_end.h"
 #include "phy/packet/air.h"
 #include "phy/radio/sigmf.h"
 
-enum { WORLD_BURSTS = 64, WORLD_JAM_BURSTS = 2, WORLD_JAM_EMISSIONS = 256, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };
+enum { WORLD_BURSTS = 64, WORLD_JAM_BURSTS = 64, WORLD_JAM_EMISSIONS = 256, WORLD_BLOCK = 4096, WORLD_FOLDS = 4, WORLD_MAX_ERROR = 400 };
 
 struct world_station {
     struct app_station *station;
@@ -22,6 +23,7 @@ struct world_station {
     struct chain_store *store;
     bool sending;              /* [send_start, send_end), samples */
     uint64_t send_start, send_end;
+    uint32_t send_channel;
     uint64_t fold[CHAIN_MAX_CHANNELS][WORLD_FOLDS]; /* digest of what was rendered for it */
 };
 
@@ -29,8 +31,16 @@ struct world_jammer {
     struct phy_emitter *machine;
     void *memory;
     uint64_t start_sample, stop_sample;
-    float complex *bursts[WORLD_JAM_BURSTS]; /* of a burst's length each, used in turn: one ends before the next is decided */
-    size_t next_burst;
+    size_t n_bursts;           /* buffers of a burst's length each; enough that one is free when the next burst is decided */
+    float complex *bursts[WORLD_JAM_BURSTS];
+    uint64_t free_after[WORLD_JAM_BURSTS];
+    float complex *prepared;   /* preamble, deceptive: what it sends */
+};
+
+struct world_primary {
+    float complex *loop;       /* what it plays over and over */
+    size_t n;
+    uint64_t next_on;          /* it comes and goes: when it comes next, UINT64_MAX: it does not */
 };
 
 struct world_burst { /* samples on the air, ours until they have passed every receiver */
@@ -46,16 +56,21 @@ struct app_world {
     uint32_t rate_hz;
     struct world_station stations[APP_MAX_STATIONS];
     struct world_jammer jammers[APP_MAX_JAMMERS];
-    float complex *primaries[APP_MAX_PRIMARIES];
+    struct world_primary primaries[APP_MAX_PRIMARIES];
     struct phy_air *air;               /* iq fidelity, else NULL */
     struct phy_packet_air *packet_air; /* packet fidelity, else NULL */
     void *air_memory;
     struct phy_packet_tables *tables;  /* packet fidelity */
+    size_t n_runs[APP_MAX_PRIMARIES];
     struct phy_packet_run *runs[APP_MAX_PRIMARIES]; /* packet fidelity: powers of the recordings */
     struct phy_arrival arrivals[PHY_PACKET_MAX_ARRIVALS];
     double noise_dbfs[PHY_AIR_MAX_NODES], carrier_hz[PHY_AIR_MAX_NODES];
     struct phy_air_link links[PHY_AIR_MAX_NODES * PHY_AIR_MAX_NODES];
     uint32_t n_nodes, max_delay;
+    double clock_ppm[PHY_AIR_MAX_NODES];
+    struct phy_fading fading;          /* of every link, where there is any */
+    const struct phy_fading *fadings[PHY_AIR_MAX_NODES * PHY_AIR_MAX_NODES];
+    struct phy_front_end *front_ends[APP_MAX_STATIONS][APP_MAX_CHANNELS]; /* NULL: nothing but a converter of 16 bits */
     struct world_burst bursts[WORLD_BURSTS];
     size_t burst_cap;
     float complex *block; /* WORLD_BLOCK samples */
@@ -73,6 +88,18 @@ struct app_world {
 /* folder: where the run's files are being built. 0; -EINVAL (bad scenario or recording), -EIO (system), with world->error set. */
 __attribute__((warn_unused_result)) int app_world_open(struct app_world *w, const char *folder);
 void app_world_close(struct app_world *w);
+
+/* Puts a primary user on the air that comes at or before sample t. */
+__attribute__((warn_unused_result)) int app_world_play(struct app_world *w, uint32_t i, uint64_t t);
+
+/* world.c, for its parts */
+void *app_world_allocate(size_t n);
+int app_world_fail(struct app_world *w, int rc, const char *what, const char *detail); /* rc, with world->error set */
+/* world_air.c: links, fading, clocks; front ends; jammers; synthetic primary users */
+void app_world_describe_links(struct app_world *w);
+int app_world_open_front_ends(struct app_world *w);
+int app_world_open_jammer(struct app_world *w, uint32_t i);
+int app_world_synthesise(struct app_world *w, uint32_t primary);
 
 static inline int64_t world_ns(const struct app_world *w, uint64_t sample)
 {
