@@ -8,16 +8,21 @@
 #include "apps/run/run.h"
 
 /* A short run in a folder of its own; what it left is compared by the caller. */
-static json_t *run_once(const char *folder, uint64_t cut_seed, const char *consensus)
+static json_t *run_scenario(const char *scenario, const char *folder, uint64_t cut_seed, const char *consensus)
 {
     struct app_run_options options = {
-        .scenario = "quickstart", .consensus = consensus, .has_seed = true, .seed = 5, .duration_ns = 700000000, .out = folder};
+        .scenario = scenario, .consensus = consensus, .has_seed = true, .seed = 5, .duration_ns = 700000000, .out = folder};
     options.cut_seed = cut_seed;
     json_t *summary = NULL;
     char where[600], error[WORLD_MAX_ERROR] = "";
     int code = app_run(&options, &summary, where, sizeof where, error);
     ck_assert_msg(code == 0, "exit code %d: %s (seed 5, cut seed %llu)", code, error, (unsigned long long)cut_seed);
     return summary;
+}
+
+static json_t *run_once(const char *folder, uint64_t cut_seed, const char *consensus)
+{
+    return run_scenario("quickstart", folder, cut_seed, consensus);
 }
 
 static char *read_file(const char *folder, const char *name, size_t *len_out)
@@ -77,6 +82,20 @@ START_TEST(results_do_not_depend_on_how_time_is_cut_into_blocks)
         json_decref(cut);
     }
     json_decref(whole);
+    leave_folder(template);
+}
+END_TEST
+
+/* Fading, drifting clocks and receivers with an AGC are functions of the sample's index too. */
+START_TEST(nor_do_they_on_a_harder_air)
+{
+    char template[] = "/tmp/airdeed-loop-XXXXXX";
+    enter_folder(template);
+    json_t *whole = run_scenario("fading", "whole", 0, "raft"), *cut = run_scenario("fading", "cut", 3, "raft");
+    ck_assert_str_eq(air_of(whole), air_of(cut));
+    compare_files("whole", "cut", "events.jsonl");
+    json_decref(whole);
+    json_decref(cut);
     leave_folder(template);
 }
 END_TEST
@@ -191,6 +210,7 @@ static void add_cases(Suite *suite)
     TCase *tc = tcase_create("whole runs");
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut_into_blocks);
+    tcase_add_test(tc, nor_do_they_on_a_harder_air);
     tcase_add_test(tc, the_same_seed_gives_the_same_bytes_with_either_engine);
     tcase_add_test(tc, jammers_at_both_ends_of_their_ranges_run_to_the_end);
     tcase_add_test(tc, a_recording_that_cannot_be_played_is_named_by_file_line_and_field);

@@ -110,7 +110,7 @@ START_TEST(names_that_nobody_has_are_refused)
     check_refused("traffic: [{from: three, to: one, wanted: [a]}]\n", "from", "'three': no station has this name");
     check_refused("traffic: [{from: one, to: two, wanted: [b]}]\n", "wanted", "'b': no channel has this name");
     check_refused("jammers: [{name: j, kind: reactive, channel: x}]\n", "channel", "'x': no channel has this name");
-    check_refused("jammers: [{name: j, kind: tone, channel: a}]\n", "kind", "reactive");
+    check_refused("jammers: [{name: j, kind: constant, channel: a}]\n", "kind", "reactive");
 }
 END_TEST
 
@@ -206,6 +206,23 @@ START_TEST(a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be
 }
 END_TEST
 
+START_TEST(an_air_that_cannot_be_is_refused)
+{
+    check_refused("fading: {kind: rayleigh, doppler: 6k}\n", "fading.doppler", "sample_rate / 2000");
+    check_refused("fading: {kind: rayleigh, taps: [{delay: 100ns}, {delay: 120ns}]}\n", "fading.taps", "rise by a sample (100ns)");
+    check_refused("fading: {kind: fixed, doppler: 10}\n", "fading.doppler", "do not move");
+    check_refused("fidelity: packet\nfading: {kind: rayleigh}\n", "fading.kind", "fidelity: iq");
+    check_refused("fidelity: packet\nfront_end: {preset: b210}\n", "front_end.preset", "fidelity: iq");
+    check_refused("front_end: {adc_bits: 2}\n", "front_end.adc_bits", "4 to 16");
+    check_refused("jammers: [{name: j, kind: sweep, channel: a, sweep_low: -6M}]\n", "jammers[0].sweep_low", "within the channel");
+    check_refused("jammers: [{name: j, kind: pulse, channel: a, burst: 3ms, period: 1ms}]\n", "jammers[0].period", "shorter than burst");
+    check_refused("fidelity: packet\njammers: [{name: j, kind: pilot, channel: a}]\n", "jammers[0].kind", "fidelity: iq");
+    check_refused("primaries: [{name: p, channel: a}]\n", "primaries[0]", "must name a .sigmf-meta file");
+    check_refused("primaries: [{name: p, kind: radar, channel: a, scan: 100ms}]\n", "primaries[0].scan", "dwell must be given");
+    check_refused("primaries: [{name: p, kind: ofdm, channel: a, off: 1s}]\n", "primaries[0].off", "goes with on");
+}
+END_TEST
+
 START_TEST(a_misspelt_field_is_named_with_its_line)
 {
     check_refused("lease: {heartbeet: 1s}\n", "heartbeet", ":9:");
@@ -216,7 +233,7 @@ END_TEST
 START_TEST(a_file_that_is_not_there_says_what_there_is)
 {
     ck_assert_int_eq(app_scenario_load("quickstrt", &scenario, error), -ENOENT);
-    ck_assert_msg(strstr(error, "embedded are quickstart") != NULL, "%s", error);
+    ck_assert_msg(strstr(error, "embedded are fading, quickstart") != NULL, "%s", error);
     ck_assert_int_eq(app_scenario_load("/nowhere/x.yaml", &scenario, error), -ENOENT);
     ck_assert_msg(strstr(error, "/nowhere/x.yaml") != NULL, "%s", error);
 }
@@ -236,6 +253,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, stations_and_channels_are_told_apart);
     tcase_add_test(t, what_cannot_hold_together_names_the_line_of_a_field_that_is_given);
     tcase_add_test(t, a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be);
+    tcase_add_test(t, an_air_that_cannot_be_is_refused);
     tcase_add_test(t, a_misspelt_field_is_named_with_its_line);
     tcase_add_test(t, a_file_that_is_not_there_says_what_there_is);
     suite_add_tcase(suite, t);
