@@ -32,7 +32,7 @@ enum mac_category { MAC_CAT_VOTE, MAC_CAT_PROPOSAL, MAC_CAT_GOSSIP, MAC_CAT_DATA
 
 /* IEEE 802.11 clause 17 timing with its own numbers for the waveform in use. */
 struct mac_profile {
-    const char *name;       /* "dot11-10-flex" */
+    const char *name;       /* "dot11-10" */
     int64_t slot_ns, sifs_ns;
     /* From the decision to send to the first sample: a frame that won its contention is handed out this long before its slot
      * begins (10.3.7: TxDIFS = DIFS - aRxTxTurnaroundTime). 0: decided and sent in one instant. At most SIFS, below slot. */
@@ -47,7 +47,7 @@ struct mac_profile {
     int64_t txop_ns;           /* fragments of one message follow each other SIFS apart for at most this long; 0: each contends */
 };
 
-/* The profile for 10 MHz channels, "dot11-10-flex": slot 13 us, SIFS 32 us, DIFS 58 us (IEEE 802.11 table 17-21, 10 MHz column). */
+/* The profile for 10 MHz channels, "dot11-10": slot 13 us, SIFS 32 us, DIFS 58 us (IEEE 802.11 table 17-21, 10 MHz column). */
 struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns);
 
 /* What a radio that is driven from a host can do; `airdeed latency-probe` measures turnaround_ns. */

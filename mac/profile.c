@@ -12,7 +12,7 @@ struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns)
 {
     /* Broadcasts have no ACK to repair a collision, and consensus makes many stations answer at once: they draw from a wider window. */
     return (struct mac_profile){
-        .name = "dot11-10-flex",
+        .name = "dot11-10",
         .slot_ns = 13000,
         .sifs_ns = 32000,
         .rx_start_delay_ns = rx_start_delay_ns,

@@ -29,9 +29,10 @@ struct phy_waveform_config {
 
 /* Locks and frames take turns: each lock ends in one frame. */
 struct phy_waveform {
-    const char *name;                          /* "flex" */
+    const char *name;                          /* "wifi", "flex" */
     unsigned n_rates;                          /* rate 0 is the most robust */
     uint32_t rate_kbps_at_1msps[PHY_MAX_RATES]; /* payload rate for a 1 Msps clock; scale by the sample rate */
+    unsigned data_rate;                        /* for unicast data where nothing better is known: QPSK, rate 1/2 */
     uint32_t lock_delay_samples;               /* worst case from the first sample of a frame to its lock: sets the ACK timeout */
     uint32_t cca_delay_samples;                /* from the first sample to a busy medium */
     /* samples that a PSDU of psdu_len octets (FCS included) takes at a rate */

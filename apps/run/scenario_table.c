@@ -36,7 +36,7 @@ static int find_channel(void *root, void *value, const char *text, char *why_out
 
 static const char *const engines[] = {"pbft", "raft", NULL};
 static const char *const fidelities[] = {"iq", "packet", NULL};
-static const char *const waveforms[] = {"flex", NULL};
+static const char *const waveforms[] = {"wifi", "flex", NULL};
 static const char *const jammer_kinds[] = {"tone",     "noise",    "pulse", "sweep",     "random",
                                            "reactive", "preamble", "pilot", "deceptive", NULL};
 static const char *const primary_kinds[] = {"recording", "ofdm", "narrowband", "radar", NULL};
@@ -268,7 +268,7 @@ const struct app_scenario app_scenario_defaults = {
     .duration_ns = 10000000000,
     .settle_ns = 500000000,
     .consensus = "pbft",
-    .waveform = "flex",
+    .waveform = "wifi",
     .fidelity = "iq",
     .sample_rate_hz = 10000000,
     .noise_dbfs = -60,

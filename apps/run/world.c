@@ -317,6 +317,7 @@ static struct mac_profile describe_profile(const struct app_world *w)
     struct mac_profile profile =
         mac_profile_dot11_10((int64_t)((uint64_t)w->waveform->lock_delay_samples * 1000000000u / w->rate_hz));
     profile.lifetime_ns = 250000000;
+    profile.data_rate = w->waveform->data_rate;
     return profile;
 }
 

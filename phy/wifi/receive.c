@@ -254,6 +254,7 @@ static const struct phy_waveform wifi = {
     .name = "wifi",
     .n_rates = PHY_WIFI_N_RATES,
     .rate_kbps_at_1msps = {300, 450, 600, 900, 1200, 1800, 2400, 2700},
+    .data_rate = 2,
     .lock_delay_samples = PHY_WIFI_DETECT_DELAY + TICK,
     .cca_delay_samples = 80,
     .frame_samples = phy_wifi_frame_samples,
