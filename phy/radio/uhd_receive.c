@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 
 static const int64_t start_after_ns = 100000000;   /* the stream's start, from when it is asked for */
 static const int64_t patience_ns = 1000000000;     /* of silence, before the device is asked whether it is there */
@@ -22,13 +23,17 @@ static int ask_number(struct uhd_radio *u, int64_t *number_out)
 /* Sample 0 is the first start's; a stream that starts again later goes on counting. */
 int uhd_start(struct uhd_radio *u)
 {
-    int64_t now;
+    int64_t now = 0;
     int rc = ask_number(u, &now);
     if (rc != 0)
         return rc;
     int64_t start = now + (int64_t)((double)u->rate_hz * (double)start_after_ns * 1e-9);
     if (u->next == 0)
         u->origin = start;
+    if (start - u->origin < (int64_t)u->next) { /* somebody set it anew: no sample has an index any more */
+        snprintf(u->error, sizeof u->error, "the radio's clock ran backwards");
+        return -EIO;
+    }
     struct phy_uhd_time time = phy_uhd_time_of(start, u->rate_hz);
     uhd_stream_cmd_t command = {.stream_mode = UHD_STREAM_MODE_START_CONTINUOUS,
                                 .stream_now = false,

@@ -30,8 +30,8 @@ start_all() {
     net=127.$((64 + RANDOM % 128)).$((1 + RANDOM % 250))
     configs=()
     "$usrp" file "$work/rx.sc16" || exit 3
-    write_config loop "$net.1" 'loopback = 1' "tx_log = $work/tx.jsonl"
-    write_config file "$net.2" "rx_file = $work/rx.sc16"
+    write_config loop "$net.1" 'loopback = 1' "tx_log = $work/tx.jsonl" 'rx_latency_ms = 20' 'rx_fifo_ms = 200' 'tx_slack_ms = 100'
+    write_config file "$net.2" "rx_file = $work/rx.sc16" 'rx_fifo_ms = 200'
     write_config gaps "$net.3" "rx_file = $work/rx.sc16" 'overrun_at = 200000' 'drop_every = 97'
     write_config a "$net.4" "air_peer = $net.5" 'rx_latency_ms = 20'
     write_config b "$net.5" "air_peer = $net.4" 'rx_latency_ms = 20'
@@ -64,24 +64,31 @@ result() { # status, title; what was printed is in $work/out
     fi
 }
 
+# These run in real time, simulator and all: on a machine that is busy elsewhere samples and bursts come too late. What fails is tried
+# twice more; what is wrong fails three times.
+expect() { # title, exit code, pattern in what is printed, command...
+    local title=$1 code=$2 pattern=$3 got tries
+    shift 3
+    for tries in 1 2 3; do
+        [ "$tries" = 1 ] || {
+            echo "# again, since it failed: $title"
+            sent_samples >/dev/null # what is sent from here on is this try's
+        }
+        timeout 60 "$@" >"$work/out" 2>&1
+        got=$?
+        if [ "$got" = "$code" ] && { [ -z "$pattern" ] || grep -qE -- "$pattern" "$work/out"; }; then
+            result 0 "$title"
+            return
+        fi
+        echo "exit $got, expected $code and '$pattern'" >>"$work/out"
+    done
+    result 1 "$title"
+}
+
 try() { # title, command...
     local title=$1
     shift
-    "$@" >"$work/out" 2>&1
-    result $? "$title"
-}
-
-expect() { # title, exit code, pattern in what is printed, command...
-    local title=$1 code=$2 pattern=$3 got
-    shift 3
-    timeout 60 "$@" >"$work/out" 2>&1
-    got=$?
-    if [ "$got" = "$code" ] && grep -qE -- "$pattern" "$work/out"; then
-        result 0 "$title"
-    else
-        echo "exit $got, expected $code and '$pattern'" >>"$work/out"
-        result 1 "$title"
-    fi
+    expect "$title" 0 '' "$@"
 }
 
 # Samples that the loop simulator sent since the last call, all bursts together, ended or starved
@@ -185,7 +192,7 @@ test_bursts() {
     check_sent 'only the two good ones were sent' 2000 2000
     try 'a transmit gain above the cap opens no radio' "$usrp" gain "$loop"
     try 'a caller that stands still loses its burst' "$usrp" stall "$loop"
-    check_sent 'of one second at most .7 s were sent' 1 350000
+    check_sent 'of one second at most .8 s were sent' 1 400000
     try 'closing cuts a burst' "$usrp" cut "$loop"
     check_sent 'of one second at most .6 s were sent' 1 300000
 }
@@ -242,7 +249,8 @@ run_all() {
     collect gaps 0 '^overflows [1-9]' 'an overflow is counted as one'
     collect gaps 0 '^lost_packets [2-9]' 'lost packets are counted apart'
     collect recorded 0 'gaps with [1-9]' 'airdeed record counts what was lost'
-    try 'and begins a capture at each gap' check_captures
+    check_captures >"$work/out" 2>&1
+    result $? 'and begins a capture at each gap'
     collect full 3 'cannot write: ' 'a disk that takes no more ends a recording, exit code 3'
     try 'and leaves nothing' test -z "$(find "$work" -name 'full.sigmf*')"
     collect a 0 '^heard' "two stations hear each other's bursts, bit by bit: one"
