@@ -118,6 +118,7 @@ static void work_out_paths(struct phy_air *air)
             double turns = (air->carrier_offset_hz[e] - air->carrier_offset_hz[l]) / air->cfg.sample_rate_hz;
             path->gain = pow(10.0, (double)air->links[(size_t)e * n + l].gain_db / 20.0);
             path->increment = (uint64_t)(int64_t)llround((turns - floor(turns)) * 9223372036854775808.0) << 1;
+            phy_line_turns_init(&path->turns, path->increment);
             path->drift = (1.0 + air->clock_ppm[e] * 1e-6) / (1.0 + air->clock_ppm[l] * 1e-6) - 1.0;
         }
 }

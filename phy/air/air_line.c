@@ -124,7 +124,7 @@ void phy_air_add_through_line(const struct phy_air *air, const struct phy_air_em
     const struct phy_air_link *link = &air->links[(size_t)e->emitter * air->cfg.n_nodes + listener];
     const struct phy_air_path *path = &air->paths[(size_t)e->emitter * air->cfg.n_nodes + listener];
     struct phy_line line;
-    line.increment = path->increment;
+    line.turns = &path->turns;
     line.simd = air->simd;
     float gain = (float)(path->gain * (double)e->amplitude);
     while (from < to) {

@@ -5,12 +5,14 @@
 #include "phy/air/air.h"
 #include "phy/air/awgn.h"
 #include "phy/air/fractional.h"
+#include "phy/air/line.h"
 
 /* What of a link does not change, worked out once. */
 struct phy_air_path {
     double gain;        /* of amplitudes */
     uint64_t increment; /* of the carrier's phase a sample, 2^64 a turn: the phase of sample i is increment * i, whatever came before */
     double drift;       /* of the sender's clock against the listener's */
+    struct phy_line_turns turns;
 };
 
 /* Gains of a link at both ends of a stretch of the fading's grid; kept, since they are costly. */

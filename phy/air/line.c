@@ -50,18 +50,26 @@ PHY_ALWAYS_INLINE void sum_line(const struct phy_line *line, const float *in_re,
         sum_taps(line, in_re, in_im, k, sum->re, sum->im, moving);
 }
 
-PHY_ALWAYS_INLINE void add_rotated(const struct planar *restrict sum, uint64_t phase, uint64_t increment, float *restrict out, size_t n)
+/* Sample i turns by the product of two phasors: one of the 64 samples that it lies in, one of its place among them. */
+PHY_ALWAYS_INLINE void add_rotated(const struct phy_line_turns *turns, const float *restrict sum_re, const float *restrict sum_im,
+                                   uint64_t start, float *restrict out, size_t n)
 {
-    _Alignas(64) uint32_t turns[PHY_LINE_PIECE];
-    for (size_t k = 0; k < n; k++) {
-        turns[k] = (uint32_t)(phase >> 32);
-        phase += increment;
-    }
-    for (size_t k = 0; k < n; k++) {
+    while (n > 0) {
+        size_t place = (size_t)(start % PHY_LINE_TURNS);
+        size_t n_here = PHY_LINE_TURNS - place < n ? PHY_LINE_TURNS - place : n;
         float c, s;
-        phy_cos_sin_turns(turns[k], &c, &s);
-        out[2 * k] += sum->re[k] * c - sum->im[k] * s;
-        out[2 * k + 1] += sum->re[k] * s + sum->im[k] * c;
+        phy_cos_sin_turns((uint32_t)(turns->increment * (start - place) >> 32), &c, &s);
+        const float *restrict turn_re = turns->re + place, *restrict turn_im = turns->im + place;
+        for (size_t k = 0; k < n_here; k++) {
+            float re = c * turn_re[k] - s * turn_im[k], im = c * turn_im[k] + s * turn_re[k];
+            out[2 * k] += sum_re[k] * re - sum_im[k] * im;
+            out[2 * k + 1] += sum_re[k] * im + sum_im[k] * re;
+        }
+        start += n_here;
+        sum_re += n_here;
+        sum_im += n_here;
+        out += 2 * n_here;
+        n -= n_here;
     }
 }
 
@@ -72,7 +80,7 @@ PHY_ALWAYS_INLINE void add_line(const struct phy_line *line, uint64_t start, con
         sum_line(line, in_re, in_im, &sum, n, true);
     else
         sum_line(line, in_re, in_im, &sum, n, false);
-    add_rotated(&sum, line->increment * start, line->increment, out, n);
+    add_rotated(line->turns, sum.re, sum.im, start, out, n);
 }
 
 PHY_ALWAYS_INLINE void split(const float *restrict in, float *restrict re, float *restrict im, size_t n)
@@ -140,6 +148,13 @@ PHY_TARGET_AVX2 static void interpolate_avx2(const struct phy_fractional_stretch
 #define split_avx2 split_scalar
 #define interpolate_avx2 interpolate_scalar
 #endif
+
+void phy_line_turns_init(struct phy_line_turns *turns, uint64_t increment)
+{
+    turns->increment = increment;
+    for (unsigned k = 0; k < PHY_LINE_TURNS; k++)
+        phy_cos_sin_turns((uint32_t)(increment * k >> 32), &turns->re[k], &turns->im[k]);
+}
 
 void phy_line_add(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float complex *out, size_t n)
 {

@@ -11,7 +11,14 @@
 #include "phy/air/fractional.h"
 #include "phy/simd.h"
 
-enum { PHY_LINE_PIECE = 256, PHY_LINE_LANES = 8 };
+enum { PHY_LINE_PIECE = 256, PHY_LINE_LANES = 8, PHY_LINE_TURNS = 64 };
+
+/* How a link's carrier offset turns samples: what depends on a sample's place among 64 is worked out once. */
+struct phy_line_turns {
+    uint64_t increment;     /* of the phase a sample, 2^64 a turn */
+    float re[PHY_LINE_TURNS], im[PHY_LINE_TURNS];
+};
+void phy_line_turns_init(struct phy_line_turns *turns, uint64_t increment);
 
 struct phy_line {
     uint32_t n_taps;
@@ -21,11 +28,11 @@ struct phy_line {
     float re_step[PHY_FADING_MAX_TAPS], im_step[PHY_FADING_MAX_TAPS];
     float first_k;          /* of the first sample of a call */
     int moving;             /* 0: steps are all zero */
-    uint64_t increment;     /* of the carrier's phase a sample, 2^64 a turn */
+    const struct phy_line_turns *turns;
     enum phy_simd simd;
 };
 
-/* out[k] += sum over taps gain(k) in[k - delay] * exp(j 2 pi increment (start + k) / 2^64), n <= PHY_LINE_PIECE;
+/* out[k] += sum over taps gain(k) in[k - delay] * exp(j 2 pi turns->increment (start + k) / 2^64), n <= PHY_LINE_PIECE;
  * in_re and in_im have room before for the longest delay, and after n for PHY_LINE_LANES values that do not matter. */
 void phy_line_add(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float complex *out, size_t n);
 void phy_line_split(enum phy_simd simd, const float complex *in, float *re, float *im, size_t n);
