@@ -41,13 +41,11 @@ static inline __attribute__((always_inline)) void phy_wifi_fft_here(const struct
     struct phy_wifi_bins t;
     phy_wifi_fft_columns(x->re, x->im);
     for (int i = 0; i < PHY_WIFI_N_FFT; i++) {
-        float re = x->re[i] * f->re[i] - x->im[i] * f->im[i];
-        x->im[i] = x->re[i] * f->im[i] + x->im[i] * f->re[i];
-        x->re[i] = re;
+        t.re[i] = x->re[i] * f->re[i] - x->im[i] * f->im[i];
+        t.im[i] = x->re[i] * f->im[i] + x->im[i] * f->re[i];
     }
-    phy_wifi_fft_transpose(x->re, t.re);
-    phy_wifi_fft_transpose(x->im, t.im);
-    phy_wifi_fft_columns(t.re, t.im);
-    *x = t;
+    phy_wifi_fft_transpose(t.re, x->re);
+    phy_wifi_fft_transpose(t.im, x->im);
+    phy_wifi_fft_columns(x->re, x->im);
 }
 #endif

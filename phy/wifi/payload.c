@@ -69,7 +69,8 @@ int32_t phy_wifi_count_corrected(const int8_t *soft, const uint8_t *packed, size
             for (unsigned half = 0; half < 2; half++) {
                 uint64_t x = load_8(soft + 16 * octet + 8 * half);
                 uint64_t known = x | ((x & rest) + rest);
-                n += (int32_t)__builtin_popcountll((x ^ spread[coded >> 8 * half & 0xff]) & known & top);
+                uint64_t wrong = (x ^ spread[coded >> 8 * half & 0xff]) & known & top;
+                n += (int32_t)((wrong >> 7) * UINT64_C(0x0101010101010101) >> 56);
             }
         } else {
             for (size_t i = 0; i < 2 * n_left; i++)
