@@ -16,7 +16,7 @@
 #include "phy/wifi/wifi.h"
 
 enum {
-    TICK = 32,             /* a preamble is acted on at a multiple of so many samples */
+    TICK = 16,             /* a preamble is acted on at a multiple of so many samples */
     HEADER_SAMPLES = 400,
     CAP = 8192,            /* samples held */
     SLOW_CLOCK_HZ = 2000000,
