@@ -104,6 +104,60 @@ static float find_advance(const struct phy_wifi_used training[2])
     return atan2f(im, re);
 }
 
+/* How alike neighbouring subcarriers are if the training symbols lie `shift` subcarriers above their place; those that are far louder
+ * than the rest do not vote. */
+static float find_likeness(const struct phy_wifi_bins *sum, float limit, int shift)
+{
+    float re = 0.0f, im = 0.0f;
+    for (int k = 0; k < N_FFT; k++) {
+        int a = (k + shift) & (N_FFT - 1), b = (a + 1) & (N_FFT - 1);
+        float sign = phy_wifi_long_training[k] * phy_wifi_long_training[(k + 1) % N_FFT];
+        float power = sum->re[a] * sum->re[a] + sum->im[a] * sum->im[a], next = sum->re[b] * sum->re[b] + sum->im[b] * sum->im[b];
+        if (power > limit || next > limit)
+            continue;
+        re += sign * (sum->re[b] * sum->re[a] + sum->im[b] * sum->im[a]);
+        im += sign * (sum->im[b] * sum->re[a] - sum->re[b] * sum->im[a]);
+    }
+    return re * re + im * im;
+}
+
+/* A strong tone may pull the detector's offset to the wrong subcarrier: by how many, -1..1. The training symbols differ by their
+ * neighbours' signs, so that all but the right place look like noise. */
+static int find_shift(const struct phy_wifi_symbols *s, const struct phy_wifi_used training[2])
+{
+    struct phy_wifi_bins sum;
+    float power[N_USED];
+    memset(&sum, 0, sizeof sum);
+    for (int i = 0; i < N_USED; i++) {
+        float re = training[0].re[i] + training[1].re[i], im = training[0].im[i] + training[1].im[i];
+        sum.re[s->bin[i]] = re;
+        sum.im[s->bin[i]] = im;
+        power[i] = re * re + im * im;
+    }
+    float limit = 5.0f * phy_wifi_trimmed_mean(power);
+    float here = find_likeness(&sum, limit, 0), below = find_likeness(&sum, limit, -1), above = find_likeness(&sum, limit, 1);
+    if (here * 3.0f > fmaxf(below, above))
+        return 0;
+    return below > above ? -1 : 1;
+}
+
+/* Offset and training symbols: phase between these tells the offset within a subcarrier. */
+static void refine_offset(struct phy_wifi_symbols *s, const float complex *samples, uint64_t base, struct phy_wifi_used training[2])
+{
+    for (unsigned round = 0; round < 3; round++) {
+        set_mixer(s);
+        transform_training(s, samples, base, training);
+        float advance = find_advance(training);
+        s->cfo += advance / (two_pi * N_FFT);
+        /* as the new offset's mixer would have turned them: middles of the windows are 24 and 88 samples after the origin */
+        rotate(&training[0], -24.0 / N_FFT * advance);
+        rotate(&training[1], -88.0 / N_FFT * advance);
+        if (fabsf(advance) < 0.02f)
+            break;
+    }
+    set_mixer(s);
+}
+
 static void set_equaliser(struct phy_wifi_symbols *s)
 {
     float step_re = cosf(s->timing.value), step_im = -sinf(s->timing.value);
@@ -162,18 +216,12 @@ void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_pr
     s->origin = preamble->long_sample;
     s->cfo = (double)preamble->cfo;
     struct phy_wifi_used training[2];
-    for (unsigned round = 0; round < 3; round++) {
-        set_mixer(s);
-        transform_training(s, samples, base, training);
-        float advance = find_advance(training);
-        s->cfo += advance / (two_pi * N_FFT);
-        /* as the new offset's mixer would have turned them: middles of the windows are 24 and 88 samples after the origin */
-        rotate(&training[0], -24.0 / N_FFT * advance);
-        rotate(&training[1], -88.0 / N_FFT * advance);
-        if (fabsf(advance) < 0.02f)
-            break;
+    refine_offset(s, samples, base, training);
+    int shift = find_shift(s, training);
+    if (shift) {
+        s->cfo += (double)shift / N_FFT;
+        refine_offset(s, samples, base, training);
     }
-    set_mixer(s);
     phy_wifi_channel_estimate(&s->fft, &training[0], &training[1], &s->channel);
     s->floor = s->channel.noise[0];
     for (int i = 0; i < N_USED; i++)

@@ -102,6 +102,23 @@ START_TEST(offset_and_timing_errors_of_the_preamble_do_not_matter)
 }
 END_TEST
 
+START_TEST(an_offset_that_is_a_whole_subcarrier_off_is_put_right)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int off = -1; off <= 1; off += 2)
+        for (unsigned k = 0; k < 10; k++) {
+            make(&b, 2, 300, k);
+            wifi_turn(b.x + LEAD, b.n, 1.0, 0.004, k);
+            wifi_add_noise(b.x, b.n + 2 * LEAD, -10.0, k);
+            receive(&b, 0.004 + off / 64.0, 0);
+            ck_assert(is_right(&b));
+            ck_assert_double_eq_tol(b.frame.cfo_hz, 0.004, 5e-5);
+        }
+    close_bench(&b);
+}
+END_TEST
+
 START_TEST(a_sample_clock_that_is_off_by_40_ppm_is_followed_through_the_longest_frame)
 {
     struct bench b;
@@ -358,6 +375,7 @@ static void add_cases(Suite *suite)
     tcase_set_timeout(c, 240);
     tcase_add_test(c, every_rate_and_length_comes_out_octet_by_octet);
     tcase_add_test(c, offset_and_timing_errors_of_the_preamble_do_not_matter);
+    tcase_add_test(c, an_offset_that_is_a_whole_subcarrier_off_is_put_right);
     tcase_add_test(c, a_sample_clock_that_is_off_by_40_ppm_is_followed_through_the_longest_frame);
     tcase_add_test(c, error_vector_and_noise_are_those_that_were_added);
     tcase_add_test(c, a_tone_shows_on_its_subcarrier_and_costs_no_frame);
