@@ -74,7 +74,7 @@ static void work(void *ctx)
 static int parse(int argc, char **argv, struct command *c, int *exit_out)
 {
     app_radio_options_init(&c->radio_options);
-    c->waveform_name = phy_waveform_find("wifi") ? "wifi" : "flex";
+    c->waveform_name = "wifi";
     c->n_trials = 200;
     c->burst_ns = 200000;
     struct app_option options[APP_RADIO_MAX_ROWS + 8];

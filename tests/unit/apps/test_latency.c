@@ -211,16 +211,20 @@ END_TEST
 
 START_TEST(the_work_meanwhile_decodes_a_frame_in_every_trial)
 {
+    static const char *const names[] = {"wifi", "flex"};
+    static const uint32_t rates_hz[] = {500000, 1000000, 20000000};
     struct app_latency_work *w;
-    const struct phy_waveform *waveform = phy_waveform_flex();
-    ck_assert_int_eq(app_latency_work_open(waveform, 1000000, 1000, &w), 0);
-    for (uint64_t i = 1; i <= 3; i++) {
-        app_latency_work_prepare(w);
-        ck_assert_uint_eq(app_latency_work_decoded(w), i - 1);
-        app_latency_work_run(w);
-        ck_assert_uint_eq(app_latency_work_decoded(w), i);
+    for (size_t k = 0; k < 6; k++) {
+        uint32_t rate_hz = rates_hz[k / 2];
+        ck_assert_int_eq(app_latency_work_open(phy_waveform_find(names[k % 2]), rate_hz, rate_hz / 1000, &w), 0);
+        for (uint64_t i = 1; i <= 2; i++) {
+            app_latency_work_prepare(w);
+            ck_assert_uint_eq(app_latency_work_decoded(w), i - 1);
+            app_latency_work_run(w);
+            ck_assert_msg(app_latency_work_decoded(w) == i, "%s at %u Hz", names[k % 2], rate_hz);
+        }
+        app_latency_work_close(w);
     }
-    app_latency_work_close(w);
 }
 END_TEST
 
