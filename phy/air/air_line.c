@@ -95,6 +95,7 @@ static uint64_t set_taps(const struct phy_air *air, const struct phy_air_emissio
     if (!f) {
         line->n_taps = 1;
         line->moving = 0;
+        line->first_k = 0.0f;
         line->delay[0] = 0;
         line->re[0] = gain;
         line->im[0] = 0.0f;

@@ -73,6 +73,37 @@ PHY_ALWAYS_INLINE void add_rotated(const struct phy_line_turns *turns, const flo
     }
 }
 
+/* The plain form: the same sums in the same order, a tap at a time. */
+static void sum_line_plain(const struct phy_line *line, const float *in_re, const float *in_im, struct planar *restrict sum, size_t n)
+{
+    memset(sum->re, 0, n * sizeof *sum->re);
+    memset(sum->im, 0, n * sizeof *sum->im);
+    for (uint32_t tap = 0; tap < line->n_taps; tap++) {
+        const float *restrict x_re = in_re - line->delay[tap], *restrict x_im = in_im - line->delay[tap];
+        float re = line->re[tap], im = line->im[tap];
+        float re_step = line->moving ? line->re_step[tap] : 0.0f, im_step = line->moving ? line->im_step[tap] : 0.0f;
+        for (size_t k = 0; k < n; k++) {
+            float at = line->first_k + (float)(int32_t)k;
+            float h_re = re + at * re_step, h_im = im + at * im_step;
+            sum->re[k] += h_re * x_re[k] - h_im * x_im[k];
+            sum->im[k] += h_re * x_im[k] + h_im * x_re[k];
+        }
+    }
+}
+
+static void interpolate_plain(const struct phy_fractional_stretch *s, unsigned first_j, const float *restrict in_re,
+                              const float *restrict in_im, float *restrict out_re, float *restrict out_im, size_t n)
+{
+    memset(out_re, 0, n * sizeof *out_re);
+    memset(out_im, 0, n * sizeof *out_im);
+    for (unsigned k = 0; k < PHY_FRACTIONAL_TAPS; k++)
+        for (size_t j = 0; j < n; j++) {
+            float weight = s->first[k] + (float)((int32_t)first_j + (int32_t)j) * s->step[k];
+            out_re[j] += weight * in_re[j + k];
+            out_im[j] += weight * in_im[j + k];
+        }
+}
+
 PHY_ALWAYS_INLINE void add_line(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float *out, size_t n)
 {
     struct planar sum;
@@ -112,7 +143,9 @@ PHY_ALWAYS_INLINE void interpolate(const struct phy_fractional_stretch *s, unsig
 
 static void add_scalar(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float *out, size_t n)
 {
-    add_line(line, start, in_re, in_im, out, n);
+    struct planar sum;
+    sum_line_plain(line, in_re, in_im, &sum, n);
+    add_rotated(line->turns, sum.re, sum.im, start, out, n);
 }
 
 static void split_scalar(const float *in, float *re, float *im, size_t n)
@@ -123,7 +156,7 @@ static void split_scalar(const float *in, float *re, float *im, size_t n)
 static void interpolate_scalar(const struct phy_fractional_stretch *s, unsigned first_j, const float *in_re, const float *in_im,
                                float *out_re, float *out_im, size_t n)
 {
-    interpolate(s, first_j, in_re, in_im, out_re, out_im, n);
+    interpolate_plain(s, first_j, in_re, in_im, out_re, out_im, n);
 }
 
 #if PHY_HAVE_AVX2
