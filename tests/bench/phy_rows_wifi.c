@@ -194,6 +194,10 @@ void phy_rows_wifi(struct phy_rows *rows)
     add(rows, "fer_qpsk12_awgn_db", "dB", run_floor, (struct loss){t, 4.3});
     t.rate_index = 0;
     add(rows, "fer_bpsk12_awgn_db", "dB", run_floor, (struct loss){t, 1.3});
+    t.b210 = true;
+    add(rows, "fer_bpsk12_awgn_b210_db", "dB", run_floor, (struct loss){t, 1.3});
+    t.rate_index = 2;
+    add(rows, "fer_qpsk12_awgn_b210_db", "dB", run_floor, (struct loss){t, 4.3});
     t = qpsk;
     t.kind = WIFI_TRIAL_RAYLEIGH;
     t.es_n0_db = 15.0;

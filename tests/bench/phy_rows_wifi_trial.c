@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "phy/air/awgn.h"
+#include "phy/air/front_end.h"
 #include "phy/crc.h"
 #include "phy/phy.h"
 #include "phy/waveform.h"
@@ -17,6 +18,7 @@ static const double pi = 3.14159265358979324;
 
 struct work {
     struct phy *phy;
+    struct phy_front_end *front_end; /* NULL: none */
     struct phy_update update;
     struct phy_awgn noise, pulses;
     uint64_t random, position;
@@ -143,7 +145,29 @@ static bool try_frame(struct work *w, const struct wifi_trial *t)
         phy_awgn_add(&w->noise, w->position, (float)noise, w->block, n);
     }
     add_interference(w, t, n);
+    if (w->front_end) {
+        for (size_t i = 0; i < n; i++)
+            w->block[i] *= 0.0316f;
+        phy_front_end_receive(w->front_end, w->block, n, w->block);
+    }
     return receive(w, n, len);
+}
+
+static void open_front_end(struct work *w, const struct wifi_trial *t)
+{
+    static void *mem;
+    struct phy_front_end_config cfg;
+    const char *bad_field;
+    w->front_end = NULL;
+    if (!t->b210)
+        return;
+    if (phy_front_end_preset("b210", 5.18e9, 20000000, &cfg))
+        phy_rows_fail("the front end's preset");
+    cfg.ppm = 0.0; /* the trial draws the offset */
+    if (!mem)
+        mem = phy_rows_memory(phy_front_end_bytes());
+    if (phy_front_end_init(mem, (phy_front_end_bytes() + 63) / 64 * 64, &cfg, &w->front_end, &bad_field))
+        phy_rows_fail(bad_field);
 }
 
 unsigned wifi_trial_count_lost(const struct wifi_trial *t)
@@ -159,6 +183,7 @@ unsigned wifi_trial_count_lost(const struct wifi_trial *t)
     }
     if (phy_init(mem, (phy_bytes(&cfg) + 63) / 64 * 64, &cfg, &w->phy, &bad_field))
         phy_rows_fail("phy_init");
+    open_front_end(w, t);
     w->random = 1;
     w->position = 0;
     phy_awgn_init(&w->noise, 1, 1, t->simd);
