@@ -2,6 +2,7 @@
 #include "apps/live/config.h"
 
 #include "apps/radio_options.h"
+#include "mac/frame.h"
 #include "phy/crc.h"
 
 #include <errno.h>
@@ -166,6 +167,19 @@ static int64_t samples_ns(uint64_t n, uint32_t rate_hz)
     return (int64_t)((n * 1000000000u + rate_hz - 1) / rate_hz);
 }
 
+/* The gate would refuse a whole fragment each time. */
+static int check_longest(const struct app_live_config *c, const struct phy_waveform *waveform, const struct mac_profile *profile,
+                         char *error_out)
+{
+    size_t longest = MAC_DATA_HEADER_BYTES + profile->fragment_bytes + PHY_FCS_BYTES;
+    int64_t longest_ns = samples_ns(waveform->frame_samples(longest, profile->basic_rate), c->radio.sample_rate_hz);
+    if (!app_live_radiates(c) || longest_ns <= c->max_burst_ns)
+        return 0;
+    snprintf(error_out, APP_NODE_MAX_ERROR, "field transmit.max_burst: a frame takes up to %lld ms at this sample_rate",
+             (long long)((longest_ns + 999999) / 1000000));
+    return -EINVAL;
+}
+
 int app_live_profile(const struct app_live_config *c, const struct phy_waveform *waveform, uint64_t lead_samples,
                      struct mac_profile *out, char *error_out)
 {
@@ -189,7 +203,7 @@ int app_live_profile(const struct app_live_config *c, const struct phy_waveform 
         .no_hidden_stations = c->no_hidden_stations};
     const char *why;
     if (mac_profile_host(&timing, out, &why) == 0)
-        return 0;
+        return check_longest(c, waveform, out, error_out);
     snprintf(error_out, APP_NODE_MAX_ERROR, "field profile.turnaround: %s", why);
     return -EINVAL;
 }

@@ -165,7 +165,8 @@ static void print_progress(struct app_live *live)
     struct mac_stats mac;
     chain_node_stats(app_station_node(live->station), &node);
     app_station_mac_stats(live->station, app_live_control(live->config), &mac);
-    fprintf(stderr, "\r%s: %.1f s, height %" PRIu64 ", hears %u, %" PRIu64 " late  ", live->config->node.member,
+    /* the cursor goes back: the next log line is written over it */
+    fprintf(stderr, "%s: %.1f s, height %" PRIu64 ", hears %u, %" PRIu64 " late  \r", live->config->node.member,
             (double)(app_live_loop_now_ns(&live->loop) - live->begin_ns) * 1e-9, node.height, (unsigned)count_heard(live),
             count_late_responses(live, &mac));
 }

@@ -96,6 +96,8 @@ static int open_radio(struct app_live *live)
     }
     struct phy_radio_config cfg = c->radio;
     cfg.transmit = live->options->transmit || !app_live_radiates(c);
+    setenv("UHD_LOG_FASTPATH_DISABLE", "1", 0); /* each of its letters is a counter here */
+    setenv("UHD_LOG_CONSOLE_LEVEL", "fatal", 0); /* a radio that vanishes is told once, by us */
     int err = phy_radio_open(c->uri, &cfg, &live->radio, error);
     if (err) {
         live->radio = NULL;

@@ -1,13 +1,13 @@
 #!/bin/bash
 # Two stations on two simulated USRPs (uhd-sim/) that hear each other, with the real libuhd and in real time: they exchange acknowledged
 # frames; what the devices sent is what the stations say they sent; with a turnaround that the devices cannot hold
-# everything is late, is counted, and nothing is sent. Prints TAP; skips where the simulator's packages are missing.
+# everything is late, is counted, and nothing is sent; a station whose device vanishes ends with one line. Prints TAP; skips where the simulator's packages are missing.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${AIRDEED_BUILD:-$root/build/release}
 airdeed=$build/airdeed
-export UHD_LOG_FASTPATH_DISABLE=1 UHD_LOG_CONSOLE_LEVEL=error
+export UHD_LOG_FASTPATH_DISABLE=1 UHD_LOG_CONSOLE_LEVEL=fatal
 
 # --- outside ----------------------------------------------------------------------------------------------------------------------
 
@@ -16,9 +16,9 @@ start_all() {
     work=$(mktemp -d) || exit 3
     trap 'rm -rf "$work"' EXIT
     net=127.$((192 + RANDOM % 60)).$((1 + RANDOM % 250)) # several runs may go on beside each other
-    for i in 0 1; do
+    for i in 0 1 2; do # the third is alone
         printf '[hardware]\npreset = E320\nserial_num = FB%05d\n\n[simx]\nair_peer = %s\nrx_latency_ms = 20\nnoise = 20\nseed = %d\ntx_log = %s\n' \
-            "$i" "$net.$((2 - i))" "$i" "$work/tx$i.jsonl" >"$work/$i.ini"
+            "$i" "$net.$((i == 2 ? 9 : 2 - i))" "$i" "$work/tx$i.jsonl" >"$work/$i.ini"
         configs+=("$work/$i.ini@$net.$((1 + i))")
     done
     "$here/uhd-sim/withsim.sh" "${configs[@]}" -- "$0" inside "$work" "$net" 2>"$work/log"
@@ -51,14 +51,17 @@ check() { # description, command...
     fi
 }
 
-value() { # station number, field: from its summary
-    tail -n 1 "$dir/s$1.out" | sed -nE "s/.*[{,]\"$2\":([0-9.]+).*/\1/p"
+value() { # station number, field: from its summary; -1: there is none
+    local found
+    found=$(tail -n 1 "$dir/s$1.out" | sed -nE "s/.*[{,]\"$2\":([0-9.]+).*/\1/p")
+    echo "${found:--1}"
 }
 
 make_cluster() { # name, turnaround
     local i
     dir=$work/$1
-    "$airdeed" station --init-cluster 2 --dir "$dir" --engine raft --radio uhd --rate 1M --block 2000 --turnaround "$2" >/dev/null || return 1
+    "$airdeed" station --init-cluster 2 --dir "$dir" --engine raft --radio uhd --rate 1M --block 2000 --turnaround "$2" \
+        --base-port $((31100 + 8 * (RANDOM % 100))) >/dev/null || return 1
     # quicker than what it writes, which is for people with patience; the members are the only ones there: all hear all
     sed -i 's/^timing: .*/timing: {heartbeat: 1500ms, timeout: 5s, timeout_max: 20s, gossip: 3s, status: 5s,/
         s/^  propose_delay: .*/  propose_delay: 100ms, min_block_interval: 100ms, max_skew: 50ms}/
@@ -116,6 +119,28 @@ all_late() {
     [ $n_late -ge 2 ]
 }
 
+# In the background: libuhd takes twenty seconds to let go of a device that does not answer.
+lose_device() {
+    local dir=$work/gone pids tries=0
+    "$airdeed" station --init-cluster 2 --dir "$dir" --engine raft --radio "uhd:addr=$net.3" --rate 500k --turnaround 30ms \
+        --base-port $((31900 + 8 * (RANDOM % 100))) >/dev/null
+    timeout 90 "$airdeed" station "$dir/s0.yaml" >"$work/gone.out" 2>&1 &
+    local station=$!
+    until grep -q 'noise floor' "$work/gone.out" || [ $tries = 200 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    read -r -a pids <<<"$UHDSIM_PIDS"
+    kill -9 "${pids[@]:6:3}"
+    wait $station
+    echo $? >"$work/gone.code"
+}
+
+device_lost() {
+    sed 's/^/# /' "$work/gone.out" | cut -c1-200
+    [ "$(cat "$work/gone.code")" = 3 ] && [ "$(wc -l <"$work/gone.out")" = 2 ] && grep -q 'stopped: the radio is gone' "$work/gone.out"
+}
+
 forget_logs() {
     local i
     for i in 0 1; do seen[i]=$(wc -l <"$work/tx$i.jsonl" 2>/dev/null || echo 0); done
@@ -125,8 +150,10 @@ if [ "${1:-}" = inside ]; then
     work=$2
     net=$3
     seen=(0 0)
+    lose_device &
+    losing=$!
     check "a cluster for two devices is made" make_cluster good 60ms
-    check "two stations work for 25 s of samples and end with code 0" run_both 25s
+    check "two stations work for 30 s of samples and end with code 0" run_both 30s
     check "they exchange acknowledged frames" acknowledged
     check "the devices sent what the stations say they sent" devices_agree
     check "their ledgers verify" ledgers_verify
@@ -134,7 +161,10 @@ if [ "${1:-}" = inside ]; then
     check "a turnaround shorter than the devices' latency is taken on trust" make_cluster short 12ms
     check "the stations go on with it" run_both 12s
     check "whatever is late is counted and not sent" all_late
+    wait $losing
+    check "a station whose device vanishes ends with code 3 and one line" device_lost
     echo "1..$n"
     exit $failed
+else
+    start_all
 fi
-start_all

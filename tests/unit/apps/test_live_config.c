@@ -101,6 +101,20 @@ START_TEST(a_turnaround_that_no_duration_field_covers_is_refused_unless_all_hear
 }
 END_TEST
 
+START_TEST(a_burst_limit_below_the_longest_frame_is_refused_where_it_counts)
+{
+    const struct phy_waveform *waveform = phy_waveform_find("flex");
+    struct mac_profile profile;
+    ck_assert_int_eq(read_file("radio: {uri: \"uhd\", sample_rate: 200k, block: 256}\nprofile: {turnaround: 10ms}\n"), 0);
+    ck_assert_int_eq(app_live_profile(&config, waveform, 0, &profile, error), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "transmit.max_burst"));
+    config.max_burst_ns = 500000000;
+    ck_assert_int_eq(app_live_profile(&config, waveform, 0, &profile, error), 0);
+    ck_assert_int_eq(read_file("radio: {uri: \"zmq:rx=a\", sample_rate: 200k, block: 256}\nprofile: {turnaround: 10ms}\n"), 0);
+    ck_assert_int_eq(app_live_profile(&config, waveform, 0, &profile, error), 0);
+}
+END_TEST
+
 START_TEST(the_energy_block_is_what_the_phy_takes)
 {
     static const uint32_t rates[] = {100000, 1000000, 4000000, 10000000, 20000000, 100000000};
@@ -149,6 +163,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_bad_field_is_named_with_its_line);
     tcase_add_test(tc, a_turnaround_has_to_hold_a_symbol_a_block_and_the_radios_lead);
     tcase_add_test(tc, a_turnaround_that_no_duration_field_covers_is_refused_unless_all_hear_all);
+    tcase_add_test(tc, a_burst_limit_below_the_longest_frame_is_refused_where_it_counts);
     tcase_add_test(tc, the_energy_block_is_what_the_phy_takes);
     tcase_add_test(tc, an_airs_clock_is_two_numbers_and_nothing_else);
     tcase_add_test(tc, sample_0_is_the_genesis_time_or_what_the_wall_clock_said);
