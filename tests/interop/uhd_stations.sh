@@ -81,7 +81,7 @@ run_both() { # duration of samples
 }
 
 acknowledged() {
-    [ "$(($(value 0 acked) + $(value 1 acked)))" -ge 3 ] && [ "$(($(value 0 sent_responses) + $(value 1 sent_responses)))" -ge 3 ]
+    [ "$(($(value 0 acked) + $(value 1 acked)))" -ge 2 ] && [ "$(($(value 0 sent_responses) + $(value 1 sent_responses)))" -ge 2 ]
 }
 
 bursts_of() { # device, kind: since its log was looked at before
