@@ -9,13 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_BASE_PORT = 2000, DEFAULT_BLOCK_SAMPLES = 256 };
+enum { DEFAULT_BASE_PORT = 2000, DEFAULT_BLOCK_SAMPLES = 256, MAX_HOST = 100, MAX_FOLDER = 90 };
 
 struct air_options {
     uint64_t n_ports, base_port, clock_port, block, seed, n_samples, delay;
     double rate_hz, gain_db, noise_dbfs;
     int64_t patience_ns, duration_ns;
-    const char *host, *port_tx, *port_rx, *links;
+    const char *host, *ipc, *port_tx, *port_rx, *links;
     bool pace, json, wait_all, duration_given, samples_given;
 };
 
@@ -56,13 +56,20 @@ static int split_endpoints(const char *option, const char *text, uint32_t n_port
 
 static int make_endpoints(const struct air_options *o, struct app_air_config *cfg)
 {
+    if (o->ipc && strlen(o->ipc) > MAX_FOLDER)
+        return refuse("--ipc", "names a folder too deep for a socket: 90 octets at most");
+    if (strlen(o->host) > MAX_HOST)
+        return refuse("--host", "is too long");
     for (uint32_t k = 0; k < cfg->n_ports; k++) {
-        int n = snprintf(cfg->tx[k], sizeof cfg->tx[k], "tcp://%s:%u", o->host, (unsigned)(o->base_port + 2 * k));
-        snprintf(cfg->rx[k], sizeof cfg->rx[k], "tcp://%s:%u", o->host, (unsigned)(o->base_port + 2 * k + 1));
+        if (o->ipc) {
+            snprintf(cfg->tx[k], sizeof cfg->tx[k], "ipc://%s/tx%u", o->ipc, (unsigned)k + 1);
+            snprintf(cfg->rx[k], sizeof cfg->rx[k], "ipc://%s/rx%u", o->ipc, (unsigned)k + 1);
+        } else {
+            snprintf(cfg->tx[k], sizeof cfg->tx[k], "tcp://%s:%u", o->host, (unsigned)(o->base_port + 2 * k));
+            snprintf(cfg->rx[k], sizeof cfg->rx[k], "tcp://%s:%u", o->host, (unsigned)(o->base_port + 2 * k + 1));
+        }
         if (o->clock_port)
             snprintf(cfg->clock[k], sizeof cfg->clock[k], "tcp://%s:%u", o->host, (unsigned)(o->clock_port + k));
-        if (n < 0 || n >= (int)sizeof cfg->tx[k])
-            return refuse("--host", "is too long");
     }
     int code = o->port_tx ? split_endpoints("--port-tx", o->port_tx, cfg->n_ports, cfg->tx) : 0;
     if (!code)
@@ -116,6 +123,7 @@ static int parse(int argc, char **argv, struct app_air_config *cfg, int *exit_ou
         {"base-port", APP_U64, &o.base_port, "P", "station k answers at P + 2(k - 1) and asks at P + 2(k - 1) + 1 (default 2000)", 1,
          65535 - 2 * APP_AIR_MAX_PORTS, NULL},
         {"host", APP_TEXT, &o.host, "ADDRESS", "of these ports (default 127.0.0.1)", 0, 0, NULL},
+        {"ipc", APP_TEXT, &o.ipc, "FOLDER", "instead of TCP: station k answers at ipc://FOLDER/tx<k> and asks at ipc://FOLDER/rx<k>", 0, 0, NULL},
         {"clock-port", APP_U64, &o.clock_port, "P", "station k asks the time at P + k - 1 (default: there is no clock)", 1,
          65535 - APP_AIR_MAX_PORTS, NULL},
         {"port-tx", APP_TEXT, &o.port_tx, "LIST", "instead: where each station answers; - for one that does not send", 0, 0, NULL},

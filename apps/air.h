@@ -79,6 +79,7 @@ struct app_air_port {
     size_t n_rx;                  /* samples of rx_block that are to be given still */
     uint64_t tx_position, rx_position; /* in the port's own time */
     bool tx_live, rx_live;        /* waited for */
+    bool rx_was_up;
     int64_t tx_since_ns, rx_since_ns; /* waited for since then; 0: not */
     int64_t asks_since_ns;        /* though it is not waited for */
     uint64_t n_tx_samples, n_rx_samples, n_zeros, n_discarded, n_silences;

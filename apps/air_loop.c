@@ -3,12 +3,14 @@
 #include "apps/air.h"
 #include "apps/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 enum { WAIT_MS = 20, REPORT_NS = 500000000 };
+static_assert(2 * APP_AIR_MAX_PORTS <= PHY_ZMQ_MAX_WAIT, "all streams of all ports");
 
 int64_t app_air_now_ns(void)
 {
@@ -32,20 +34,20 @@ static void report_at_times(struct app_air *air, int64_t now_ns)
     air->report_ns = now_ns + REPORT_NS;
 }
 
-/* Until something happens at a port, at most WAIT_MS */
-static int wait_for_ports(struct app_air *air, bool everything)
+/* Until something happens at a port */
+static int wait_for_ports(struct app_air *air, bool everything, int64_t wait_ns)
 {
-    zmq_pollitem_t items[4 * APP_AIR_MAX_PORTS];
-    size_t n = 0;
+    struct phy_zmq_wait w = {.n = 0};
     for (uint32_t k = 0; k < air->cfg.n_ports; k++) {
         struct app_air_port *p = &air->ports[k];
         if (everything || p->tx_since_ns)
-            n += phy_zmq_source_items(&p->source, items + n);
+            phy_zmq_wait_source(&w, &p->source);
         if (everything || p->rx_since_ns)
-            n += phy_zmq_sink_items(&p->sink, items + n);
+            phy_zmq_wait_sink(&w, &p->sink);
     }
-    if (zmq_poll(items, (int)n, WAIT_MS) < 0 && errno != EINTR)
-        return fail(air, -errno);
+    int err = phy_zmq_wait(&w, wait_ns);
+    if (err)
+        return fail(air, err);
     report_at_times(air, app_air_now_ns());
     return 0;
 }
@@ -85,7 +87,7 @@ static int wait_for_all(struct app_air *air, bool tx)
         int n_open = pass(air, tx, &now_ns);
         if (n_open <= 0)
             return n_open;
-        int err = wait_for_ports(air, false);
+        int err = wait_for_ports(air, false, INT64_MAX);
         if (err)
             return err;
     }
@@ -114,7 +116,7 @@ static int wake_ports(struct app_air *air)
         }
         if (is_anybody_there(air))
             return 0;
-        int err = wait_for_ports(air, true);
+        int err = wait_for_ports(air, true, INT64_MAX);
         if (err)
             return err;
     }
@@ -164,7 +166,7 @@ static int wait_for_connections(struct app_air *air)
                 return fail(air, err);
             all &= app_air_port_connected(p);
         }
-        if (!all && wait_for_ports(air, true))
+        if (!all && wait_for_ports(air, true, INT64_MAX))
             return -EIO;
     }
     return *air->stop ? 1 : 0;

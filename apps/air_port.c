@@ -56,9 +56,10 @@ static void begin_anew(struct app_air_port *p)
 
 static int take_request(struct app_air_port *p)
 {
-    bool was_up = p->sink.up;
     int got = p->sink.socket ? phy_zmq_sink_take(&p->sink) : 0;
-    if (p->sink.socket && (p->sink.fresh || (was_up && !p->sink.up))) {
+    bool lost = p->rx_was_up && !p->sink.up; /* since the last request, or when it was to be answered */
+    p->rx_was_up = p->sink.up;
+    if (p->sink.socket && (p->sink.fresh || lost)) {
         if (p->rx_position > 0)
             begin_anew(p);
         p->sink.fresh = false;

@@ -201,17 +201,12 @@ static int ask_and_take(struct zmq_radio *z)
     return got;
 }
 
-static int wait_for_peers(const struct zmq_radio *z, int64_t until_ns)
+static int wait_for_peers(struct zmq_radio *z, int64_t until_ns)
 {
-    zmq_pollitem_t items[4];
-    size_t n = phy_zmq_source_items(&z->source, items);
-    n += phy_zmq_sink_items(&z->sink, items + n);
-    int64_t wait_ns = until_ns - monotonic_ns();
-    if (wait_ns < 0)
-        wait_ns = 0;
-    if (zmq_poll(items, (int)n, (long)((wait_ns + 999999) / 1000000)) < 0)
-        return errno == EINTR ? -EAGAIN : -errno;
-    return 0;
+    struct phy_zmq_wait w = {.n = 0};
+    phy_zmq_wait_source(&w, &z->source);
+    phy_zmq_wait_sink(&w, &z->sink);
+    return phy_zmq_wait(&w, until_ns - monotonic_ns());
 }
 
 /* Until there is something to give out, serving tx meanwhile */

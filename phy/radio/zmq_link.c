@@ -6,8 +6,29 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-enum { LINGER_MS = 200 };
+enum { LINGER_MS = 200, RECONNECT_MS = 20 };
+
+/* A look at a monitor that has nothing to tell costs a system call, so that it is not for every message: often enough that the end of a
+ * connection is seen before a source has another one. A wait looks at once, and so does a sink when somebody new asks. */
+static const int64_t look_again_ns = RECONNECT_MS * 1000000 / 4;
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static bool is_due(int64_t *look_ns)
+{
+    int64_t now_ns = monotonic_ns();
+    if (now_ns < *look_ns)
+        return false;
+    *look_ns = now_ns + look_again_ns;
+    return true;
+}
 
 static int set_int(void *socket, int option, int value)
 {
@@ -24,7 +45,7 @@ static void *open_socket(void *context, int type)
     /* the last answer may still be on its way when the socket is closed; nothing else is waited for */
     int bad = set_int(socket, ZMQ_LINGER, type == ZMQ_ROUTER ? LINGER_MS : 0) | set_int(socket, ZMQ_TCP_KEEPALIVE, 1) | set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 5) |
               set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 2) | set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3) |
-              set_int(socket, ZMQ_RECONNECT_IVL, 20) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
+              set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) | zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
     if (!bad && type == ZMQ_REQ) /* IMMEDIATE: a request belongs to a connection and goes with it */
         bad = set_int(socket, ZMQ_REQ_RELAXED, 1) | set_int(socket, ZMQ_REQ_CORRELATE, 1) | set_int(socket, ZMQ_IMMEDIATE, 1);
     else if (!bad)
@@ -68,6 +89,13 @@ static int take_event(void *monitor, int *fd_out)
     return event;
 }
 
+static int get_fd(void *socket)
+{
+    int fd = -1;
+    size_t len = sizeof fd;
+    return zmq_getsockopt(socket, ZMQ_FD, &fd, &len) < 0 ? -1 : fd;
+}
+
 static void close_sockets(void **socket, void **monitor)
 {
     if (*monitor) {
@@ -87,8 +115,11 @@ int phy_zmq_source_open(struct phy_zmq_source *s, void *context, const char *nam
     zmq_msg_init(&s->reply);
     s->socket = open_socket(context, ZMQ_REQ);
     s->monitor = s->socket ? open_monitor(context, s->socket, name) : NULL;
-    if (s->monitor && zmq_connect(s->socket, endpoint) == 0)
+    if (s->monitor && zmq_connect(s->socket, endpoint) == 0) {
+        s->socket_fd = get_fd(s->socket);
+        s->monitor_fd = get_fd(s->monitor);
         return 0;
+    }
     int err = -errno;
     close_sockets(&s->socket, &s->monitor);
     return err;
@@ -106,18 +137,33 @@ static void take_source_events(struct phy_zmq_source *s)
     }
 }
 
+/* Looks at what came for the socket, which zmq_send does only now and then. */
+static bool is_writable(void *socket)
+{
+    int events = 0;
+    size_t len = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &len) == 0 && (events & ZMQ_POLLOUT);
+}
+
 int phy_zmq_source_ask(struct phy_zmq_source *s, uint32_t n)
 {
     if (s->asked || s->n_held)
         return 0;
-    take_source_events(s);
+    if (is_due(&s->look_ns))
+        take_source_events(s);
     if (!s->up)
         return 0;
     const uint8_t count[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
-    int rc = s->four_octets ? zmq_send(s->socket, count, 4, ZMQ_DONTWAIT) : zmq_send(s->socket, "\xff", 1, ZMQ_DONTWAIT);
+    const void *request = s->four_octets ? (const void *)count : "\xff";
+    size_t len = s->four_octets ? 4 : 1;
+    int rc = zmq_send(s->socket, request, len, ZMQ_DONTWAIT);
+    if (rc < 0 && errno == EAGAIN && is_writable(s->socket))
+        rc = zmq_send(s->socket, request, len, ZMQ_DONTWAIT);
+    s->blocked = rc < 0;
     if (rc < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     s->asked = true;
+    s->idle = true; /* no answer is there before the peer has the request */
     s->n_requests++;
     return 1;
 }
@@ -158,8 +204,10 @@ int phy_zmq_source_take(struct phy_zmq_source *s)
 {
     if (s->n_held)
         return 1;
-    int got = s->asked ? take_reply(s) : 0;
-    if (got)
+    bool due = is_due(&s->look_ns), skip = s->idle && !due;
+    s->idle = false;
+    int got = s->asked && !skip ? take_reply(s) : 0;
+    if (got || !due)
         return got;
     bool was_asked = s->asked;
     take_source_events(s);
@@ -203,8 +251,11 @@ int phy_zmq_sink_open(struct phy_zmq_sink *s, void *context, const char *name, c
     *s = (struct phy_zmq_sink){.fd = -1};
     s->socket = open_socket(context, ZMQ_ROUTER);
     s->monitor = s->socket ? open_monitor(context, s->socket, name) : NULL;
-    if (s->monitor && zmq_bind(s->socket, endpoint) == 0)
+    if (s->monitor && zmq_bind(s->socket, endpoint) == 0) {
+        s->socket_fd = get_fd(s->socket);
+        s->monitor_fd = get_fd(s->monitor);
         return 0;
+    }
     int err = -errno;
     close_sockets(&s->socket, &s->monitor);
     return err;
@@ -239,9 +290,12 @@ static void take_sink_events(struct phy_zmq_sink *s)
     }
 }
 
-/* Frames before the answer: the connection's name, then what the asker put before an empty frame. false: not such a message */
+/* Frames before the answer: the connection's name, then what the asker put before an empty frame. false: not such a message.
+ * A descriptor may be that of an earlier connection again: what became of that one is heard before anybody new is. */
 static bool take_envelope(struct phy_zmq_sink *s, zmq_msg_t *frame)
 {
+    if (s->n_frames == 0 || !is_of(s->frames[0], s->frame_bytes[0], frame))
+        take_sink_events(s);
     uint8_t name[PHY_ZMQ_MAX_FRAME_BYTES];
     size_t name_bytes = s->n_frames ? s->frame_bytes[0] : 0;
     memcpy(name, s->frames[0], sizeof name);
@@ -298,8 +352,11 @@ static int answer_nothing(struct phy_zmq_sink *s)
 
 int phy_zmq_sink_take(struct phy_zmq_sink *s)
 {
-    take_sink_events(s);
-    while (!s->asked) {
+    bool due = is_due(&s->look_ns), skip = s->idle && !due;
+    s->idle = false;
+    if (due)
+        take_sink_events(s);
+    while (!s->asked && !skip) {
         zmq_msg_t frame;
         zmq_msg_init(&frame);
         int n = zmq_msg_recv(&frame, s->socket, ZMQ_DONTWAIT), err = errno;
@@ -322,7 +379,7 @@ int phy_zmq_sink_take(struct phy_zmq_sink *s)
                 return err;
         }
     }
-    return 1;
+    return s->asked;
 }
 
 int phy_zmq_sink_begin(struct phy_zmq_sink *s)
@@ -356,22 +413,46 @@ void phy_zmq_sink_close(struct phy_zmq_sink *s)
 
 /* --- waiting -------------------------------------------------------------------------------------------------------------------- */
 
-size_t phy_zmq_source_items(const struct phy_zmq_source *s, zmq_pollitem_t *items)
+static void add(struct phy_zmq_wait *w, int fd, int64_t *look_ns, bool *idle)
 {
-    if (!s->socket)
-        return 0;
-    items[0] = (zmq_pollitem_t){s->monitor, 0, ZMQ_POLLIN, 0};
-    items[1] = (zmq_pollitem_t){s->socket, 0, 0, 0};
-    if (!s->n_held) /* connected but not ready to be asked: wait for that, too */
-        items[1].events = s->asked ? ZMQ_POLLIN : s->up ? ZMQ_POLLOUT : 0;
-    return 2;
+    if (w->n == 2 * PHY_ZMQ_MAX_WAIT)
+        return;
+    w->fds[w->n] = (struct pollfd){fd, POLLIN, 0};
+    w->look_ns[w->n] = look_ns;
+    w->idle[w->n++] = idle;
 }
 
-size_t phy_zmq_sink_items(const struct phy_zmq_sink *s, zmq_pollitem_t *items)
+void phy_zmq_wait_source(struct phy_zmq_wait *w, struct phy_zmq_source *s)
 {
     if (!s->socket)
-        return 0;
-    items[0] = (zmq_pollitem_t){s->monitor, 0, ZMQ_POLLIN, 0};
-    items[1] = (zmq_pollitem_t){s->socket, 0, s->asked ? 0 : ZMQ_POLLIN, 0};
-    return 2;
+        return;
+    add(w, s->monitor_fd, &s->look_ns, NULL);
+    if (!s->n_held && (s->asked || s->blocked))
+        add(w, s->socket_fd, NULL, &s->idle);
+}
+
+void phy_zmq_wait_sink(struct phy_zmq_wait *w, struct phy_zmq_sink *s)
+{
+    if (!s->socket)
+        return;
+    add(w, s->monitor_fd, &s->look_ns, NULL);
+    if (!s->asked)
+        add(w, s->socket_fd, NULL, &s->idle);
+}
+
+int phy_zmq_wait(const struct phy_zmq_wait *w, int64_t wait_ns)
+{
+    struct pollfd fds[2 * PHY_ZMQ_MAX_WAIT];
+    memcpy(fds, w->fds, w->n * sizeof *fds);
+    int64_t wait_ms = wait_ns < 0 ? 0 : wait_ns / 1000000 + (wait_ns % 1000000 > 0);
+    int n = poll(fds, (nfds_t)w->n, wait_ms < PHY_ZMQ_MAX_WAIT_MS ? (int)wait_ms : PHY_ZMQ_MAX_WAIT_MS);
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (size_t i = 0; i < w->n && n > 0; i++) {
+        if (w->idle[i])
+            *w->idle[i] = !fds[i].revents;
+        else if (fds[i].revents)
+            *w->look_ns[i] = 0;
+    }
+    return 0;
 }

@@ -7,6 +7,7 @@
 #define PHY_ZMQ_LINK_H
 
 #include <complex.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,10 @@ struct phy_zmq_source {
     bool asked;             /* a request is out */
     bool fresh;             /* what comes next is of another connection than what came before; the caller's to clear */
     bool four_octets;       /* requests carry the count, GNU Radio's form; else one octet, srsRAN's */
+    int socket_fd, monitor_fd; /* signalled when there is something new */
+    bool blocked;           /* a request could not be sent, though connected */
+    bool idle;              /* the wait just over saw nothing at the socket: the next take does not look there */
+    int64_t look_ns;        /* when to look at the monitor again; 0: now */
     zmq_msg_t reply;
     size_t n_held, i_held;  /* samples of the reply, and how many were read */
     uint64_t n_requests, n_replies, n_empty, n_bad, n_nonfinite, n_connections;
@@ -51,6 +56,9 @@ struct phy_zmq_sink {
     bool asked;       /* a request waits for its answer */
     bool fresh;       /* the request is the first of its connection; the caller's to clear */
     uint32_t wanted;  /* most samples that its answer may have; UINT32_MAX: any number */
+    int socket_fd, monitor_fd; /* signalled when there is something new */
+    bool idle;        /* the wait just over saw nothing at the socket: the next take does not look there */
+    int64_t look_ns;  /* when to look at the monitor again; 0: now */
     int fd;           /* of the connection that asked last, -1 none */
     size_t n_frames;  /* what goes before the answer; the first names the connection */
     size_t frame_bytes[PHY_ZMQ_MAX_ENVELOPE];
@@ -69,7 +77,18 @@ __attribute__((warn_unused_result)) int phy_zmq_sink_begin(struct phy_zmq_sink *
 __attribute__((warn_unused_result)) int phy_zmq_sink_give(struct phy_zmq_sink *s, zmq_msg_t *samples);
 void phy_zmq_sink_close(struct phy_zmq_sink *s);
 
-/* For zmq_poll: the socket and its monitor; returns how many of items were filled, 0 or 2. */
-size_t phy_zmq_source_items(const struct phy_zmq_source *s, zmq_pollitem_t *items);
-size_t phy_zmq_sink_items(const struct phy_zmq_sink *s, zmq_pollitem_t *items);
+/* Waits at sources and sinks with one system call, where zmq_poll makes one or two for each socket. A source that holds samples and a sink
+ * whose request waits are not waited for, but their connections are. Whoever waits took, and found nothing, since the last message; what
+ * another asker sent just then is seen a few ms later. */
+enum { PHY_ZMQ_MAX_WAIT = 32, PHY_ZMQ_MAX_WAIT_MS = 20 };
+struct phy_zmq_wait {
+    size_t n;
+    struct pollfd fds[2 * PHY_ZMQ_MAX_WAIT]; /* of a monitor where look_ns is there, of a socket where idle is */
+    int64_t *look_ns[2 * PHY_ZMQ_MAX_WAIT];
+    bool *idle[2 * PHY_ZMQ_MAX_WAIT];
+};
+void phy_zmq_wait_source(struct phy_zmq_wait *w, struct phy_zmq_source *s);
+void phy_zmq_wait_sink(struct phy_zmq_wait *w, struct phy_zmq_sink *s);
+/* At most PHY_ZMQ_MAX_WAIT_MS. 0, also where nothing happened or a signal came, or negative errno. */
+__attribute__((warn_unused_result)) int phy_zmq_wait(const struct phy_zmq_wait *w, int64_t wait_ns);
 #endif

@@ -4,6 +4,7 @@
 #include "apps/options.h"
 #include "phy/radio/radio.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -325,6 +326,64 @@ START_TEST(a_station_that_stops_for_longer_than_the_patience_goes_on_in_its_own_
 }
 END_TEST
 
+/* Descriptors that the mixer has open */
+static size_t count_descriptors(void)
+{
+    char path[48];
+    size_t n = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)t.mixer);
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    while (readdir(folder))
+        n++;
+    closedir(folder);
+    return n;
+}
+
+/* Memory of the mixer that is resident, kB */
+static long read_resident_kb(void)
+{
+    char path[48], line[128];
+    long kb = -1;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)t.mixer);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    while (kb < 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kb) != 1)
+            kb = -1;
+    fclose(file);
+    return kb;
+}
+
+START_TEST(a_station_that_comes_and_goes_200_times_costs_no_descriptors_and_no_memory)
+{
+    enum { N_ROUNDS = 200, WARM = 40 };
+    size_t n_descriptors = 0;
+    long resident_kb = 0;
+    start_mixer(1, (const char *[]){"--patience", "0s", "--noise", "-30", NULL});
+    for (int round = 0; round < N_ROUNDS; round++) {
+        open_station(0);
+        hear(0, BLOCK, 1);
+        if (round == WARM) {
+            n_descriptors = count_descriptors();
+            resident_kb = read_resident_kb();
+        }
+        if (round + 1 < N_ROUNDS)
+            close_station(0);
+    }
+    size_t n_more = count_descriptors();
+    ck_assert_msg(n_more <= n_descriptors + 2, "%zu descriptors, then %zu", n_descriptors, n_more);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed for a while */
+    long grown_kb = read_resident_kb() - resident_kb;
+    ck_assert_msg(grown_kb < 512, "%ld kB more after %d rounds", grown_kb, N_ROUNDS - WARM);
+#endif
+    ck_assert_int_gt(resident_kb, 0);
+    json_t *summary = stop_mixer();
+    ck_assert_int_eq(get_count(summary, 0, "silences"), N_ROUNDS - 1);
+    json_decref(summary);
+}
+END_TEST
+
 START_TEST(an_emitter_of_the_air_is_heard_by_all)
 {
     char path[64];
@@ -385,6 +444,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_station_that_is_not_there_counts_as_zeros_and_is_taken_in_when_it_comes);
     tcase_add_test(tc, a_killed_station_that_comes_back_speaks_and_hears_in_the_present);
     tcase_add_test(tc, a_station_that_stops_for_longer_than_the_patience_goes_on_in_its_own_time);
+    tcase_add_test(tc, a_station_that_comes_and_goes_200_times_costs_no_descriptors_and_no_memory);
     tcase_add_test(tc, an_emitter_of_the_air_is_heard_by_all);
     tcase_add_test(tc, one_that_only_listens_hears);
     tcase_add_test(tc, it_ends_after_so_many_samples);
