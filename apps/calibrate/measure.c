@@ -135,7 +135,7 @@ static const double too_few = 0.08; /* frames that live: below, fewer symbols ar
 static int measure_covered(struct measure *m, struct cell *c, double clean_loss, double *loss_out)
 {
     c->cover = COVER_SOME;
-    for (c->n_covered = 8; c->n_covered >= 1; c->n_covered /= 2) {
+    for (c->n_covered = N_DATA_SYMBOLS / 2; c->n_covered >= 1; c->n_covered /= 2) {
         int rc = run_cell(m, c);
         if (rc)
             return rc;
@@ -290,22 +290,34 @@ static int measure_grid_head(struct measure *m, enum phy_interference kind, uint
     return rc;
 }
 
+/* Interference that is there from before the frame; pulses come when they come. */
+static int measure_steady(struct measure *m, struct cell *c, double clean_loss, double *loss_out)
+{
+    c->cover = c->kind == PHY_INTERFERENCE_PULSED ? COVER_PULSES : COVER_ALL;
+    int rc = run_cell(m, c);
+    if (rc == 0 && (share(c->frames, c->headers) < too_few || c->headers < 0.2 * c->n))
+        return measure_covered(m, c, clean_loss, loss_out);
+    *loss_out = (loss_of(c->frames, c->headers) - clean_loss * m->n_symbols[c->rate_index]) / c->covered;
+    return rc;
+}
+
 static int measure_grid_symbol(struct measure *m, enum phy_interference kind, unsigned rate, uint32_t i, uint32_t j)
 {
     struct phy_packet_tables *t = m->t;
     struct phy_packet_levels levels = {.signal = pow(10.0, (double)t->grid_snr_db[i] / 10.0)};
-    double clean_loss = phy_packet_symbol_loss(t, rate, &levels), loss = 0.0;
-    t->grid_symbol_loss[kind][rate][i][j] = PHY_PACKET_NO_LOSS;
+    double clean_loss = phy_packet_symbol_loss(t, rate, &levels), steady = 0.0, sudden = 0.0;
+    for (unsigned k = 0; k < 2; k++)
+        t->grid_symbol_loss[k][kind][rate][i][j] = PHY_PACKET_NO_LOSS;
     if (clean_loss * m->n_symbols[rate] > 3.0)
         return 0; /* lost without interference, too */
-    struct cell c = {.rate_index = rate, .snr_db = (double)t->grid_snr_db[i], .sir_db = (double)t->grid_sir_db[j], .kind = kind,
-                     .cover = kind == PHY_INTERFERENCE_PULSED ? COVER_PULSES : COVER_ALL};
-    int rc = run_cell(m, &c);
-    if (rc == 0 && (share(c.frames, c.headers) < too_few || c.headers < 0.2 * c.n))
-        rc = measure_covered(m, &c, clean_loss, &loss);
+    struct cell c = {.rate_index = rate, .snr_db = (double)t->grid_snr_db[i], .sir_db = (double)t->grid_sir_db[j], .kind = kind};
+    int rc = measure_steady(m, &c, clean_loss, &steady);
+    if (rc == 0 && kind != PHY_INTERFERENCE_PULSED)
+        rc = measure_covered(m, &c, clean_loss, &sudden);
     else
-        loss = (loss_of(c.frames, c.headers) - clean_loss * m->n_symbols[rate]) / c.covered;
-    t->grid_symbol_loss[kind][rate][i][j] = to_log2(loss);
+        sudden = steady;
+    t->grid_symbol_loss[0][kind][rate][i][j] = to_log2(steady);
+    t->grid_symbol_loss[1][kind][rate][i][j] = to_log2(sudden);
     return rc;
 }
 
@@ -332,8 +344,10 @@ static int measure_kind(struct measure *m, enum phy_interference kind)
     }
     smooth(t, t->grid_lock[kind], true);
     smooth(t, t->grid_header_loss[kind], false);
-    for (unsigned r = 0; r < t->n_rates; r++)
-        smooth(t, t->grid_symbol_loss[kind][r], false);
+    for (unsigned r = 0; r < t->n_rates; r++) {
+        smooth(t, t->grid_symbol_loss[0][kind][r], false);
+        smooth(t, t->grid_symbol_loss[1][kind][r], false);
+    }
     return rc;
 }
 

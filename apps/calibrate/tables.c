@@ -45,11 +45,12 @@ static json_t *grid_json(const struct phy_packet_tables *t, const float grid[][P
 
 static json_t *interference_json(const struct phy_packet_tables *t, unsigned kind)
 {
-    json_t *rates = json_array();
-    for (unsigned r = 0; r < t->n_rates; r++)
-        json_array_append_new(rates, grid_json(t, t->grid_symbol_loss[kind][r]));
-    return json_pack("{s:o, s:o, s:o}", "lock", grid_json(t, t->grid_lock[kind]), "header_loss_log2",
-                     grid_json(t, t->grid_header_loss[kind]), "symbol_loss_log2", rates);
+    json_t *losses[2] = {json_array(), json_array()};
+    for (unsigned sudden = 0; sudden < 2; sudden++)
+        for (unsigned r = 0; r < t->n_rates; r++)
+            json_array_append_new(losses[sudden], grid_json(t, t->grid_symbol_loss[sudden][kind][r]));
+    return json_pack("{s:o, s:o, s:o, s:o}", "lock", grid_json(t, t->grid_lock[kind]), "header_loss_log2",
+                     grid_json(t, t->grid_header_loss[kind]), "symbol_loss_log2", losses[0], "sudden_symbol_loss_log2", losses[1]);
 }
 
 json_t *app_tables_json(const struct phy_packet_tables *t, uint32_t sample_rate_hz, json_t *provenance)
@@ -138,11 +139,14 @@ static void read_interference(struct reader *r, struct phy_packet_tables *t, con
     const json_t *k = member(r, kinds, phy_interference_name((enum phy_interference)kind));
     read_grid(r, t, member(r, k, "lock"), "lock", 0.0, 1.0, t->grid_lock[kind]);
     read_grid(r, t, member(r, k, "header_loss_log2"), "header_loss_log2", loss_min, loss_max, t->grid_header_loss[kind]);
-    const json_t *rates = member(r, k, "symbol_loss_log2");
-    if (r->err == 0 && json_array_size(rates) != t->n_rates)
-        r->err = refuse(r->error, r->name, "field interference.symbol_loss_log2 must have a grid for each rate");
-    for (unsigned i = 0; i < t->n_rates && r->err == 0; i++)
-        read_grid(r, t, json_array_get(rates, i), "symbol_loss_log2", loss_min, loss_max, t->grid_symbol_loss[kind][i]);
+    static const char *const keys[2] = {"symbol_loss_log2", "sudden_symbol_loss_log2"};
+    for (unsigned sudden = 0; sudden < 2; sudden++) {
+        const json_t *rates = member(r, k, keys[sudden]);
+        if (r->err == 0 && json_array_size(rates) != t->n_rates)
+            r->err = refuse(r->error, r->name, "field interference.%s must have a grid for each rate", keys[sudden]);
+        for (unsigned i = 0; i < t->n_rates && r->err == 0; i++)
+            read_grid(r, t, json_array_get(rates, i), keys[sudden], loss_min, loss_max, t->grid_symbol_loss[sudden][kind][i]);
+    }
 }
 
 static void check_axes(struct reader *r, const struct phy_packet_tables *t)

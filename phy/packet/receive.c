@@ -30,6 +30,7 @@ struct reception {
     size_t psdu_len;
     bool header_done, header_ok;
     uint64_t symbol_at;              /* first sample of the symbol under way */
+    uint64_t before[PHY_N_INTERFERENCE]; /* energy during the preamble */
     uint64_t energy[PHY_N_INTERFERENCE]; /* in this symbol */
     uint64_t last_energy[PHY_N_INTERFERENCE]; /* of the symbol before, for which last_loss holds */
     double last_loss, loss;
@@ -185,8 +186,9 @@ static void report_frame(struct phy_packet *p, uint64_t at, bool fcs_ok)
     p->sink.on_frame(p->sink.ctx, at, r->rate_index, &frame);
 }
 
-static void begin_reception(struct phy_packet *p, const struct phy_arrival *a, uint64_t at)
+static void begin_reception(struct phy_packet *p, const struct candidate *c, const struct phy_arrival *a)
 {
+    uint64_t at = c->decide_at;
     struct reception *r = &p->frame;
     if (r->active)
         report_frame(p, at, false); /* captured by a stronger one */
@@ -204,6 +206,7 @@ static void begin_reception(struct phy_packet *p, const struct phy_arrival *a, u
     if (r->symbol_at < at) /* the lock comes within the header: what came before the lock is judged by the rest */
         r->symbol_at = at - (at - r->symbol_at) % SYMBOL;
     r->last_loss = -1.0;
+    memcpy(r->before, c->energy, sizeof r->before);
     memcpy(r->psdu, a->psdu, a->psdu_len);
     p->sink.on_lock(p->sink.ctx, at);
 }
@@ -214,12 +217,14 @@ static void decide_lock(struct phy_packet *p, const struct candidate *c, const s
         return;
     struct phy_packet_levels levels = describe_levels(p, a->power, c->energy, PREAMBLE);
     if (draw_uniform(p, DRAW_LOCK, c->id, 0) < phy_packet_lock(p->cfg.tables, &levels))
-        begin_reception(p, a, c->decide_at);
+        begin_reception(p, c, a);
 }
 
 static double symbol_loss(const struct phy_packet *p, struct reception *r)
 {
     struct phy_packet_levels levels = describe_levels(p, r->power, r->energy, SYMBOL);
+    for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
+        levels.before[k] = to_ratio(r->before[k], PREAMBLE);
     double others = 1.0;
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
         others += levels.interference[k];

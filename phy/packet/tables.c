@@ -42,6 +42,7 @@ struct point {
     double snr_db; /* over noise and what is like noise */
     double sir_db; /* over the rest */
     enum phy_interference kind; /* of the rest, the strongest; NOISE: there is no rest */
+    bool sudden;                /* it was not there during the preamble, or weaker by more than 3 dB */
 };
 
 static struct point locate(const struct phy_packet_levels *levels)
@@ -57,6 +58,7 @@ static struct point locate(const struct phy_packet_levels *levels)
     }
     if (rest > 0.0)
         p.sir_db = phy_to_db(levels->signal / rest);
+    p.sudden = levels->before[p.kind] < 0.5 * strongest;
     return p;
 }
 
@@ -86,6 +88,6 @@ double phy_packet_symbol_loss(const struct phy_packet_tables *t, unsigned rate_i
     struct point p = locate(levels);
     double loss = from_log2(at_snr(t, t->symbol_loss[rate_index], p.snr_db));
     if (p.kind != PHY_INTERFERENCE_NOISE)
-        loss += from_log2(at_grid(t, t->grid_symbol_loss[p.kind][rate_index], p.snr_db, p.sir_db));
+        loss += from_log2(at_grid(t, t->grid_symbol_loss[p.sudden][p.kind][rate_index], p.snr_db, p.sir_db));
     return loss;
 }

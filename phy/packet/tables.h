@@ -44,13 +44,15 @@ struct phy_packet_tables {
     float grid_snr_db[PHY_PACKET_MAX_GRID], grid_sir_db[PHY_PACKET_MAX_GRID]; /* ascending */
     float grid_lock[PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID]; /* probability over that without interference */
     float grid_header_loss[PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
-    float grid_symbol_loss[PHY_N_INTERFERENCE][PHY_PACKET_MAX_RATES][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
+    /* [0]: it was there during the preamble, so that the receiver knows it; [1]: it began within the frame */
+    float grid_symbol_loss[2][PHY_N_INTERFERENCE][PHY_PACKET_MAX_RATES][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
 };
 
 /* Powers over the noise power, linear: the signal's, and the interference's of each kind, all of it while the symbol lasts. */
 struct phy_packet_levels {
     double signal;
     double interference[PHY_N_INTERFERENCE];
+    double before[PHY_N_INTERFERENCE]; /* data symbols: the same during the preamble */
 };
 
 /* Probability that the preamble check passes. */

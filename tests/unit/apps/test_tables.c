@@ -24,7 +24,7 @@ static struct phy_packet_tables make_tables(void)
                 t.grid_lock[k][i][j] = 0.25f;
                 t.grid_header_loss[k][i][j] = -(float)(k + i);
                 for (unsigned r = 0; r < t.n_rates; r++)
-                    t.grid_symbol_loss[k][r][i][j] = -(float)(k + i + j + r);
+                    t.grid_symbol_loss[0][k][r][i][j] = t.grid_symbol_loss[1][k][r][i][j] = -(float)(k + i + j + r);
             }
     return t;
 }

@@ -30,7 +30,7 @@ static struct phy_packet_tables make_tables(void)
                 t.grid_lock[k][i][j] = bad ? 0.0f : 1.0f;
                 t.grid_header_loss[k][i][j] = bad ? 4.0f : PHY_PACKET_NO_LOSS;
                 for (unsigned r = 0; r < t.n_rates; r++)
-                    t.grid_symbol_loss[k][r][i][j] = bad ? 4.0f : PHY_PACKET_NO_LOSS;
+                    t.grid_symbol_loss[0][k][r][i][j] = t.grid_symbol_loss[1][k][r][i][j] = bad ? 4.0f : PHY_PACKET_NO_LOSS;
             }
     return t;
 }
