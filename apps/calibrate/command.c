@@ -77,7 +77,7 @@ static int write_json(const json_t *json, const char *path)
     if (!file)
         return -errno;
     errno = 0;
-    bool bad = json_dumpf(json, file, JSON_INDENT(1) | JSON_REAL_PRECISION(7)) != 0 || fputc('\n', file) == EOF;
+    bool bad = json_dumpf(json, file, JSON_COMPACT | JSON_REAL_PRECISION(7)) != 0 || fputc('\n', file) == EOF;
     if (path && fclose(file) != 0)
         bad = true;
     return bad ? errno ? -errno : -EIO : 0;

@@ -34,6 +34,7 @@ static int run_main(int argc, char **argv)
     bool json = false;
     const struct app_option options[] = {
         {"consensus", APP_TEXT, &run.consensus, "NAME", "pbft or raft; default: the scenario's (quickstart: pbft)", 0, 0, NULL},
+        {"fidelity", APP_TEXT, &run.fidelity, "NAME", "iq (samples) or packet (measured tables); default: the scenario's", 0, 0, NULL},
         {"seed", APP_U64, &run.seed, "N", "every random draw follows from it; default: the scenario's", 0, 0, &run.has_seed},
         {"duration", APP_DURATION_NS, &run.duration_ns, "TIME", "virtual time, for instance 10s; default: the scenario's", 1e8, 36e11, NULL},
         {"out", APP_TEXT, &run.out, "DIR", "run folder; default run-SCENARIO-SEED. An earlier run there is replaced", 0, 0, NULL},
@@ -44,7 +45,7 @@ static int run_main(int argc, char **argv)
     int n_positional = 0, code = 0;
     if (app_options_parse(argc, argv, options, "run [SCENARIO] [options]",
                           "Runs a scenario on the virtual air: real waveforms, virtual time. SCENARIO is a YAML file or the name of a\n"
-                          "shipped one (quickstart). Exit code: 0 done, 1 a promise of the run was broken, 2 bad input, 3 system failed.",
+                          "shipped one (quickstart, fading). Exit code: 0 done, 1 a promise of the run was broken, 2 bad input, 3 system failed.",
                           &n_positional, &code))
         return code;
     if (n_positional > 1) {
@@ -53,6 +54,10 @@ static int run_main(int argc, char **argv)
     }
     if (run.consensus && strcmp(run.consensus, "pbft") != 0 && strcmp(run.consensus, "raft") != 0) {
         fprintf(stderr, "airdeed run: --consensus: '%s' is neither pbft nor raft\n", run.consensus);
+        return APP_BAD_USAGE;
+    }
+    if (run.fidelity && strcmp(run.fidelity, "iq") != 0 && strcmp(run.fidelity, "packet") != 0) {
+        fprintf(stderr, "airdeed run: --fidelity: '%s' is neither iq nor packet\n", run.fidelity);
         return APP_BAD_USAGE;
     }
     if (n_positional == 1)

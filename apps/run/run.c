@@ -65,7 +65,7 @@ static int apply_options(struct app_world *w, const struct app_run_options *o)
     w->recorded = UINT32_MAX;
     if (!o->record)
         return 0;
-    if (strcmp(sc->fidelity, "packet") == 0) {
+    if (app_scenario_is_packet(sc)) {
         snprintf(w->error, sizeof w->error, "--record: at packet fidelity there are no samples to record");
         return -EINVAL;
     }
@@ -233,7 +233,7 @@ static json_t *summarise(const struct app_world *w, int64_t reached_ns, double w
                              "scenario", w->scenario.name, "simd", phy_simd_name(phy_simd_best()), "air_sha256", air, "virtual_s",
                              (double)reached_ns / 1e9, "wall_s", round(wall * 100) / 100, "stations",
                              (json_int_t)w->scenario.n_stations, "consensus", w->scenario.consensus);
-    json_object_set_new(json, "fidelity", json_string(w->scenario.fidelity));
+    json_object_set_new(json, "fidelity", json_string(app_scenario_is_packet(&w->scenario) ? "packet" : "iq"));
     json_object_set_new(json, "agreement", agreement_json(w));
     app_accounts_summarise(&w->accounts, json);
     json_object_set_new(json, "station_stats", station_stats(w));
@@ -337,7 +337,7 @@ static int run_world(struct app_world *w, const struct app_run_options *o, const
 static int run_scenario(struct app_world *w, const struct app_run_options *o, json_t **summary_out, char *folder_out, size_t folder_cap)
 {
     char partial[600];
-    int rc = app_scenario_load(o->scenario, &w->scenario, w->error);
+    int rc = app_scenario_load(o->scenario, o->fidelity, &w->scenario, w->error);
     if (rc == 0)
         rc = apply_options(w, o);
     if (rc != 0)

@@ -56,9 +56,15 @@ static int load_file(const char *path, struct app_scenario *out, char *error_out
     return err;
 }
 
-int app_scenario_load(const char *path, struct app_scenario *out, char *error_out)
+bool app_scenario_is_packet(const struct app_scenario *s)
+{
+    return strcmp(*s->wanted_fidelity ? s->wanted_fidelity : s->fidelity, "packet") == 0;
+}
+
+int app_scenario_load(const char *path, const char *fidelity, struct app_scenario *out, char *error_out)
 {
     *out = app_scenario_defaults;
+    snprintf(out->wanted_fidelity, sizeof out->wanted_fidelity, "%.7s", fidelity ? fidelity : "");
     const struct app_embedded_file *embedded = find_embedded(path);
     return embedded ? load_embedded(embedded, path, out, error_out) : load_file(path, out, error_out);
 }

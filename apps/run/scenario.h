@@ -80,7 +80,8 @@ struct app_scenario {
     int64_t settle_ns;           /* at the end: nothing new is originated, so that what is under way is finished */
     char consensus[8];           /* "pbft" or "raft" */
     char waveform[16];
-    char fidelity[8];            /* "iq" or "packet" */
+    char fidelity[8];            /* "iq" or "packet", as the file says */
+    char wanted_fidelity[8];     /* what app_scenario_load was asked for, which comes first; "": nothing */
     char tables[APP_MAX_TEXT];   /* packet fidelity: file of tables, relative to the scenario; "": the shipped ones */
     uint32_t sample_rate_hz;     /* of every channel */
     double noise_dbfs;           /* receiver noise, full sample rate */
@@ -135,6 +136,8 @@ struct app_scenario {
     } engine;
 };
 
-/* path: a YAML file, or the bare name of an embedded scenario ("quickstart"). 0; -ENOENT, -EINVAL with one line in error_out. */
-__attribute__((warn_unused_result)) int app_scenario_load(const char *path, struct app_scenario *out, char *error_out);
+/* path: a YAML file, or the bare name of an embedded scenario ("quickstart"). fidelity: "iq", "packet" or NULL, the file's.
+ * 0; -ENOENT, -EINVAL with one line in error_out. */
+__attribute__((warn_unused_result)) int app_scenario_load(const char *path, const char *fidelity, struct app_scenario *out, char *error_out);
+bool app_scenario_is_packet(const struct app_scenario *s);
 #endif

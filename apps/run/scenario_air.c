@@ -11,11 +11,6 @@
 
 enum { MIN_DOPPLER_RATIO = 2000 };
 
-static bool is_packet(const struct app_scenario *s)
-{
-    return strcmp(s->fidelity, "packet") == 0;
-}
-
 static const char *const iq_only = "is for fidelity: iq, the tables of packet fidelity do not know it";
 
 int app_scenario_check_fading(void *root, void *item, const char **field_out, char *why_out)
@@ -24,7 +19,7 @@ int app_scenario_check_fading(void *root, void *item, const char **field_out, ch
     const struct app_scenario *s = root;
     if (strcmp(s->fading.kind, "none") == 0)
         return 0;
-    if (is_packet(s))
+    if (app_scenario_is_packet(s))
         return app_scenario_refuse(field_out, "kind", why_out, "%s", iq_only);
     if (s->fading.doppler_hz * MIN_DOPPLER_RATIO > s->sample_rate_hz)
         return app_scenario_refuse(field_out, "doppler", why_out, "must be at most sample_rate / %d", MIN_DOPPLER_RATIO);
@@ -51,9 +46,9 @@ int app_scenario_check_front_end(void *root, void *item, const char **field_out,
     if (s->front_end.adc_bits > 0 && s->front_end.adc_bits < 4)
         return app_scenario_refuse(field_out, "adc_bits", why_out, "must be 4 to 16, or 0 for the preset's");
     bool plain = strcmp(s->front_end.preset, "ideal") == 0 && s->front_end.adc_bits == 0;
-    if (is_packet(s) && !plain)
+    if (app_scenario_is_packet(s) && !plain)
         return app_scenario_refuse(field_out, "preset adc_bits", why_out, "%s", iq_only);
-    if (is_packet(s) && strcmp(s->front_end.clocks, "drift") == 0)
+    if (app_scenario_is_packet(s) && strcmp(s->front_end.clocks, "drift") == 0)
         return app_scenario_refuse(field_out, "clocks", why_out, "%s", iq_only);
     return 0;
 }
@@ -69,9 +64,9 @@ int app_scenario_check_jammer_wave(const struct app_scenario *s, const struct ap
     enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind);
     bool in_tables = kind == PHY_EMITTER_TONE || kind == PHY_EMITTER_NOISE || kind == PHY_EMITTER_PULSE ||
                      kind == PHY_EMITTER_RANDOM || kind == PHY_EMITTER_REACTIVE;
-    if (is_packet(s) && !in_tables)
+    if (app_scenario_is_packet(s) && !in_tables)
         return app_scenario_refuse(field_out, "kind", why_out, "%s", iq_only);
-    if (is_packet(s) && j->bandwidth_hz > 0)
+    if (app_scenario_is_packet(s) && j->bandwidth_hz > 0)
         return app_scenario_refuse(field_out, "bandwidth", why_out, "%s", iq_only);
     if (kind == PHY_EMITTER_PULSE && j->period_ns < j->burst_ns)
         return app_scenario_refuse(field_out, "period burst", why_out, "period must not be shorter than burst");

@@ -211,7 +211,7 @@ int app_scenario_check_whole(void *root, void *item, const char **field_out, cha
         return refuse(field_out, "name", why_out, "'%s' %s", s->name, plain_name_rule);
     if (s->seed > INT64_MAX)
         return refuse(field_out, "seed", why_out, "must be at most %lld", (long long)INT64_MAX);
-    if (*s->tables && strcmp(s->fidelity, "packet") != 0)
+    if (*s->tables && strcmp(s->fidelity, "packet") != 0 && !app_scenario_is_packet(s))
         return refuse(field_out, "tables", why_out, "is for fidelity: packet");
     if (s->settle_ns >= s->duration_ns)
         return refuse(field_out, "settle duration", why_out, "settle must be shorter than duration");

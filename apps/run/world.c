@@ -435,7 +435,7 @@ int app_world_open(struct app_world *w, const char *folder)
     w->waveform = phy_waveform_find(w->scenario.waveform);
     if (!w->waveform)
         return fail(w, -EINVAL, w->scenario.file, "unknown waveform");
-    int rc = strcmp(w->scenario.fidelity, "packet") == 0 ? load_tables(w) : 0;
+    int rc = app_scenario_is_packet(&w->scenario) ? load_tables(w) : 0;
     if (rc == 0)
         rc = make_genesis(w);
     if (rc == 0)

@@ -17,7 +17,7 @@ static void open_world(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     world = calloc(1, sizeof *world);
     ck_assert_ptr_nonnull(world);
-    ck_assert_int_eq(app_scenario_load("quickstart", &world->scenario, world->error), 0);
+    ck_assert_int_eq(app_scenario_load("quickstart", NULL, &world->scenario, world->error), 0);
     world->seed = 3;
     world->recorded = UINT32_MAX;
     ck_assert_msg(app_world_open(world, folder) == 0, "%s", world->error);

@@ -8,16 +8,21 @@
 #include "apps/run/run.h"
 
 /* A short run in a folder of its own; what it left is compared by the caller. */
-static json_t *run_scenario(const char *scenario, const char *folder, uint64_t cut_seed, const char *consensus)
+static json_t *run_at(const char *scenario, const char *fidelity, const char *folder, uint64_t cut_seed, const char *consensus)
 {
     struct app_run_options options = {
-        .scenario = scenario, .consensus = consensus, .has_seed = true, .seed = 5, .duration_ns = 700000000, .out = folder};
+        .scenario = scenario, .fidelity = fidelity, .consensus = consensus, .has_seed = true, .seed = 5, .duration_ns = 700000000, .out = folder};
     options.cut_seed = cut_seed;
     json_t *summary = NULL;
     char where[600], error[WORLD_MAX_ERROR] = "";
     int code = app_run(&options, &summary, where, sizeof where, error);
     ck_assert_msg(code == 0, "exit code %d: %s (seed 5, cut seed %llu)", code, error, (unsigned long long)cut_seed);
     return summary;
+}
+
+static json_t *run_scenario(const char *scenario, const char *folder, uint64_t cut_seed, const char *consensus)
+{
+    return run_at(scenario, NULL, folder, cut_seed, consensus);
 }
 
 static json_t *run_once(const char *folder, uint64_t cut_seed, const char *consensus)
@@ -68,6 +73,23 @@ static void leave_folder(const char *folder)
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     ck_assert_int_eq(system(command), 0);
 }
+
+START_TEST(nor_do_they_at_packet_fidelity)
+{
+    char template[] = "/tmp/airdeed-loop-XXXXXX";
+    enter_folder(template);
+    json_t *whole = run_at("quickstart", "packet", "whole", 0, "pbft");
+    for (uint64_t cut_seed = 1; cut_seed <= 3; cut_seed++) {
+        json_t *cut = run_at("quickstart", "packet", "cut", cut_seed, "pbft");
+        ck_assert_str_eq(air_of(whole), air_of(cut));
+        compare_files("whole", "cut", "events.jsonl");
+        compare_files("whole", "cut", "air.pcapng");
+        json_decref(cut);
+    }
+    json_decref(whole);
+    leave_folder(template);
+}
+END_TEST
 
 START_TEST(results_do_not_depend_on_how_time_is_cut_into_blocks)
 {
@@ -209,6 +231,7 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("whole runs");
     tcase_set_timeout(tc, 240);
+    tcase_add_test(tc, nor_do_they_at_packet_fidelity);
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut_into_blocks);
     tcase_add_test(tc, nor_do_they_on_a_harder_air);
     tcase_add_test(tc, the_same_seed_gives_the_same_bytes_with_either_engine);

@@ -32,7 +32,7 @@ static int load_text(const char *text)
     fputs(text, file);
     fclose(file);
     error[0] = '\0';
-    return app_scenario_load(path, &scenario, error);
+    return app_scenario_load(path, NULL, &scenario, error);
 }
 
 static const char minimal[] = "name: small\n"
@@ -58,7 +58,7 @@ static void check_refused(const char *added, const char *field, const char *why)
 
 START_TEST(the_embedded_quickstart_loads_by_its_name)
 {
-    ck_assert_msg(app_scenario_load("quickstart", &scenario, error) == 0, "%s", error);
+    ck_assert_msg(app_scenario_load("quickstart", NULL, &scenario, error) == 0, "%s", error);
     ck_assert_str_eq(scenario.file, "quickstart (embedded)");
     ck_assert_str_eq(scenario.folder, "");
     ck_assert_uint_eq(scenario.n_stations, 4);
@@ -232,9 +232,9 @@ END_TEST
 
 START_TEST(a_file_that_is_not_there_says_what_there_is)
 {
-    ck_assert_int_eq(app_scenario_load("quickstrt", &scenario, error), -ENOENT);
+    ck_assert_int_eq(app_scenario_load("quickstrt", NULL, &scenario, error), -ENOENT);
     ck_assert_msg(strstr(error, "embedded are fading, quickstart") != NULL, "%s", error);
-    ck_assert_int_eq(app_scenario_load("/nowhere/x.yaml", &scenario, error), -ENOENT);
+    ck_assert_int_eq(app_scenario_load("/nowhere/x.yaml", NULL, &scenario, error), -ENOENT);
     ck_assert_msg(strstr(error, "/nowhere/x.yaml") != NULL, "%s", error);
 }
 END_TEST
