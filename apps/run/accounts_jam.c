@@ -2,15 +2,29 @@
  * names band and kind. */
 #include "apps/run/accounts.h"
 
+#include "phy/air/emitter.h"
+
 #include <stdio.h>
 #include <string.h>
 
 enum { GRACE_NS = 50000000 };
 
+/* What a MAC can tell of a jammer is when it sends: a tone, noise and a sweep without pause are one kind to it. */
+static enum mac_jam_kind verdict_of(const struct app_scenario_jammer *jammer)
+{
+    switch (phy_emitter_schedule((enum phy_emitter_kind)phy_emitter_kind_of(jammer->kind))) {
+    case PHY_EMITTER_ALWAYS: return MAC_JAM_CONSTANT;
+    case PHY_EMITTER_ON_POWER: return MAC_JAM_REACTIVE;
+    case PHY_EMITTER_PERIODIC:
+    case PHY_EMITTER_ON_OFF:
+    default: return MAC_JAM_PULSE;
+    }
+}
+
 static bool matches(const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
 {
     return v->channel == jammer->channel && at_ns >= jammer->start_ns && at_ns <= jammer->stop_ns + GRACE_NS &&
-           strcmp(mac_jam_kind_name(v->kind), jammer->kind) == 0;
+           v->kind == verdict_of(jammer);
 }
 
 static void journal_verdict(struct app_accounts *a, uint32_t station, const struct app_station_note *n)

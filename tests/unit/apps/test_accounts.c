@@ -170,6 +170,28 @@ START_TEST(each_message_sent_is_acknowledged_lost_or_unanswered)
 }
 END_TEST
 
+START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
+{
+    static const struct {
+        const char *jammer;
+        enum mac_jam_kind verdict;
+    } cases[] = {{"tone", MAC_JAM_CONSTANT},  {"noise", MAC_JAM_CONSTANT},  {"sweep", MAC_JAM_CONSTANT},    {"pilot", MAC_JAM_CONSTANT},
+                 {"pulse", MAC_JAM_PULSE},    {"random", MAC_JAM_PULSE},    {"reactive", MAC_JAM_REACTIVE}, {"preamble", MAC_JAM_PULSE},
+                 {"deceptive", MAC_JAM_PULSE}};
+    for (uint32_t i = 0; i < 9; i++) {
+        struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = cases[i].verdict, .channel = 2}};
+        scenario.n_jammers = 1;
+        scenario.jammers[0] = (struct app_scenario_jammer){.channel = 2, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS};
+        strcpy(scenario.jammers[0].kind, cases[i].jammer);
+        app_accounts_verdict(&accounts, 0, &verdict);
+        ck_assert_msg(accounts.n_false_verdicts == i, "%s", cases[i].jammer);
+        verdict.verdict.kind = cases[i].verdict == MAC_JAM_PULSE ? MAC_JAM_CONSTANT : MAC_JAM_PULSE;
+        app_accounts_verdict(&accounts, 0, &verdict);
+        ck_assert_msg(accounts.n_false_verdicts == i + 1, "%s", cases[i].jammer);
+    }
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *t = tcase_create("accounts");
@@ -181,5 +203,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_lease_that_ended_before_the_primary_user_came_need_not_vacate);
     tcase_add_test(t, nobody_is_late_in_vacating_beyond_the_stop_of_the_primary_user);
     tcase_add_test(t, each_message_sent_is_acknowledged_lost_or_unanswered);
+    tcase_add_test(t, a_verdict_matches_a_jammer_that_sends_as_it_says);
     suite_add_tcase(suite, t);
 }
