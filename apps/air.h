@@ -23,12 +23,18 @@ enum {
     APP_AIR_MAX_ERROR = 400
 };
 
+/* As a scenario's jammers (docs/air.md). */
 struct app_air_emitter {
     char kind[16];                /* phy_emitter_kind_name */
-    double power_dbfs;            /* as every port hears it, before the port's own links say otherwise */
+    char waveform[8];             /* preamble, pilot, deceptive: whose */
+    double power_dbfs;            /* as every port hears it while it is on, before the port's own links say otherwise */
     int64_t start_ns, stop_ns;    /* stop 0: to the end */
     int64_t burst_ns, period_ns, react_ns;
     double threshold_db;          /* reactive: over the noise of the air */
+    double offset_hz, bandwidth_hz; /* tone; noise of some bandwidth, 0: all */
+    double sweep_low_hz, sweep_high_hz; /* NAN: -+0.4 of the rate */
+    int64_t sweep_ns;
+    int64_t mean_on_ns, mean_off_ns;
 };
 
 struct app_air_config {
@@ -50,6 +56,12 @@ struct app_air_config {
 /* Reads what differs between ports, and emitters, from YAML (docs/radios.md). 0 or negative errno with one line in error_out
  * (APP_AIR_MAX_ERROR octets). */
 __attribute__((warn_unused_result)) int app_air_read_links(const char *path, struct app_air_config *cfg, char *error_out);
+
+/* What is wrong with an emitter at this rate: NULL, or the field to blame with one line in why_out (n_why octets). */
+const char *app_air_find_bad_emitter(const struct app_air_emitter *e, uint32_t rate_hz, char *why_out, size_t n_why);
+/* The i-th emitter as a machine. 0, -ENOMEM, or other negative errno; *prepared_out: the caller frees it, NULL for most kinds. */
+__attribute__((warn_unused_result)) int app_air_describe_emitter(const struct app_air_config *cfg, uint32_t i, struct phy_emitter_config *out,
+                                                                 float complex **prepared_out);
 
 /* --- the mixing, without any stream ---------------------------------------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ struct page {
     struct port_row ports[APP_AIR_MAX_PORTS];
     struct link_row links[MAX_LINKS];
     struct app_air_emitter emitters[APP_AIR_MAX_EMITTERS];
-    uint32_t n_ports_there; /* of the air */
+    uint32_t n_ports_there, rate_hz; /* of the air */
 };
 
 static int check_port(void *root, void *item, const char **field_out, char *why_out)
@@ -55,19 +55,12 @@ static int check_link(void *root, void *item, const char **field_out, char *why_
 
 static int check_emitter(void *root, void *item, const char **field_out, char *why_out)
 {
-    const struct app_air_emitter *e = item;
-    (void)root;
-    *field_out = "stop";
-    if (e->stop_ns && e->stop_ns <= e->start_ns) {
-        snprintf(why_out, APP_YAML_MAX_WHY, "is not after start");
-        return -EINVAL;
-    }
-    *field_out = "period";
-    if (strcmp(e->kind, "pulse") == 0 && e->period_ns < e->burst_ns) {
-        snprintf(why_out, APP_YAML_MAX_WHY, "is shorter than burst");
-        return -EINVAL;
-    }
-    return 0;
+    const struct page *page = root;
+    const char *bad_field = app_air_find_bad_emitter(item, page->rate_hz, why_out, APP_YAML_MAX_WHY);
+    if (!bad_field)
+        return 0;
+    *field_out = bad_field;
+    return -EINVAL;
 }
 
 #define AT(type, member) .offset = offsetof(struct type, member)
@@ -78,7 +71,12 @@ static int check_emitter(void *root, void *item, const char **field_out, char *w
 #define DURATION(field, member, low, high) \
     {.name = field, .kind = APP_YAML_DURATION_NS, AT(app_air_emitter, member), .min = (low), .max = (high)}
 
-static const char *const kinds[] = {"noise", "pulse", "reactive", NULL};
+#define FREQUENCY(field, member, low, high) \
+    {.name = field, .kind = APP_YAML_FREQ_HZ, AT(app_air_emitter, member), .min = (low), .max = (high)}
+
+static const char *const kinds[] = {"tone",     "noise",    "pulse", "sweep",     "random",
+                                    "reactive", "preamble", "pilot", "deceptive", NULL};
+static const char *const waveforms[] = {"wifi", "flex", NULL};
 
 static const struct app_yaml_field port_fields[] = {
     {.name = "port", .kind = APP_YAML_U32, AT(port_row, port), .min = 1, .max = APP_AIR_MAX_PORTS, .required = true},
@@ -104,13 +102,24 @@ static const struct app_yaml_field emitter_fields[] = {
     DURATION("burst", burst_ns, 1e3, 1e9),
     DURATION("period", period_ns, 1e3, 60e9),
     DURATION("react", react_ns, 1e3, 1e9),
+    FREQUENCY("offset", offset_hz, -500e6, 500e6),
+    FREQUENCY("bandwidth", bandwidth_hz, 0, 1e9),
+    FREQUENCY("sweep_low", sweep_low_hz, -500e6, 500e6),
+    FREQUENCY("sweep_high", sweep_high_hz, -500e6, 500e6),
+    DURATION("sweep", sweep_ns, 1e3, 60e9),
+    DURATION("mean_on", mean_on_ns, 1e3, 60e9),
+    DURATION("mean_off", mean_off_ns, 1e3, 60e9),
+    {.name = "waveform", .kind = APP_YAML_TEXT, AT(app_air_emitter, waveform), .cap = sizeof((struct app_air_emitter *)0)->waveform,
+     .choices = waveforms},
     {.name = "threshold_db", .kind = APP_YAML_REAL, AT(app_air_emitter, threshold_db), .min = 0, .max = 100, .unit = "dB"},
     {.name = ""},
 };
 
 static const struct port_row port_defaults = {.noise_dbfs = NAN, .carrier_hz = NAN};
 static const struct link_row link_defaults = {.delay = UINT32_MAX, .gain_db = NAN};
-static const struct app_air_emitter emitter_defaults = {.burst_ns = 400000, .period_ns = 1000000, .react_ns = 40000, .threshold_db = 8};
+static const struct app_air_emitter emitter_defaults = {
+    .waveform = "wifi", .burst_ns = 400000, .period_ns = 1000000, .react_ns = 40000, .threshold_db = 8, .sweep_low_hz = NAN,
+    .sweep_high_hz = NAN, .sweep_ns = 1000000, .mean_on_ns = 1000000, .mean_off_ns = 1000000};
 
 static const struct app_yaml_field page_fields[] = {
     LIST_OF("ports", ports, n_ports, port_fields, &port_defaults, check_port),
@@ -121,7 +130,7 @@ static const struct app_yaml_field page_fields[] = {
 
 int app_air_read_links(const char *path, struct app_air_config *cfg, char *error_out)
 {
-    struct page page = {.n_ports_there = cfg->n_ports};
+    struct page page = {.n_ports_there = cfg->n_ports, .rate_hz = cfg->rate_hz};
     int err = app_yaml_read(path, page_fields, NULL, &page, error_out);
     if (err)
         return err;

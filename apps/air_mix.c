@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEARD_SAMPLES = 80 }; /* over which a reactive emitter measures power */
-
 struct emitter {
     void *memory;
     struct phy_emitter *machine;
+    enum phy_emitter_kind kind;
+    uint32_t react_samples;
+    uint64_t position;             /* samples that it was stepped by */
+    uint64_t ahead;                /* of the air's time: so much later is everything in its own */
+    float complex *prepared;
     float complex *bursts[APP_AIR_MAX_BURSTS];
     uint64_t free_at[APP_AIR_MAX_BURSTS]; /* when its samples are on the air no more */
     size_t n_bursts, i_next;
@@ -30,43 +33,34 @@ struct app_air_mix {
     struct emitter emitters[APP_AIR_MAX_EMITTERS];
 };
 
-static uint64_t count_samples(const struct app_air_config *cfg, int64_t ns)
+/* So many that the first is off the air when the last is decided */
+static size_t count_bursts(const struct app_air_mix *m, const struct phy_emitter_config *cfg)
 {
-    return (uint64_t)llround((double)ns * 1e-9 * cfg->rate_hz);
+    enum phy_emitter_schedule schedule = phy_emitter_schedule(cfg->kind);
+    uint32_t apart = schedule == PHY_EMITTER_PERIODIC ? cfg->period_samples : cfg->burst_samples;
+    size_t n = (cfg->react_samples + 2 * (size_t)m->cfg.block_samples + cfg->burst_samples) / apart + 3;
+    return schedule == PHY_EMITTER_ON_OFF || n > APP_AIR_MAX_BURSTS ? APP_AIR_MAX_BURSTS : n;
 }
 
-/* Emitters decide a block and more ahead, so that no burst begins in a block that is mixed already. */
 static int open_emitter(struct app_air_mix *m, uint32_t i, const char **bad_field_out)
 {
-    const struct app_air_config *cfg = &m->cfg;
-    const struct app_air_emitter *from = &cfg->emitters[i];
     struct emitter *e = &m->emitters[i];
-    uint32_t react = (uint32_t)count_samples(cfg, from->react_ns), burst = (uint32_t)count_samples(cfg, from->burst_ns);
-    uint32_t period = (uint32_t)count_samples(cfg, from->period_ns);
-    react = react > cfg->block_samples ? react : cfg->block_samples;
-    struct phy_emitter_config emitter = {
-        .kind = (enum phy_emitter_kind)phy_emitter_kind_of(from->kind),
-        .seed = cfg->seed,
-        .stream = (uint64_t)(cfg->n_ports + i) << 40,
-        .power_dbfs = from->power_dbfs,
-        .from_sample = count_samples(cfg, from->start_ns),
-        .to_sample = from->stop_ns ? count_samples(cfg, from->stop_ns) : UINT64_MAX / 2,
-        .burst_samples = burst,
-        .react_samples = react,
-        .block_samples = cfg->block_samples < HEARD_SAMPLES ? cfg->block_samples : HEARD_SAMPLES,
-        .noise_dbfs = isfinite(cfg->common_noise_dbfs) ? cfg->common_noise_dbfs : -100,
-        .threshold_db = from->threshold_db,
-        .period_samples = period,
-    };
+    struct phy_emitter_config emitter;
     size_t n_bytes = phy_emitter_bytes();
+    int err = app_air_describe_emitter(&m->cfg, i, &emitter, &e->prepared);
+    e->kind = emitter.kind;
+    e->react_samples = emitter.react_samples;
+    e->ahead = e->kind == PHY_EMITTER_REACTIVE ? 0 : e->react_samples;
+    emitter.from_sample += e->ahead;
+    emitter.to_sample += e->ahead;
     e->memory = aligned_alloc(64, n_bytes);
     if (!e->memory)
         return -ENOMEM;
-    int err = phy_emitter_init(e->memory, n_bytes, &emitter, &e->machine, bad_field_out);
-    size_t n_at_once = err ? 0 : (react + 2 * (size_t)cfg->block_samples + burst) / (period < burst ? burst : period) + 3;
-    e->n_bursts = n_at_once < APP_AIR_MAX_BURSTS ? n_at_once : APP_AIR_MAX_BURSTS;
+    if (!err)
+        err = phy_emitter_init(e->memory, n_bytes, &emitter, &e->machine, bad_field_out);
+    e->n_bursts = err ? 0 : count_bursts(m, &emitter);
     for (size_t k = 0; k < e->n_bursts && !err; k++) {
-        e->bursts[k] = calloc(burst, sizeof *e->bursts[k]);
+        e->bursts[k] = calloc(emitter.burst_samples, sizeof *e->bursts[k]);
         err = e->bursts[k] ? 0 : -ENOMEM;
     }
     return err;
@@ -146,13 +140,13 @@ static void emit_burst(struct app_air_mix *m, uint32_t i, const struct phy_emitt
 {
     struct emitter *e = &m->emitters[i];
     size_t k = e->i_next;
-    uint64_t end = burst->start_sample + burst->n_samples;
+    uint64_t start = burst->start_sample - e->ahead, end = start + burst->n_samples;
     if (e->free_at[k] > m->position) {
         m->n_dropped++;
         return;
     }
     phy_emitter_fill(e->machine, burst, e->bursts[k]);
-    if (phy_air_emit(m->air, m->cfg.n_ports + i, 0, burst->start_sample, e->bursts[k], (size_t)burst->n_samples, 1.0f) < 0) {
+    if (phy_air_emit(m->air, m->cfg.n_ports + i, 0, start, e->bursts[k], (size_t)burst->n_samples, 1.0f) < 0) {
         m->n_dropped++;
         return;
     }
@@ -160,16 +154,28 @@ static void emit_burst(struct app_air_mix *m, uint32_t i, const struct phy_emitt
     e->i_next = (k + 1) % e->n_bursts;
 }
 
-static void step_emitter(struct app_air_mix *m, uint32_t i)
+static void emit_all(struct app_air_mix *m, uint32_t i, const struct phy_emitter_update *update)
+{
+    for (size_t k = 0; k < update->n_bursts; k++)
+        emit_burst(m, i, &update->bursts[k]);
+}
+
+/* What those that do not listen send until the block's end, before it is mixed: so it need not be told blocks ahead. */
+static void run_emitter(struct app_air_mix *m, uint32_t i)
 {
     struct phy_emitter_update update;
-    bool listens = phy_emitter_kind_of(m->cfg.emitters[i].kind) == PHY_EMITTER_REACTIVE;
-    if (listens)
-        phy_air_render(m->air, m->cfg.n_ports + i, 0, m->position, m->cfg.block_samples, m->heard);
-    if (phy_emitter_step(m->emitters[i].machine, m->heard, m->cfg.block_samples, &update) != 0)
-        return;
-    for (size_t k = 0; k < update.n_bursts; k++)
-        emit_burst(m, i, &update.bursts[k]);
+    struct emitter *e = &m->emitters[i];
+    for (; e->position < m->position + m->cfg.block_samples; e->position += e->react_samples)
+        if (phy_emitter_step(e->machine, NULL, e->react_samples, &update) == 0)
+            emit_all(m, i, &update);
+}
+
+static void listen_emitter(struct app_air_mix *m, uint32_t i)
+{
+    struct phy_emitter_update update;
+    phy_air_render(m->air, m->cfg.n_ports + i, 0, m->position, m->cfg.block_samples, m->heard);
+    if (phy_emitter_step(m->emitters[i].machine, m->heard, m->cfg.block_samples, &update) == 0)
+        emit_all(m, i, &update);
 }
 
 static bool is_silent(const float complex *samples, size_t n)
@@ -192,11 +198,15 @@ void app_air_mix_block(struct app_air_mix *m, const float complex *const *tx, fl
         memcpy(slot, tx[k], n * sizeof *slot);
         m->n_dropped += phy_air_emit(m->air, k, 0, m->position, slot, n, 1.0f) < 0;
     }
+    for (uint32_t i = 0; i < m->cfg.n_emitters; i++)
+        if (m->emitters[i].kind != PHY_EMITTER_REACTIVE)
+            run_emitter(m, i);
     for (uint32_t k = 0; k < m->cfg.n_ports; k++)
         if (rx[k])
             phy_air_render(m->air, k, 0, m->position, n, rx[k]);
     for (uint32_t i = 0; i < m->cfg.n_emitters; i++)
-        step_emitter(m, i);
+        if (m->emitters[i].kind == PHY_EMITTER_REACTIVE)
+            listen_emitter(m, i);
     m->position += n;
 }
 
@@ -214,6 +224,7 @@ void app_air_mix_close(struct app_air_mix *m)
 {
     for (size_t i = 0; i < APP_AIR_MAX_EMITTERS; i++) {
         free(m->emitters[i].memory);
+        free(m->emitters[i].prepared);
         for (size_t k = 0; k < APP_AIR_MAX_BURSTS; k++)
             free(m->emitters[i].bursts[k]);
     }

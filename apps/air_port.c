@@ -50,6 +50,7 @@ static void begin_anew(struct app_air_port *p)
     p->n_tx = p->n_rx = 0;
     p->tx_position = p->rx_position = 0;
     p->tx_live = p->rx_live = false;
+    p->asks_since_ns = 0;
     phy_zmq_source_drop(&p->source);
     p->n_silences++;
 }

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/emitter_frame.h"
 #include "apps/run/world.h"
 #include "phy/air/key.h"
 #include "phy/air/primary.h"
 #include "phy/air/propagation.h"
-#include "phy/crc.h"
 
 enum { SPEED_OF_LIGHT = 299792458, PURPOSE_PPM = 0x70706d };
 
@@ -139,64 +139,6 @@ int app_world_open_front_ends(struct app_world *w)
 
 /* --- jammers --- */
 
-/* Subcarriers of 64 that carry a waveform's pilots. */
-static uint32_t list_pilots(const struct app_world *w, double *tones_out)
-{
-    static const int wifi[] = {-21, -7, 7, 21}, flex[] = {-25, -18, -11, -4, 4, 11, 18, 25};
-    bool is_wifi = strcmp(w->waveform->name, "wifi") == 0;
-    uint32_t n = is_wifi ? 4 : 8;
-    for (uint32_t i = 0; i < n; i++)
-        tones_out[i] = (is_wifi ? wifi[i] : flex[i]) / 64.0;
-    return n;
-}
-
-static void ignore_lock(void *ctx, size_t offset)
-{
-    (void)ctx;
-    (void)offset;
-}
-
-static void ignore_frame(void *ctx, size_t end_offset, const struct phy_frame *frame)
-{
-    (void)ctx;
-    (void)end_offset;
-    (void)frame;
-}
-
-/* A data frame to everybody from nobody, whose Duration asks for 5 ms of silence; FCS included. */
-static size_t write_lie(uint64_t seed, uint8_t *psdu)
-{
-    enum { HEADER = 24, BODY = 40 };
-    static const uint8_t head[HEADER] = {0x08, 0x00, 0x88, 0x13, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0x00,
-                                         0x5e, 0x10, 0x00, 0x01, 0x02, 0x00, 0x5e, 0x10, 0x00, 0x01, 0x00, 0x00};
-    memcpy(psdu, head, HEADER);
-    for (size_t i = 0; i < BODY; i++)
-        psdu[HEADER + i] = (uint8_t)phy_key(phy_key(seed, PHY_KEY_EMITTER), i);
-    uint32_t fcs = phy_crc32(psdu, HEADER + BODY);
-    for (size_t i = 0; i < PHY_FCS_BYTES; i++)
-        psdu[HEADER + BODY + i] = (uint8_t)(fcs >> (8 * i));
-    return HEADER + BODY + PHY_FCS_BYTES;
-}
-
-/* Samples of a whole frame of the scenario's waveform, or of its preamble: 802.11's two training fields, liquid's three symbols. */
-static long prepare_frame(struct app_world *w, bool whole, float complex **out)
-{
-    uint8_t psdu[128];
-    size_t len = write_lie(w->seed, psdu), cap = w->waveform->frame_samples(len, 0) + 16;
-    struct phy_waveform_demod *d = NULL;
-    const struct phy_waveform_config cfg = {.sample_rate_hz = w->rate_hz, .on_lock = ignore_lock, .on_frame = ignore_frame};
-    void *mem = app_world_allocate(w->waveform->bytes());
-    *out = app_world_allocate(cap * sizeof **out);
-    long n = mem && *out ? w->waveform->open(mem, &cfg, &d) : -ENOMEM;
-    if (n == 0) {
-        n = w->waveform->modulate(d, psdu, len, 0, *out, cap);
-        w->waveform->close(d);
-    }
-    free(mem);
-    long preamble = strcmp(w->waveform->name, "wifi") == 0 ? 320 : 240;
-    return n > preamble && !whole ? preamble : n;
-}
-
 static double per_sample(const struct app_world *w, double hz)
 {
     double cycles = hz / w->rate_hz;
@@ -227,7 +169,7 @@ static struct phy_emitter_config describe_jammer(const struct app_world *w, uint
                                      .sweep_low = per_sample(w, j->sweep_low_hz),
                                      .sweep_high = per_sample(w, j->sweep_high_hz),
                                      .sweep_samples = (uint32_t)world_sample(w, j->sweep_ns)};
-    cfg.n_tones = list_pilots(w, cfg.tones);
+    cfg.n_tones = app_emitter_pilots(w->waveform, cfg.tones);
     if (cfg.kind == PHY_EMITTER_REACTIVE)
         cfg.react_samples = (uint32_t)world_sample(w, j->react_ns);
     else if (phy_emitter_schedule(cfg.kind) != PHY_EMITTER_PERIODIC)
@@ -253,7 +195,7 @@ static int prepare_jammer(struct app_world *w, uint32_t i, struct phy_emitter_co
     struct world_jammer *jammer = &w->jammers[i];
     if (cfg->kind != PHY_EMITTER_PREAMBLE && cfg->kind != PHY_EMITTER_DECEPTIVE)
         return 0;
-    long n = prepare_frame(w, cfg->kind == PHY_EMITTER_DECEPTIVE, &jammer->prepared);
+    long n = app_emitter_frame(w->waveform, w->rate_hz, w->seed, cfg->kind == PHY_EMITTER_DECEPTIVE, &jammer->prepared);
     if (n < 0)
         return app_world_fail(w, -EIO, "a jammer's frame", strerror((int)-n));
     cfg->prepared = jammer->prepared;
