@@ -1,6 +1,7 @@
 /* Two stages. First, over all samples, the correlation of samples 16 apart in windows of 64 and 128 samples: whatever repeats
  * after 16 samples leaves a mark. Second, only behind marks: does what repeats look like a short training symbol (a tone does
- * not), and are there two long training symbols where they have to be? */
+ * not), and are there two long training symbols where they have to be? Where a tone holds much of the energy, the second stage works
+ * on a copy of the samples without it, and looks for the marks there again. */
 #include "phy/wifi/detect.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 
 #include "phy/wifi/detect_match.h"
 #include "phy/wifi/detect_sums.h"
+#include "phy/wifi/detect_tone.h"
 #include "phy/wifi/wifi.h"
 
 enum {
@@ -20,14 +22,24 @@ enum {
     NEAREST = 16, /* samples from a mark to the first place where the long symbols are looked for */
     FARTHEST = 64,
     AMBIGUITY = 4, /* subcarriers: what a lag of 16 cannot tell apart */
-    N_OFFSETS = 3
+    N_OFFSETS = 3,
+    /* A tone is measured once for so many places, with the samples that the first of them needs. */
+    CELL = 64,
+    CELL_BACK = PHY_WIFI_TONE_FIT - 144,  /* the stretch begins so many samples before the first place */
+    CELL_SPAN = CELL_BACK + CELL - BLOCK + PHY_WIFI_MATCH_SPAN,
+    CELL_SUMMED = (CELL_BACK + CELL - BLOCK - NEAREST) / BLOCK - 1, /* blocks, up to the last window that speaks of a place */
+    CELL_MARKS = (CELL - BLOCK + FARTHEST - NEAREST) / BLOCK + 1
 };
+_Static_assert((int)CELL_SUMMED - (int)CELL_MARKS + 1 >= (int)PHY_WIFI_LONG_WINDOW, "windows lie within the stretch");
+_Static_assert((int)CELL_SUMMED <= (int)PHY_WIFI_CHUNK, "a stretch is summed at once");
+_Static_assert((int)PHY_WIFI_TONE_FIT - (int)CELL_BACK <= (int)PHY_WIFI_MATCH_SPAN, "the first place needs what the tone is measured in");
 
 /* What noise, tones and data do at these thresholds: docs/wifi.md, "Finding a preamble". */
 static const float mark_score = 9.0f;   /* a window of noise passes with probability exp(-9) */
 static const float short_share = 0.2f;  /* a tone cannot pass 1/12, a channel of three equal taps leaves 1/3 */
 static const float long_share = 0.35f;  /* noise: mean 1/8, beyond .28 once in 4e5 calls */
 static const float long_peak = 0.12f;   /* six subcarriers alone cannot pass 6/52 */
+static const float tone_share = 0.12f;  /* a line of the short training field: 1/12 */
 
 struct mark {
     uint64_t end; /* of the window */
@@ -36,6 +48,17 @@ struct mark {
     double cfo;    /* turns a sample, modulo a sixteenth */
     bool is_judged;
     bool is_likely[N_OFFSETS]; /* which offsets the short training field speaks for: cfo, and AMBIGUITY below and above */
+};
+
+/* Places [first, first + CELL): the samples about them, without the tone that is among them. */
+struct cell {
+    uint64_t first;
+    bool has_tone;
+    struct phy_wifi_tone tone;
+    uint32_t n_cleaned;
+    struct mark marks[CELL_MARKS];
+    size_t n_marks;
+    float complex samples[CELL_SPAN]; /* from first - CELL_BACK on */
 };
 
 struct phy_wifi_detect {
@@ -47,10 +70,12 @@ struct phy_wifi_detect {
     struct phy_wifi_sums sums;
     struct mark marks[MAX_MARKS]; /* a ring, in order of time */
     size_t i_mark, n_marks;
+    struct phy_wifi_tone_fit tones;
+    struct cell cell; /* that of the latest place that was tried */
     bool is_pending;
     double pending_cfo;
     struct phy_wifi_match pending;
-    uint64_t pending_sample;
+    struct phy_wifi_preamble preamble; /* of it */
 };
 
 size_t phy_wifi_detect_bytes(void)
@@ -66,6 +91,9 @@ void phy_wifi_detect_restart(struct phy_wifi_detect *d, uint64_t sample)
     d->place = d->next_block;
     memset(&d->sums, 0, sizeof d->sums);
     d->i_mark = d->n_marks = 0;
+    d->cell.first = UINT64_MAX;
+    d->cell.has_tone = false;
+    phy_wifi_tone_restart(&d->tones);
     d->is_pending = false;
 }
 
@@ -76,22 +104,28 @@ struct phy_wifi_detect *phy_wifi_detect_init(void *mem, const struct phy_wifi_de
     d->cfg = *cfg;
     d->cfg.simd = phy_simd_choose(cfg->simd);
     phy_wifi_training_make(&d->training);
+    phy_wifi_tone_init(&d->tones, d->cfg.simd);
     phy_wifi_detect_restart(d, cfg->first_sample);
     return d;
 }
 
 /* --- first stage --- */
 
-static void mark_window(struct phy_wifi_detect *d, const struct phy_wifi_window *window, uint64_t end)
+static struct mark make_mark(const struct phy_wifi_window *window, uint64_t end)
 {
     const float two_pi = 6.2831853f;
-    assert(d->n_marks < MAX_MARKS);
-    d->marks[(d->i_mark + d->n_marks++) % MAX_MARKS] = (struct mark){
+    return (struct mark){
         .end = end,
         .score = window->score,
         .n_samples = window->n_samples,
         .cfo = (double)(atan2f(window->im, window->re) / (two_pi * PHY_WIFI_LAG)),
     };
+}
+
+static void add_mark(struct phy_wifi_detect *d, struct mark mark)
+{
+    assert(d->n_marks < MAX_MARKS);
+    d->marks[(d->i_mark + d->n_marks++) % MAX_MARKS] = mark;
 }
 
 static bool scan(struct phy_wifi_detect *d, const float complex *samples, uint64_t base, uint64_t end)
@@ -104,7 +138,7 @@ static bool scan(struct phy_wifi_detect *d, const float complex *samples, uint64
         struct phy_wifi_window window;
         for (size_t i = 0; i < n_blocks; i++)
             if (phy_wifi_sums_window(&d->sums, i, mark_score, &window))
-                mark_window(d, &window, d->next_block + (i + 1) * BLOCK);
+                add_mark(d, make_mark(&window, d->next_block + (i + 1) * BLOCK));
     }
     phy_wifi_sums_shift(&d->sums, n_blocks);
     d->next_block += n_blocks * BLOCK;
@@ -113,9 +147,14 @@ static bool scan(struct phy_wifi_detect *d, const float complex *samples, uint64
 
 /* --- second stage --- */
 
+static size_t count_marks(const struct phy_wifi_detect *d)
+{
+    return d->cell.has_tone ? d->cell.n_marks : d->n_marks;
+}
+
 static struct mark *get_mark(struct phy_wifi_detect *d, size_t i)
 {
-    return &d->marks[(d->i_mark + i) % MAX_MARKS];
+    return d->cell.has_tone ? &d->cell.marks[i] : &d->marks[(d->i_mark + i) % MAX_MARKS];
 }
 
 static double offset_of(const struct mark *mark, int i_offset)
@@ -149,39 +188,16 @@ static bool judge(struct phy_wifi_detect *d, struct mark *mark, const float comp
 static const struct mark *choose_mark(struct phy_wifi_detect *d, const float complex *samples, uint64_t base)
 {
     const struct mark *best = NULL;
-    for (size_t i = 0; i < d->n_marks; i++) {
+    for (size_t i = 0; i < count_marks(d); i++) {
         struct mark *mark = get_mark(d, i);
+        if (mark->end + FARTHEST < d->place)
+            continue;
         if (mark->end + NEAREST > d->place)
             break;
         if ((!best || mark->score > best->score) && judge(d, mark, samples, base))
             best = mark;
     }
     return best;
-}
-
-static void try_offset(struct phy_wifi_detect *d, const float complex *at, double cfo)
-{
-    struct phy_wifi_match match = phy_wifi_match_long(&d->training, d->cfg.simd, at, cfo);
-    if (match.share < long_share || match.peak < long_peak || (d->is_pending && match.share <= d->pending.share))
-        return;
-    d->is_pending = true;
-    d->pending = match;
-    d->pending_cfo = cfo;
-    d->pending_sample = d->place + match.place;
-}
-
-static void try_places(struct phy_wifi_detect *d, const float complex *samples, uint64_t base)
-{
-    const struct mark *mark = choose_mark(d, samples, base);
-    const float complex *at = samples + (d->place - base);
-    if (!mark) {
-        if (d->is_pending)
-            try_offset(d, at, d->pending_cfo);
-        return;
-    }
-    for (int i = 0; i < N_OFFSETS; i++)
-        if (mark->is_likely[i])
-            try_offset(d, at, offset_of(mark, i));
 }
 
 /* The lag of 64 measures the offset finely modulo a subcarrier; which one is known from the lag of 16. The guard's last
@@ -199,21 +215,89 @@ static double refine_offset(const float complex *first_symbol, double coarse)
     return fine + round((coarse - fine) * N_FFT) / N_FFT;
 }
 
-static void describe(const struct phy_wifi_detect *d, const float complex *samples, uint64_t base, struct phy_wifi_preamble *out)
+/* `at` is the place's sample. */
+static void describe(struct phy_wifi_detect *d, const float complex *at)
 {
-    uint64_t long_sample = d->pending_sample;
-    const float complex *first_symbol = samples + (long_sample - base);
+    uint64_t long_sample = d->place + d->pending.place;
+    const float complex *first_symbol = at + d->pending.place;
     double power = 0.0;
     for (size_t i = 0; i < 2 * N_FFT; i++)
         power += (double)(crealf(first_symbol[i]) * crealf(first_symbol[i]) + cimagf(first_symbol[i]) * cimagf(first_symbol[i]));
-    *out = (struct phy_wifi_preamble){
+    d->preamble = (struct phy_wifi_preamble){
         .start_sample = long_sample - PHY_WIFI_SHORT - 2 * PHY_WIFI_GUARD,
         .long_sample = long_sample,
-        .known_sample = d->place - BLOCK + PHY_WIFI_MATCH_SPAN,
         .cfo = (float)refine_offset(first_symbol, d->pending_cfo),
         .quality = d->pending.share,
         .power = (float)(power / (2 * N_FFT)),
     };
+}
+
+static void try_offset(struct phy_wifi_detect *d, const float complex *at, double cfo)
+{
+    struct phy_wifi_match match = phy_wifi_match_long(&d->training, d->cfg.simd, at, cfo);
+    if (match.share < long_share || match.peak < long_peak || (d->is_pending && match.share <= d->pending.share))
+        return;
+    d->is_pending = true;
+    d->pending = match;
+    d->pending_cfo = cfo;
+    describe(d, at);
+}
+
+static void mark_cell(struct phy_wifi_detect *d)
+{
+    struct cell *c = &d->cell;
+    struct phy_wifi_sums sums;
+    struct phy_wifi_window window;
+    memset(&sums, 0, sizeof sums);
+    c->n_marks = 0;
+    if (!phy_wifi_sums_add(&sums, d->cfg.simd, c->samples + PHY_WIFI_LAG, CELL_SUMMED, mark_score))
+        return;
+    for (size_t i = CELL_SUMMED - CELL_MARKS; i < CELL_SUMMED; i++)
+        if (phy_wifi_sums_window(&sums, i, mark_score, &window))
+            c->marks[c->n_marks++] = make_mark(&window, c->first - CELL_BACK + PHY_WIFI_LAG + (i + 1) * BLOCK);
+}
+
+/* Is there a tone among the samples about the present place? Then they are put into the cell without it. */
+static void clean(struct phy_wifi_detect *d, const float complex *samples, uint64_t base)
+{
+    struct cell *c = &d->cell;
+    uint64_t first = d->place / CELL * CELL;
+    const float complex *stretch = samples + (first - CELL_BACK - base);
+    bool is_new = c->first != first;
+    if (is_new) {
+        bool may_ring = (c->has_tone || d->n_marks > 0) && first >= d->cfg.first_sample + CELL_BACK;
+        c->first = first;
+        c->n_cleaned = 0;
+        if (may_ring)
+            c->tone = phy_wifi_tone_measure(&d->tones, stretch, first - CELL_BACK);
+        c->has_tone = may_ring && c->tone.share > tone_share;
+    }
+    if (!c->has_tone)
+        return;
+    uint32_t end = (uint32_t)(d->place - first) + CELL_BACK + PHY_WIFI_MATCH_SPAN;
+    phy_wifi_tone_subtract(&d->tones, &c->tone, stretch, c->n_cleaned, end, c->samples);
+    c->n_cleaned = end;
+    if (is_new)
+        mark_cell(d);
+}
+
+static void try_places(struct phy_wifi_detect *d, const float complex *samples, uint64_t base)
+{
+    clean(d, samples, base);
+    if (d->cell.has_tone) {
+        samples = d->cell.samples;
+        base = d->cell.first - CELL_BACK;
+    }
+    const struct mark *mark = choose_mark(d, samples, base);
+    const float complex *at = samples + (d->place - base);
+    if (!mark) {
+        if (d->is_pending)
+            try_offset(d, at, d->pending_cfo);
+        return;
+    }
+    for (int i = 0; i < N_OFFSETS; i++)
+        if (mark->is_likely[i])
+            try_offset(d, at, offset_of(mark, i));
 }
 
 /* --- the stream --- */
@@ -225,7 +309,7 @@ static void skip_places(struct phy_wifi_detect *d)
         d->i_mark = (d->i_mark + 1) % MAX_MARKS;
         d->n_marks--;
     }
-    if (d->is_pending)
+    if (d->is_pending || d->cell.has_tone)
         return;
     uint64_t next = d->n_marks > 0 ? d->marks[d->i_mark].end + NEAREST : d->next_block + BLOCK + NEAREST;
     d->place = next > d->place ? next : d->place;
@@ -237,8 +321,9 @@ bool phy_wifi_detect(struct phy_wifi_detect *d, const float complex *samples, ui
     for (;;) {
         skip_places(d);
         /* once no better place came in the length of a symbol, this is where the long symbols are */
-        if (d->is_pending && d->place > d->pending_sample + N_FFT) {
-            describe(d, samples, base, out);
+        if (d->is_pending && d->place > d->preamble.long_sample + N_FFT) {
+            *out = d->preamble;
+            out->known_sample = d->place - BLOCK + PHY_WIFI_MATCH_SPAN;
             d->is_pending = false;
             return true;
         }
@@ -256,11 +341,8 @@ bool phy_wifi_detect(struct phy_wifi_detect *d, const float complex *samples, ui
 
 uint64_t phy_wifi_detect_needs(const struct phy_wifi_detect *d)
 {
-    uint64_t back = FARTHEST + PHY_WIFI_LONG_WINDOW * BLOCK; /* a mark's window; the guard that the fine offset uses is nearer */
+    uint64_t back = CELL - BLOCK + CELL_BACK; /* a mark's window and a preamble that is not told yet are nearer */
     uint64_t sums = d->next_block - PHY_WIFI_LAG;
     uint64_t marks = d->place > back + d->cfg.first_sample ? d->place - back : d->cfg.first_sample;
-    uint64_t needed = marks < sums ? marks : sums;
-    if (d->is_pending && d->pending_sample - PHY_WIFI_GUARD < needed)
-        needed = d->pending_sample - PHY_WIFI_GUARD;
-    return needed;
+    return marks < sums ? marks : sums;
 }
