@@ -88,6 +88,12 @@ static void add_noise(double power, uint64_t seed)
     phy_awgn_add(&g, 0, (float)power, air, LEN);
 }
 
+static void add_tone(double amplitude, double frequency, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        air[i] += (float)amplitude * turn(frequency * (double)i);
+}
+
 static double noise_of_es_n0(double es_n0_db)
 {
     return pow(10.0, -es_n0_db / 10.0) * 64.0 / 52.0;
@@ -158,12 +164,14 @@ START_TEST(a_preamble_is_confirmed_when_delay_samples_have_come_and_its_history_
 }
 END_TEST
 
-START_TEST(what_is_found_does_not_depend_on_how_the_stream_is_cut_or_where_it_lies)
+static void check_cutting(double tone)
 {
     size_t at = 100;
     while (at < 60000)
         at = send(&(struct sending){.at = at, .len_bytes = 30, .rate_index = RATE_54, .amplitude = 1.0}) + (size_t)(draw() * 300.0);
     add_noise(noise_of_es_n0(4.0), 3);
+    add_tone(tone, 0.123, 20000); /* it ends where frames go on */
+    add_tone(tone, 0.2, 50000);
     size_t n_whole = find(&plain, 64000), n_cut = 0;
     ck_assert_uint_gt(n_whole, 50);
     struct phy_wifi_detect *d = open_detector(&plain);
@@ -188,10 +196,18 @@ START_TEST(what_is_found_does_not_depend_on_how_the_stream_is_cut_or_where_it_li
     free(piece);
     free(d);
 }
+
+START_TEST(what_is_found_does_not_depend_on_how_the_stream_is_cut_or_where_it_lies)
+{
+    check_cutting(0.0);
+    memset(air, 0, LEN * sizeof *air);
+    check_cutting(0.8);
+}
 END_TEST
 
 START_TEST(every_instruction_set_finds_the_same)
 {
+    add_tone(1.5, -0.0777, LEN / 2);
     size_t at = 100;
     while (at < 100000)
         at = send(&(struct sending){.at = at, .len_bytes = 60, .rate_index = 3, .amplitude = 1.0, .cfo = 0.7 / 64}) + 100;
@@ -406,6 +422,55 @@ START_TEST(in_multipath_the_window_stays_within_the_guard)
 }
 END_TEST
 
+/* --- beside tones --- */
+
+START_TEST(preambles_beneath_a_tone_are_found_with_their_offset)
+{
+    enum { N_TRIALS = 300 };
+    const double snr = 1.0 / noise_of_es_n0(20.0), best2 = (1.0 - 16.0 / 80.0) / (80.0 * snr) / (two_pi * two_pi);
+    for (int sir_db = 6; sir_db >= -18; sir_db -= 6) {
+        double error2 = 0.0;
+        for (uint64_t i = 0; i < N_TRIALS; i++) {
+            memset(air, 0, 2500 * sizeof *air);
+            size_t at = 400 + (size_t)(draw() * 64.0);
+            double cfo = 3.0 * draw() - 1.5, frequency = i % 4 ? (52.0 * draw() - 26.0) / 64.0 : (double)(i % 13) / 16.0;
+            send(&(struct sending){.at = at, .len_bytes = 40, .rate_index = 3, .amplitude = 1.0, .cfo = cfo / 64.0});
+            add_tone(pow(10.0, -sir_db / 20.0), frequency, 2500);
+            static struct phy_awgn g;
+            phy_awgn_init(&g, i, 6, PHY_SIMD_AUTO);
+            phy_awgn_add(&g, 0, (float)noise_of_es_n0(20.0), air, 2500);
+            ck_assert_msg(find(&plain, 2500) == 1, "SIR %d dB, tone at %.3f subcarriers", sir_db, frequency * 64.0);
+            ck_assert_int_le(labs((long)(found[0].start_sample - at)), 2);
+            double error = (double)found[0].cfo * 64.0 - cfo;
+            error2 += error * error / N_TRIALS;
+        }
+        printf("SIR %d dB: mean square error of the offset %.2e, without a tone %.2e\n", sir_db, error2, best2);
+        if (sir_db <= 0) /* a weaker one may stay, in part or altogether */
+            ck_assert_double_le(error2 / best2, 1.1 + 3.5 * sqrt(2.0 / N_TRIALS));
+    }
+}
+END_TEST
+
+START_TEST(a_frame_behind_a_tone_that_ended_and_one_within_a_tone_that_turned_against_it_are_found)
+{
+    for (size_t gap = 0; gap < 300; gap += 10) {
+        memset(air, 0, 4000 * sizeof *air);
+        add_tone(3.0, 0.111, 1500);
+        send(&(struct sending){.at = 1500 + gap, .len_bytes = 40, .rate_index = 3, .amplitude = 1.0});
+        add_noise(noise_of_es_n0(20.0), gap);
+        ck_assert_msg(find(&plain, 4000) == 1, "%zu samples behind a tone", gap);
+        ck_assert_uint_eq(found[0].start_sample, 1500 + gap);
+    }
+    /* after 16 samples the tone is half a turn on, the field is not: their correlations cancel */
+    memset(air, 0, 4000 * sizeof *air);
+    send(&(struct sending){.at = 1500, .len_bytes = 40, .rate_index = 3, .amplitude = 1.0});
+    add_tone(1.0, 5.0 / 32, 4000);
+    add_noise(noise_of_es_n0(20.0), 1);
+    ck_assert_uint_eq(find(&plain, 4000), 1);
+    ck_assert_uint_eq(found[0].start_sample, 1500);
+}
+END_TEST
+
 /* --- what is no preamble --- */
 
 static void check_silence(const char *what)
@@ -443,6 +508,27 @@ START_TEST(a_tone_that_comes_and_goes_does_not_trigger)
     }
     add_noise(1e-3, 1);
     check_silence("a keyed tone");
+}
+END_TEST
+
+START_TEST(several_tones_and_one_that_sweeps_do_not_trigger)
+{
+    for (int k = 0; k < 24; k++) {
+        memset(air, 0, LEN * sizeof *air);
+        for (int i = 0; i < 2 + k % 3; i++)
+            add_tone(pow(10.0, -draw()), k % 2 ? draw() : floor(16.0 * draw()) / 16.0, LEN);
+        add_noise(1e-3, (uint64_t)k);
+        check_silence("several tones");
+    }
+    for (int k = 0; k < 6; k++) {
+        double phase = 0.0;
+        for (size_t i = 0; i < LEN; i++) {
+            air[i] = turn(phase);
+            phase += pow(10.0, -k - 2) * (double)i;
+        }
+        add_noise(1e-3, (uint64_t)k);
+        check_silence("a sweep");
+    }
 }
 END_TEST
 
@@ -570,7 +656,10 @@ static void add_cases(Suite *suite)
     tcase_add_test(tcase, at_low_sample_rates_offsets_to_four_subcarriers_are_found);
     tcase_add_test(tcase, the_offset_is_as_exact_as_a_lag_of_64_allows);
     tcase_add_test(tcase, in_multipath_the_window_stays_within_the_guard);
+    tcase_add_test(tcase, preambles_beneath_a_tone_are_found_with_their_offset);
+    tcase_add_test(tcase, a_frame_behind_a_tone_that_ended_and_one_within_a_tone_that_turned_against_it_are_found);
     tcase_add_test(tcase, tones_do_not_trigger);
+    tcase_add_test(tcase, several_tones_and_one_that_sweeps_do_not_trigger);
     tcase_add_test(tcase, a_tone_that_comes_and_goes_does_not_trigger);
     tcase_add_test(tcase, direct_current_and_the_image_of_an_unbalanced_mixer_do_not_trigger);
     tcase_add_test(tcase, noise_whose_level_jumps_and_narrow_noise_do_not_trigger);
