@@ -4,118 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "phy/air/awgn.h"
 #include "phy/radio/sigmf.h"
-#include "phy/wifi/detect.h"
-#include "phy/wifi/modulate.h"
-#include "phy/wifi/wifi.h"
 #include "tests/unit/check_main.h"
+#include "tests/unit/phy/wifi_preambles.h"
 
-enum { LEN = 1 << 17, MAX_FOUND = 256, RATE_6 = 0, RATE_54 = 7 };
-
-static const double two_pi = 6.283185307179586;
-static float complex *air;                  /* LEN samples, zero at first */
-static struct phy_wifi_preamble found[MAX_FOUND];
-static struct phy_wifi_detect_config plain; /* of the detector, reset before each case */
-static uint64_t random_state;
-
-static void prepare(void)
-{
-    air = calloc(LEN, sizeof *air);
-    ck_assert_ptr_nonnull(air);
-    plain = (struct phy_wifi_detect_config){.simd = PHY_SIMD_AUTO};
-    random_state = 1;
-}
-
-static void clean_up(void)
-{
-    free(air);
-}
-
-static double draw(void) /* uniform in [0, 1) */
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(random_state >> 11) / 9007199254740992.0;
-}
-
-static float complex turn(double turns)
-{
-    return CMPLXF((float)cos(two_pi * (turns - floor(turns))), (float)sin(two_pi * (turns - floor(turns))));
-}
-
-static float complex draw_normal(double variance)
-{
-    double radius = sqrt(-variance * log(1.0 - draw()));
-    return (float)radius * turn(draw());
-}
-
-struct sending {
-    size_t at, len_bytes;
-    unsigned rate_index;
-    double amplitude, cfo;
-    size_t cut;                      /* samples of its beginning that are missing */
-    const float complex *taps;       /* NULL: flat */
-    size_t n_taps;
-};
-
-/* Adds a frame to the air; returns the first sample behind it. */
-static size_t send(const struct sending *s)
-{
-    static float complex burst[PHY_WIFI_HEAD + 80 * PHY_WIFI_MAX_SYMBOLS];
-    static const float complex flat[1] = {1.0f};
-    uint8_t psdu[PHY_WIFI_MAX_PSDU];
-    const float complex *taps = s->taps ? s->taps : flat;
-    size_t n_taps = s->taps ? s->n_taps : 1;
-    for (size_t i = 0; i < s->len_bytes; i++)
-        psdu[i] = (uint8_t)(draw() * 256.0);
-    struct phy_wifi_modulate cfg = {.rate_index = s->rate_index, .scrambler = (uint8_t)(1 + s->at % 127), .window = 1};
-    long n = phy_wifi_modulate(&cfg, psdu, s->len_bytes, burst, sizeof burst / sizeof *burst);
-    ck_assert_int_gt(n, 0);
-    n = (long)phy_wifi_frame_samples(s->len_bytes, s->rate_index);
-    ck_assert_uint_le(s->at + (size_t)n + n_taps, LEN);
-    for (size_t i = s->cut; i < (size_t)n; i++) {
-        float complex x = (float)s->amplitude * burst[i] * turn(s->cfo * (double)(s->at + i));
-        for (size_t k = 0; k < n_taps; k++)
-            air[s->at + i + k] += taps[k] * x;
-    }
-    return s->at + (size_t)n;
-}
-
-static void add_noise(double power, uint64_t seed)
-{
-    static struct phy_awgn g;
-    phy_awgn_init(&g, seed, 5, PHY_SIMD_AUTO);
-    phy_awgn_add(&g, 0, (float)power, air, LEN);
-}
-
-static void add_tone(double amplitude, double frequency, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        air[i] += (float)amplitude * turn(frequency * (double)i);
-}
-
-static double noise_of_es_n0(double es_n0_db)
-{
-    return pow(10.0, -es_n0_db / 10.0) * 64.0 / 52.0;
-}
-
-static struct phy_wifi_detect *open_detector(const struct phy_wifi_detect_config *cfg)
-{
-    void *mem = aligned_alloc(64, phy_wifi_detect_bytes());
-    ck_assert_ptr_nonnull(mem);
-    return phy_wifi_detect_init(mem, cfg);
-}
-
-/* All preambles of air[0..n), handed over at once. */
-static size_t find(const struct phy_wifi_detect_config *cfg, size_t n)
-{
-    struct phy_wifi_detect *d = open_detector(cfg);
-    size_t n_found = 0;
-    while (n_found < MAX_FOUND && phy_wifi_detect(d, air, 0, n, &found[n_found]))
-        n_found++;
-    free(d);
-    return n_found;
-}
+enum { RATE_6 = 0, RATE_54 = 7 };
 
 static void check_same(const struct phy_wifi_preamble *a, const struct phy_wifi_preamble *b) /* to the bit */
 {
@@ -422,55 +315,6 @@ START_TEST(in_multipath_the_window_stays_within_the_guard)
 }
 END_TEST
 
-/* --- beside tones --- */
-
-START_TEST(preambles_beneath_a_tone_are_found_with_their_offset)
-{
-    enum { N_TRIALS = 300 };
-    const double snr = 1.0 / noise_of_es_n0(20.0), best2 = (1.0 - 16.0 / 80.0) / (80.0 * snr) / (two_pi * two_pi);
-    for (int sir_db = 6; sir_db >= -18; sir_db -= 6) {
-        double error2 = 0.0;
-        for (uint64_t i = 0; i < N_TRIALS; i++) {
-            memset(air, 0, 2500 * sizeof *air);
-            size_t at = 400 + (size_t)(draw() * 64.0);
-            double cfo = 3.0 * draw() - 1.5, frequency = i % 4 ? (52.0 * draw() - 26.0) / 64.0 : (double)(i % 13) / 16.0;
-            send(&(struct sending){.at = at, .len_bytes = 40, .rate_index = 3, .amplitude = 1.0, .cfo = cfo / 64.0});
-            add_tone(pow(10.0, -sir_db / 20.0), frequency, 2500);
-            static struct phy_awgn g;
-            phy_awgn_init(&g, i, 6, PHY_SIMD_AUTO);
-            phy_awgn_add(&g, 0, (float)noise_of_es_n0(20.0), air, 2500);
-            ck_assert_msg(find(&plain, 2500) == 1, "SIR %d dB, tone at %.3f subcarriers", sir_db, frequency * 64.0);
-            ck_assert_int_le(labs((long)(found[0].start_sample - at)), 2);
-            double error = (double)found[0].cfo * 64.0 - cfo;
-            error2 += error * error / N_TRIALS;
-        }
-        printf("SIR %d dB: mean square error of the offset %.2e, without a tone %.2e\n", sir_db, error2, best2);
-        if (sir_db <= 0) /* a weaker one may stay, in part or altogether */
-            ck_assert_double_le(error2 / best2, 1.1 + 3.5 * sqrt(2.0 / N_TRIALS));
-    }
-}
-END_TEST
-
-START_TEST(a_frame_behind_a_tone_that_ended_and_one_within_a_tone_that_turned_against_it_are_found)
-{
-    for (size_t gap = 0; gap < 300; gap += 10) {
-        memset(air, 0, 4000 * sizeof *air);
-        add_tone(3.0, 0.111, 1500);
-        send(&(struct sending){.at = 1500 + gap, .len_bytes = 40, .rate_index = 3, .amplitude = 1.0});
-        add_noise(noise_of_es_n0(20.0), gap);
-        ck_assert_msg(find(&plain, 4000) == 1, "%zu samples behind a tone", gap);
-        ck_assert_uint_eq(found[0].start_sample, 1500 + gap);
-    }
-    /* after 16 samples the tone is half a turn on, the field is not: their correlations cancel */
-    memset(air, 0, 4000 * sizeof *air);
-    send(&(struct sending){.at = 1500, .len_bytes = 40, .rate_index = 3, .amplitude = 1.0});
-    add_tone(1.0, 5.0 / 32, 4000);
-    add_noise(noise_of_es_n0(20.0), 1);
-    ck_assert_uint_eq(find(&plain, 4000), 1);
-    ck_assert_uint_eq(found[0].start_sample, 1500);
-}
-END_TEST
-
 /* --- what is no preamble --- */
 
 static void check_silence(const char *what)
@@ -656,8 +500,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tcase, at_low_sample_rates_offsets_to_four_subcarriers_are_found);
     tcase_add_test(tcase, the_offset_is_as_exact_as_a_lag_of_64_allows);
     tcase_add_test(tcase, in_multipath_the_window_stays_within_the_guard);
-    tcase_add_test(tcase, preambles_beneath_a_tone_are_found_with_their_offset);
-    tcase_add_test(tcase, a_frame_behind_a_tone_that_ended_and_one_within_a_tone_that_turned_against_it_are_found);
     tcase_add_test(tcase, tones_do_not_trigger);
     tcase_add_test(tcase, several_tones_and_one_that_sweeps_do_not_trigger);
     tcase_add_test(tcase, a_tone_that_comes_and_goes_does_not_trigger);
