@@ -116,7 +116,13 @@ static int find_rate(const struct calibrate_options *o, const struct app_measure
     return -EINVAL;
 }
 
-static void print_cells(const struct calibrate_options *o, const struct app_compare_cell *cells, size_t n)
+static json_t *delays_json(const struct app_compare_delays *d)
+{
+    return json_pack("{s:f, s:f, s:f}", "cca_samples", d->cca, "lock_samples", d->lock, "frame_samples", d->frame);
+}
+
+static void print_cells(const struct calibrate_options *o, const struct app_compare_cell *cells, size_t n,
+                        const struct app_compare_delays delays[2])
 {
     json_t *rows = json_array();
     double worst = 0.0;
@@ -131,12 +137,16 @@ static void print_cells(const struct calibrate_options *o, const struct app_comp
         json_array_append_new(rows, json_pack("{s:s, s:f, s:f, s:f, s:f}", "kind", phy_interference_name(c->kind), "overlap", c->overlap,
                                               "js_db", c->js_db, "per_iq", c->per_iq, "per_packet", c->per_packet));
     }
-    json_t *json = json_pack("{s:s, s:I, s:I, s:f, s:f, s:o}", "waveform", o->waveform, "seed", (json_int_t)o->seed, "frames",
-                             (json_int_t)o->n_frames, "snr_db", o->snr_db, "worst_difference", worst, "results", rows);
+    json_t *json = json_pack("{s:s, s:I, s:I, s:f, s:f, s:o, s:o, s:o}", "waveform", o->waveform, "seed", (json_int_t)o->seed, "frames",
+                             (json_int_t)o->n_frames, "snr_db", o->snr_db, "worst_difference", worst, "iq", delays_json(&delays[0]), "packet",
+                             delays_json(&delays[1]), "results", rows);
     if (o->json) {
         json_dumpf(json, stdout, JSON_REAL_PRECISION(6));
         printf("\n");
     } else {
+        for (int k = 0; k < 2; k++)
+            printf("%-6s busy %.1f and lock %.1f samples after a frame's first, frame %.1f after its last\n", k ? "packet" : "iq",
+                   delays[k].cca, delays[k].lock, delays[k].frame);
         printf("worst difference %.3f, %llu frames each\n", worst, (unsigned long long)o->n_frames);
     }
     json_decref(json);
@@ -149,6 +159,7 @@ static int compare(const struct calibrate_options *o)
     char error[APP_TABLES_MAX_ERROR];
     uint32_t measured_hz;
     bool show;
+    struct app_compare_delays delays[2];
     size_t n;
     unsigned rate;
     struct app_measure_config cfg = describe(o, &show);
@@ -163,12 +174,12 @@ static int compare(const struct calibrate_options *o)
     }
     if (find_rate(o, &cfg, &rate))
         return APP_BAD_USAGE;
-    rc = app_compare(&cfg, &tables, o->snr_db, rate, (size_t)o->psdu_len, cells, &n);
+    rc = app_compare(&cfg, &tables, o->snr_db, rate, (size_t)o->psdu_len, cells, &n, &delays[0], &delays[1]);
     if (show)
         fprintf(stderr, "\r%40s\r", "");
     if (rc)
         return fail("compare", rc);
-    print_cells(o, cells, n);
+    print_cells(o, cells, n, delays);
     return APP_OK;
 }
 

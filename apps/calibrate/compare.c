@@ -60,8 +60,34 @@ static int compare_cells(const struct app_measure_config *cfg, struct app_link *
     return 0;
 }
 
+static int measure_delays(const struct app_measure_config *cfg, struct app_link *link, struct app_link_trial *t,
+                          struct app_compare_delays *out)
+{
+    double n_busy = 0, n_locked = 0, n_ok = 0;
+    *out = (struct app_compare_delays){0};
+    t->n_spans = 0;
+    for (uint32_t i = 0; i < cfg->n_frames; i++) {
+        struct app_link_outcome o;
+        t->counter = UINT32_MAX + (uint64_t)i;
+        int rc = app_link_run(link, t, &o);
+        if (rc)
+            return rc;
+        n_busy += o.busy;
+        n_locked += o.locked;
+        n_ok += o.frame_ok;
+        out->cca += o.busy ? (double)o.cca_delay : 0;
+        out->lock += o.locked ? (double)o.lock_delay : 0;
+        out->frame += o.frame_ok ? (double)o.frame_delay : 0;
+    }
+    out->cca /= fmax(n_busy, 1);
+    out->lock /= fmax(n_locked, 1);
+    out->frame /= fmax(n_ok, 1);
+    return 0;
+}
+
 int app_compare(const struct app_measure_config *cfg, const struct phy_packet_tables *tables, double snr_db, unsigned rate_index,
-                size_t psdu_len, struct app_compare_cell out[APP_COMPARE_MAX_CELLS], size_t *n_out)
+                size_t psdu_len, struct app_compare_cell out[APP_COMPARE_MAX_CELLS], size_t *n_out,
+                struct app_compare_delays *iq_out, struct app_compare_delays *packet_out)
 {
     struct app_link_config link = {.waveform = cfg->waveform, .sample_rate_hz = cfg->sample_rate_hz, .seed = cfg->seed};
     struct app_link *iq = NULL, *packet = NULL;
@@ -71,6 +97,10 @@ int app_compare(const struct app_measure_config *cfg, const struct phy_packet_ta
     link.tables = tables;
     if (rc == 0)
         rc = app_link_open(&link, &packet);
+    if (rc == 0)
+        rc = measure_delays(cfg, iq, &trial, iq_out);
+    if (rc == 0)
+        rc = measure_delays(cfg, packet, &trial, packet_out);
     if (rc == 0)
         rc = compare_cells(cfg, iq, packet, &trial, out, n_out);
     if (iq)

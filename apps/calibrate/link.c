@@ -200,6 +200,10 @@ static void take_signals(struct app_link *l, const struct expected *e, struct ap
     for (size_t i = 0; i < l->update.n_signals; i++) {
         const struct phy_signal *s = &l->update.signals[i];
         const struct phy_frame *f = &s->frame;
+        if (s->kind == PHY_CCA_BUSY && s->sample > e->start && !out->busy) {
+            out->busy = true;
+            out->cca_delay = (int64_t)(s->sample - e->start);
+        }
         if (s->kind == PHY_LOCK)
             out->lock_delay = out->locked ? out->lock_delay : (int64_t)(s->sample - e->start);
         if (s->kind != PHY_FRAME || llabs((int64_t)(f->start_sample - e->start)) > near)

@@ -36,8 +36,9 @@ struct app_link_trial {
 };
 
 struct app_link_outcome {
-    bool locked, header_ok, frame_ok; /* frame_ok: byte-exact with a valid FCS */
-    int64_t lock_delay, frame_delay;  /* samples after the frame's first, last sample; valid with locked, frame_ok */
+    bool busy, locked, header_ok, frame_ok; /* busy: by energy CCA; frame_ok: byte-exact with a valid FCS */
+    int64_t cca_delay, lock_delay;    /* samples after the frame's first, valid with busy, locked */
+    int64_t frame_delay;              /* samples after its last, valid with frame_ok */
 };
 
 /* 0, -ENOMEM, or -EINVAL. Heap; a tool, no sample path. */

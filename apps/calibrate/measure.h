@@ -25,8 +25,14 @@ struct app_compare_cell {
 };
 enum { APP_COMPARE_MAX_CELLS = 96 };
 
+/* Without interference: mean samples from a frame's first sample to busy by energy and to lock, from its last to the frame signal. */
+struct app_compare_delays {
+    double cca, lock, frame;
+};
+
 /* At snr_db with a frame of psdu_len octets: kinds x overlaps of 10, 50, 100 % x J/S from -10 to 20 dB. *n_out cells. */
 __attribute__((warn_unused_result)) int app_compare(const struct app_measure_config *cfg, const struct phy_packet_tables *tables,
                                                     double snr_db, unsigned rate_index, size_t psdu_len,
-                                                    struct app_compare_cell out[APP_COMPARE_MAX_CELLS], size_t *n_out);
+                                                    struct app_compare_cell out[APP_COMPARE_MAX_CELLS], size_t *n_out,
+                                                    struct app_compare_delays *iq_out, struct app_compare_delays *packet_out);
 #endif
