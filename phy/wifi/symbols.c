@@ -229,6 +229,8 @@ void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_pr
     for (int i = 0; i < N_USED; i++)
         s->prior[i] = s->channel.noise[i] / s->floor;
     s->level = 1.0f;
+    for (int i = 0; i < N_USED; i++)
+        s->spoilt[i] = 1.0f;
     set_equaliser(s);
     begin_tracking(s);
 }
@@ -295,6 +297,38 @@ INLINE void decide(const struct phy_wifi_symbols *s, unsigned n_bpsc, const stru
     }
 }
 
+/* Errors that stand out on some subcarriers, here and now: a tone that began within the frame. An error speaks for its neighbours, too,
+ * and for the next symbols. trust: what each subcarrier's weight is still worth, 1 on most. */
+INLINE void find_spoilt(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
+                        float *restrict trust)
+{
+    const float standing_out = 3.0f; /* noise alone: one in 1e4 */
+    const float most_kept = 6.0f;    /* so that it is forgotten in two symbols */
+    float ratio[N_USED], of_bin[N_FFT + 2] = {0}, scale = 1.0f / fmaxf(s->level, 1.0f);
+    int n_high = 0;
+    for (int i = 0; i < N_USED; i++) {
+        float re = points->re[i] - decided->re[i], im = points->im[i] - decided->im[i];
+        ratio[i] = scale * s->weight[i] * (re * re + im * im);
+        n_high += ratio[i] > 2.0f * standing_out - 1.0f;
+        trust[i] = 1.0f;
+    }
+    if (!s->is_spoilt && n_high == 0)
+        return;
+    s->is_spoilt = false;
+    for (int i = 0; i < N_USED; i++)
+        of_bin[s->bin[i] + 1] = ratio[i] / 3.0f;
+    for (int i = 0; i < N_USED; i++) {
+        int k = s->bin[i] + 1;
+        s->spoilt[i] = 0.5f * (fminf(s->spoilt[i], most_kept) + (of_bin[k - 1] + of_bin[k]) + of_bin[k + 1]);
+        if (s->spoilt[i] > standing_out) {
+            s->is_spoilt = true;
+            trust[i] = 1.0f / s->spoilt[i];
+        }
+    }
+    for (int i = 0; i < N_USED && !s->is_spoilt; i++)
+        s->spoilt[i] = 1.0f;
+}
+
 struct observation {
     float phase, phase_var;   /* radians, beyond what was predicted */
     float timing, timing_var; /* radians a subcarrier */
@@ -310,12 +344,12 @@ INLINE float find_angle(float im, float re)
     return x * (1.0f - square * (0.333333333f - 0.2f * square));
 }
 
-INLINE void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
-                    struct observation *out)
+INLINE void observe(const struct phy_wifi_symbols *s, const float *weight, const struct phy_wifi_used *points,
+                    const struct phy_wifi_used *decided, struct observation *out)
 {
     float re[N_USED], im[N_USED], slope[N_USED], size[N_USED], moment[N_USED], residue[N_USED];
     for (int i = 0; i < N_USED; i++) {
-        float w = s->weight[i];
+        float w = weight[i];
         re[i] = w * (points->re[i] * decided->re[i] + points->im[i] * decided->im[i]);
         im[i] = w * (points->im[i] * decided->re[i] - points->re[i] * decided->im[i]);
         size[i] = w * (decided->re[i] * decided->re[i] + decided->im[i] * decided->im[i]);
@@ -351,7 +385,8 @@ INLINE bool is_loud(struct phy_wifi_symbols *s, float residue)
     return loud;
 }
 
-INLINE void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided, bool quiet)
+INLINE void add_errors(struct phy_wifi_symbols *s, const float *trust, const struct phy_wifi_used *points,
+                       const struct phy_wifi_used *decided, bool quiet)
 {
     float error[N_USED], evm = 0.0f;
     bool data = s->n_symbols > 0;
@@ -359,8 +394,8 @@ INLINE void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *p
         float re = points->re[i] - decided->re[i], im = points->im[i] - decided->im[i];
         error[i] = re * re + im * im;
         if (quiet) {
-            s->correction.re[i] += re * decided->re[i] + im * decided->im[i];
-            s->correction.im[i] += im * decided->re[i] - re * decided->im[i];
+            s->correction.re[i] += trust[i] * (re * decided->re[i] + im * decided->im[i]);
+            s->correction.im[i] += trust[i] * (im * decided->re[i] - re * decided->im[i]);
             s->error[i] += s->power[i] * error[i];
         }
         if (data)
@@ -421,13 +456,17 @@ INLINE void take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI
 {
     struct phy_wifi_used received, decided;
     struct observation seen;
+    float trust[N_USED], weight[N_USED];
     transform(s, window, &received);
     phy_wifi_track_predict(&s->phase);
     phy_wifi_track_predict(&s->timing);
     equalise(s, &received, -(mixer_phase(s, phy_wifi_symbols_next(s)) + (double)s->phase.value), &out->points);
     out->quadrature = maybe_quadrature && turn_quadrature(s, &out->points);
     decide(s, n_bpsc, &out->points, &decided);
-    observe(s, &out->points, &decided, &seen);
+    find_spoilt(s, &out->points, &decided, trust);
+    for (int i = 0; i < N_USED; i++)
+        weight[i] = s->weight[i] * trust[i];
+    observe(s, weight, &out->points, &decided, &seen);
     float turn = phy_wifi_track_correct(&s->phase, seen.phase, seen.phase_var);
     /* the timing within the equaliser is somewhat old */
     phy_wifi_track_correct(&s->timing, seen.timing + s->timing_applied - s->timing.value, seen.timing_var);
@@ -435,8 +474,8 @@ INLINE void take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI
     bool loud = is_loud(s, seen.residue);
     float scale = 1.0f / fmaxf(loud ? seen.residue : s->level, 1.0f);
     for (int i = 0; i < N_USED; i++)
-        out->weight[i] = scale * s->weight[i];
-    add_errors(s, &out->points, &decided, !loud);
+        out->weight[i] = scale * weight[i];
+    add_errors(s, trust, &out->points, &decided, !loud);
     s->n_symbols++;
     phy_wifi_demap_here(n_bpsc, &out->points, out->weight, out->soft);
 }
