@@ -1,13 +1,15 @@
 /* Two stages. First, over all samples, the correlation of samples 16 apart in windows of 64 and 128 samples: whatever repeats
  * after 16 samples leaves a mark. Second, only behind marks: does what repeats look like a short training symbol (a tone does
  * not), and are there two long training symbols where they have to be? Where a tone holds much of the energy, the second stage works
- * on a copy of the samples without it, and looks for the marks there again. */
+ * on a copy of the samples without it, and looks for the marks there again. Fields of which the long
+ * training alone is left come from phy/wifi/detect_long.h; both kinds are told in the order in which they are known. */
 #include "phy/wifi/detect.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
+#include "phy/wifi/detect_long.h"
 #include "phy/wifi/detect_match.h"
 #include "phy/wifi/detect_sums.h"
 #include "phy/wifi/detect_tone.h"
@@ -23,6 +25,7 @@ enum {
     FARTHEST = 64,
     AMBIGUITY = 4, /* subcarriers: what a lag of 16 cannot tell apart */
     N_OFFSETS = 3,
+    PIECE = 1024, /* samples */
     /* A tone is measured once for so many places, with the samples that the first of them needs. */
     CELL = 64,
     CELL_BACK = PHY_WIFI_TONE_FIT - 144,  /* the stretch begins so many samples before the first place */
@@ -76,11 +79,19 @@ struct phy_wifi_detect {
     double pending_cfo;
     struct phy_wifi_match pending;
     struct phy_wifi_preamble preamble; /* of it */
+    bool has_found; /* waits for what is known earlier without a short training field */
+    struct phy_wifi_preamble found;
+    struct phy_wifi_long bare;
 };
 
 size_t phy_wifi_detect_bytes(void)
 {
     return (sizeof(struct phy_wifi_detect) + 63) / 64 * 64;
+}
+
+static double max_offset(const struct phy_wifi_detect *d) /* turns a sample */
+{
+    return d->cfg.max_subcarriers >= AMBIGUITY ? (d->cfg.max_subcarriers + 0.5) / N_FFT : 1.5 / N_FFT;
 }
 
 void phy_wifi_detect_restart(struct phy_wifi_detect *d, uint64_t sample)
@@ -95,6 +106,8 @@ void phy_wifi_detect_restart(struct phy_wifi_detect *d, uint64_t sample)
     d->cell.has_tone = false;
     phy_wifi_tone_restart(&d->tones);
     d->is_pending = false;
+    d->has_found = false;
+    phy_wifi_long_restart(&d->bare, sample, max_offset(d));
 }
 
 struct phy_wifi_detect *phy_wifi_detect_init(void *mem, const struct phy_wifi_detect_config *cfg)
@@ -215,19 +228,16 @@ static double refine_offset(const float complex *first_symbol, double coarse)
     return fine + round((coarse - fine) * N_FFT) / N_FFT;
 }
 
-/* `at` is the place's sample. */
-static void describe(struct phy_wifi_detect *d, const float complex *at)
+static struct phy_wifi_preamble describe(uint64_t long_sample, const float complex *first_symbol, double cfo, float quality)
 {
-    uint64_t long_sample = d->place + d->pending.place;
-    const float complex *first_symbol = at + d->pending.place;
     double power = 0.0;
     for (size_t i = 0; i < 2 * N_FFT; i++)
         power += (double)(crealf(first_symbol[i]) * crealf(first_symbol[i]) + cimagf(first_symbol[i]) * cimagf(first_symbol[i]));
-    d->preamble = (struct phy_wifi_preamble){
+    return (struct phy_wifi_preamble){
         .start_sample = long_sample - PHY_WIFI_SHORT - 2 * PHY_WIFI_GUARD,
         .long_sample = long_sample,
-        .cfo = (float)refine_offset(first_symbol, d->pending_cfo),
-        .quality = d->pending.share,
+        .cfo = (float)cfo,
+        .quality = quality,
         .power = (float)(power / (2 * N_FFT)),
     };
 }
@@ -240,7 +250,8 @@ static void try_offset(struct phy_wifi_detect *d, const float complex *at, doubl
     d->is_pending = true;
     d->pending = match;
     d->pending_cfo = cfo;
-    describe(d, at);
+    const float complex *first_symbol = at + match.place;
+    d->preamble = describe(d->place + match.place, first_symbol, refine_offset(first_symbol, cfo), match.share);
 }
 
 static void mark_cell(struct phy_wifi_detect *d)
@@ -315,8 +326,9 @@ static void skip_places(struct phy_wifi_detect *d)
     d->place = next > d->place ? next : d->place;
 }
 
-bool phy_wifi_detect(struct phy_wifi_detect *d, const float complex *samples, uint64_t base, uint64_t end,
-                     struct phy_wifi_preamble *out)
+/* The next preamble that a short training field speaks for. */
+static bool find_marked(struct phy_wifi_detect *d, const float complex *samples, uint64_t base, uint64_t end,
+                        struct phy_wifi_preamble *out)
 {
     for (;;) {
         skip_places(d);
@@ -339,10 +351,54 @@ bool phy_wifi_detect(struct phy_wifi_detect *d, const float complex *samples, ui
     }
 }
 
+/* The next that its long training symbols alone speak for. */
+static bool find_bare(struct phy_wifi_detect *d, const float complex *samples, uint64_t base, uint64_t end,
+                      struct phy_wifi_preamble *out)
+{
+    struct phy_wifi_long_found bare;
+    if (!phy_wifi_long_find(&d->bare, &d->training, d->cfg.simd, samples, base, end, &bare))
+        return false;
+    *out = describe(bare.long_sample, samples + (bare.long_sample - base), bare.cfo, bare.share);
+    out->known_sample = bare.known_sample;
+    return true;
+}
+
+/* The next of either kind. */
+static bool find_next(struct phy_wifi_detect *d, const float complex *samples, uint64_t base, uint64_t end,
+                      struct phy_wifi_preamble *out)
+{
+    if (!d->has_found)
+        d->has_found = find_marked(d, samples, base, end, &d->found);
+    if (find_bare(d, samples, base, d->has_found ? d->found.known_sample - 1 : end, out))
+        return true;
+    if (!d->has_found)
+        return false;
+    d->has_found = false;
+    phy_wifi_long_skip(&d->bare, d->found.long_sample);
+    *out = d->found;
+    return true;
+}
+
+bool phy_wifi_detect(struct phy_wifi_detect *d, const float complex *samples, uint64_t base, uint64_t end,
+                     struct phy_wifi_preamble *out)
+{
+    for (;;) { /* piece by piece: what was read for the short field is still near when the long one is looked for */
+        uint64_t piece_end = d->next_block + PIECE < end ? d->next_block + PIECE : end;
+        if (find_next(d, samples, base, piece_end, out))
+            return true;
+        if (piece_end == end)
+            return false;
+    }
+}
+
 uint64_t phy_wifi_detect_needs(const struct phy_wifi_detect *d)
 {
     uint64_t back = CELL - BLOCK + CELL_BACK; /* a mark's window and a preamble that is not told yet are nearer */
     uint64_t sums = d->next_block - PHY_WIFI_LAG;
     uint64_t marks = d->place > back + d->cfg.first_sample ? d->place - back : d->cfg.first_sample;
-    return marks < sums ? marks : sums;
+    uint64_t needed = marks < sums ? marks : sums, bare = phy_wifi_long_needs(&d->bare);
+    needed = bare < needed ? bare : needed;
+    if (d->has_found && d->found.long_sample - PHY_WIFI_GUARD < needed)
+        needed = d->found.long_sample - PHY_WIFI_GUARD;
+    return needed;
 }

@@ -1,6 +1,7 @@
 /* Finds clause 17 preambles in a stream: lag-16 correlation in blocks, then a check against the known training fields, since lag
- * correlation alone rings on a tone. Works on a stretch of contiguous samples that the caller keeps; what it finds does not depend on
- * how the stream is cut, since it advances by fixed blocks at absolute multiples. */
+ * correlation alone rings on a tone; lag-64 correlation for those whose short training field is missing. Works on a stretch of
+ * contiguous samples that the caller keeps; what it finds does not depend on how the stream is cut, since it advances by fixed blocks
+ * at absolute multiples. */
 #ifndef PHY_WIFI_DETECT_H
 #define PHY_WIFI_DETECT_H
 
@@ -14,7 +15,9 @@
 enum {
     PHY_WIFI_DETECT_HISTORY = 512, /* at most so many of the samples before `end` are still needed after a call */
     /* a frame whose first sample is s is confirmed when samples up to s + this have come (and not much earlier) */
-    PHY_WIFI_DETECT_DELAY = 416
+    PHY_WIFI_DETECT_DELAY = 416,
+    /* and this where the short training field is missing, s being where it would have begun */
+    PHY_WIFI_DETECT_BARE_DELAY = 544
 };
 
 /* A preamble whose check passed: this is the event that detection and false alarm mean. */

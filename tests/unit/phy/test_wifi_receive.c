@@ -199,6 +199,21 @@ START_TEST(frames_of_any_length_rate_and_gap_from_6_samples_all_arrive_without_n
 }
 END_TEST
 
+START_TEST(frames_whose_short_training_field_is_missing_arrive_at_all_rates)
+{
+    struct scene *s = make_scene();
+    struct sent sent[64];
+    for (unsigned i = 0; i < 64; i++) {
+        sent[i] = put(s, i == 0 ? 300 : sent[i - 1].at + sent[i - 1].n + 40 + 10 * i, 120, i % 8, 0.1, i);
+        memset(s->x + sent[i].at, 0, (130 + i % 50) * sizeof *s->x);
+    }
+    receive(s, -20.0 - 30.0, 4);
+    ck_assert_uint_eq(count_received(s, sent, 64), 64);
+    ck_assert_uint_eq(s->n_frames, 64);
+    free_scene(s);
+}
+END_TEST
+
 START_TEST(what_is_received_does_not_depend_on_how_samples_are_cut)
 {
     struct scene *s = make_scene(), *reference = NULL;
@@ -522,6 +537,7 @@ static void add_cases(Suite *suite)
     TCase *c = tcase_create("receiver");
     tcase_set_timeout(c, 240);
     tcase_add_test(c, frames_of_any_length_rate_and_gap_from_6_samples_all_arrive_without_noise);
+    tcase_add_test(c, frames_whose_short_training_field_is_missing_arrive_at_all_rates);
     tcase_add_test(c, what_is_received_does_not_depend_on_how_samples_are_cut);
     tcase_add_test(c, a_frame_reports_its_level_offset_and_quality);
     tcase_add_test(c, every_rate_prints_as_the_standard_names_it_at_20_msps);
