@@ -19,8 +19,7 @@ enum {
     WINDOW = 64,       /* products */
     REACH = 48,        /* a window that holds a gate begins at most so many samples before it */
     FARTHEST = 128,    /* samples from the field's first symbol to a gate that holds some of it, at most */
-    NEAREST = 16,
-    N_LANES = 8
+    NEAREST = 16
 };
 
 static const float gate_share = 0.3f;    /* noise: 1 gate in 65, with a neighbour 1 in 2300 */
@@ -52,32 +51,37 @@ uint64_t phy_wifi_long_needs(const struct phy_wifi_long *l)
 
 /* --- gates --- */
 
-typedef float eight __attribute__((vector_size(32)));
 typedef float four __attribute__((vector_size(16)));
 
-/* Squared correlation over squared power of the later samples; what the earlier ones have is left to the next stage. */
-PHY_ALWAYS_INLINE bool repeats(const float *x, size_t lag, float share)
+/* Lanes four apart are added already; those of `im` alternate in sign. */
+PHY_ALWAYS_INLINE bool is_above(four re, four im, four power, float share)
 {
-    const eight sign = {1.0f, -1.0f, 1.0f, -1.0f, 1.0f, -1.0f, 1.0f, -1.0f};
-    eight re = {0}, im = {0}, power = {0}, now, before;
-    for (size_t i = 0; i < GATE_FLOATS; i += N_LANES) {
-        memcpy(&now, x + i, sizeof now);
-        memcpy(&before, x + i - 2 * lag, sizeof before);
-        re += now * before;
-        im += __builtin_shufflevector(now, now, 1, 0, 3, 2, 5, 4, 7, 6) * before;
-        power += now * now;
-    }
+    const four sign = {1.0f, -1.0f, 1.0f, -1.0f};
     im *= sign;
-    four r = __builtin_shufflevector(re, re, 0, 1, 2, 3) + __builtin_shufflevector(re, re, 4, 5, 6, 7);
-    four i = __builtin_shufflevector(im, im, 0, 1, 2, 3) + __builtin_shufflevector(im, im, 4, 5, 6, 7);
-    four p = __builtin_shufflevector(power, power, 0, 1, 2, 3) + __builtin_shufflevector(power, power, 4, 5, 6, 7);
-    four ri = __builtin_shufflevector(r, i, 0, 2, 4, 6) + __builtin_shufflevector(r, i, 1, 3, 5, 7);
-    float sum_re = ri[0] + ri[1], sum_im = ri[2] + ri[3], sum = (p[0] + p[1]) + (p[2] + p[3]);
+    four both = __builtin_shufflevector(re, im, 0, 2, 4, 6) + __builtin_shufflevector(re, im, 1, 3, 5, 7);
+    float sum_re = both[0] + both[1], sum_im = both[2] + both[3], sum = (power[0] + power[1]) + (power[2] + power[3]);
     return sum_re * sum_re + sum_im * sum_im > sum * sum * share;
 }
 
+/* Squared correlation over squared power of the later samples; what the earlier ones have is left to the next stage. */
+typedef bool repeats_function(const float *x, size_t lag, float share);
+
+PHY_ALWAYS_INLINE bool repeats_plain(const float *x, size_t lag, float share)
+{
+    four re[2] = {{0}}, im[2] = {{0}}, power[2] = {{0}}, now, before;
+    for (size_t i = 0; i < GATE_FLOATS; i += 4) {
+        size_t half = i / 4 % 2;
+        memcpy(&now, x + i, sizeof now);
+        memcpy(&before, x + i - 2 * lag, sizeof before);
+        re[half] += now * before;
+        im[half] += __builtin_shufflevector(now, now, 1, 0, 3, 2) * before;
+        power[half] += now * now;
+    }
+    return is_above(re[0] + re[1], im[0] + im[1], power[0] + power[1], share);
+}
+
 /* The first gate that passes with one of its neighbours, or n_gates. */
-PHY_ALWAYS_INLINE size_t scan_gates(const float *x, size_t n_gates)
+PHY_ALWAYS_INLINE size_t scan_gates(const float *x, size_t n_gates, repeats_function *repeats)
 {
     for (size_t i = 0; i < n_gates; i++, x += 2 * PHY_WIFI_LONG_STEP)
         if (repeats(x, N_FFT, gate_share) && !repeats(x, SHORT_LAG, tone_share) &&
@@ -88,13 +92,33 @@ PHY_ALWAYS_INLINE size_t scan_gates(const float *x, size_t n_gates)
 
 static size_t scan_plain(const float *x, size_t n_gates)
 {
-    return scan_gates(x, n_gates);
+    return scan_gates(x, n_gates, repeats_plain);
 }
 
 #if PHY_HAVE_AVX2
+typedef float eight __attribute__((vector_size(32)));
+
+PHY_ALWAYS_INLINE four add_halves(const eight *x)
+{
+    return __builtin_shufflevector(*x, *x, 0, 1, 2, 3) + __builtin_shufflevector(*x, *x, 4, 5, 6, 7);
+}
+
+PHY_ALWAYS_INLINE bool repeats_wide(const float *x, size_t lag, float share)
+{
+    eight re = {0}, im = {0}, power = {0}, now, before;
+    for (size_t i = 0; i < GATE_FLOATS; i += 8) {
+        memcpy(&now, x + i, sizeof now);
+        memcpy(&before, x + i - 2 * lag, sizeof before);
+        re += now * before;
+        im += __builtin_shufflevector(now, now, 1, 0, 3, 2, 5, 4, 7, 6) * before;
+        power += now * now;
+    }
+    return is_above(add_halves(&re), add_halves(&im), add_halves(&power), share);
+}
+
 PHY_TARGET_AVX2 static size_t scan_avx2(const float *x, size_t n_gates)
 {
-    return scan_gates(x, n_gates);
+    return scan_gates(x, n_gates, repeats_wide);
 }
 #else
 #define scan_avx2 scan_plain
