@@ -31,6 +31,8 @@ void phy_rows_add(struct phy_rows *rows, struct phy_row row);
 _Noreturn void phy_rows_fail(const char *what);
 /* 64-byte aligned, zeroed, never freed. */
 void *phy_rows_memory(size_t bytes);
+/* How often anything in the program has asked for memory; phy_rows_allocations.c */
+size_t phy_rows_allocations(void);
 
 void phy_rows_parts(struct phy_rows *rows); /* noise, spectra */
 void phy_rows_flex(struct phy_rows *rows);

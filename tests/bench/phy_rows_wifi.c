@@ -6,6 +6,7 @@
 #include <liquid/liquid.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "phy/air/awgn.h"
@@ -100,7 +101,25 @@ static float complex *make_frames(const struct phy_waveform *waveform, unsigned 
     return out;
 }
 
-static void add_speed(struct phy_rows *rows)
+/* By the whole receiver over two million samples of frames, once it is open. */
+static double run_allocations(void *ctx)
+{
+    size_t before = phy_rows_allocations();
+    run_receive(ctx);
+    run_receive(ctx);
+    return (double)(phy_rows_allocations() - before);
+}
+
+/* Is an allocation counted at all, and were frames received? */
+static bool check_allocations(void *ctx)
+{
+    size_t before = phy_rows_allocations();
+    void *volatile some = malloc(1);
+    free(some);
+    return phy_rows_allocations() > before && check_reception(ctx);
+}
+
+static struct speed *add_speed(struct phy_rows *rows)
 {
     struct speed *s = phy_rows_memory(sizeof *s);
     unsigned char types[PHY_FLEX_N_FFT];
@@ -114,6 +133,7 @@ static void add_speed(struct phy_rows *rows)
     ofdmflexframesync_set_header_len(s->stock, PHY_FLEX_USER_HEADER_BYTES);
     phy_rows_add(rows, (struct phy_row){"rx_frames_qpsk12", "Msps", "liquid ofdmflexframesync, QPSK, Golay", N_SAMPLES, run_receive,
                                         run_stock, check_reception, s});
+    return s;
 }
 
 /* --- losses --- */
@@ -174,7 +194,7 @@ static double run_bytes(void *ctx)
     return (double)phy_bytes(&cfg);
 }
 
-static void add(struct phy_rows *rows, const char *name, const char *unit, double (*run)(void *), struct loss loss)
+static void add_one(struct phy_rows *rows, const char *name, const char *unit, double (*run)(void *), struct loss loss)
 {
     struct loss *l = phy_rows_memory(sizeof *l);
     *l = loss;
@@ -186,36 +206,41 @@ static void add(struct phy_rows *rows, const char *name, const char *unit, doubl
     phy_rows_add(rows, (struct phy_row){name, unit, NULL, 0, run, NULL, NULL, l});
 }
 
+/* The row, and the same through a B210-like front end. */
+static void add(struct phy_rows *rows, const char *name, const char *b210_name, const char *unit, double (*run)(void *),
+                struct loss loss)
+{
+    add_one(rows, name, unit, run, loss);
+    loss.trial.b210 = true;
+    add_one(rows, b210_name, unit, run, loss);
+}
+
 void phy_rows_wifi(struct phy_rows *rows)
 {
     const struct wifi_trial qpsk = {.kind = WIFI_TRIAL_AWGN, .rate_index = 2, .psdu_len = LEN, .es_n0_db = 20.0};
     struct wifi_trial t = qpsk;
-    add_speed(rows);
-    add(rows, "fer_qpsk12_awgn_db", "dB", run_floor, (struct loss){t, 4.3});
+    struct speed *speed = add_speed(rows);
+    add(rows, "fer_qpsk12_awgn_db", "fer_qpsk12_awgn_b210_db", "dB", run_floor, (struct loss){t, 4.3});
     t.rate_index = 0;
-    add(rows, "fer_bpsk12_awgn_db", "dB", run_floor, (struct loss){t, 1.3});
-    t.b210 = true;
-    add(rows, "fer_bpsk12_awgn_b210_db", "dB", run_floor, (struct loss){t, 1.3});
-    t.rate_index = 2;
-    add(rows, "fer_qpsk12_awgn_b210_db", "dB", run_floor, (struct loss){t, 4.3});
+    add(rows, "fer_bpsk12_awgn_db", "fer_bpsk12_awgn_b210_db", "dB", run_floor, (struct loss){t, 1.3});
     t = qpsk;
     t.kind = WIFI_TRIAL_RAYLEIGH;
     t.es_n0_db = 15.0;
-    add(rows, "rayleigh_fer_15db", "", run_fer, (struct loss){t, 0});
+    add(rows, "rayleigh_fer_15db", "rayleigh_fer_15db_b210", "share", run_fer, (struct loss){t, 0});
     t.es_n0_db = 20.0;
-    add(rows, "rayleigh_fer_20db", "", run_fer, (struct loss){t, 0});
+    add(rows, "rayleigh_fer_20db", "rayleigh_fer_20db_b210", "share", run_fer, (struct loss){t, 0});
     t.kind = WIFI_TRIAL_TONE;
-    add(rows, "cw_sir0_fer", "", run_fer, (struct loss){t, 0});
+    add(rows, "cw_sir0_fer", "cw_sir0_fer_b210", "share", run_fer, (struct loss){t, 0});
     t.sir_db = -5.0;
-    add(rows, "cw_sirm5_fer", "", run_fer, (struct loss){t, 0});
+    add(rows, "cw_sirm5_fer", "cw_sirm5_fer_b210", "share", run_fer, (struct loss){t, 0});
     t.kind = WIFI_TRIAL_PULSE;
     t.sir_db = -10.0;
-    add(rows, "pulse_sirm10_fer", "", run_fer, (struct loss){t, 0});
+    add(rows, "pulse_sirm10_fer", "pulse_sirm10_fer_b210", "share", run_fer, (struct loss){t, 0});
     t = qpsk;
     t.cfo_exact = true;
-    t.n_frames = 400;
-    add(rows, "cfo_range_subcarriers", "", run_cfo_range, (struct loss){t, 0});
+    add(rows, "cfo_range_subcarriers", "cfo_range_subcarriers_b210", "subcarriers", run_cfo_range, (struct loss){t, 0});
     t = (struct wifi_trial){.kind = WIFI_TRIAL_AWGN, .es_n0_db = INFINITY, .n_frames = 10000};
-    add(rows, "lost_of_10000_without_noise", "", run_lost, (struct loss){t, 0});
+    add_one(rows, "lost_of_10000_without_noise", "frames", run_lost, (struct loss){t, 0});
+    phy_rows_add(rows, (struct phy_row){"receive_alloc", "allocations", NULL, 0, run_allocations, NULL, check_allocations, speed});
     phy_rows_add(rows, (struct phy_row){"receiver_bytes", "octets", NULL, 0, run_bytes, NULL, NULL, NULL});
 }

@@ -13,7 +13,8 @@
 #include "phy/wifi/wifi.h"
 #include "tests/bench/phy_rows.h"
 
-enum { MAX_FRAME = 120000, MAX_GAP = 1000, TAIL = 700, N_KERNEL = 24, MAX_BLOCK = MAX_FRAME + MAX_GAP + TAIL + N_KERNEL };
+enum { MAX_FRAME = 120000, MAX_GAP = 1000, TAIL = 700, N_KERNEL = 24, MAX_BLOCK = MAX_FRAME + MAX_GAP + TAIL + N_KERNEL,
+       MAX_RECEIVED = MAX_BLOCK + MAX_BLOCK / 4096 + PHY_FRONT_END_MAX_AHEAD };
 static const double pi = 3.14159265358979324;
 
 struct work {
@@ -23,7 +24,7 @@ struct work {
     struct phy_awgn noise, pulses;
     uint64_t random, position;
     uint8_t psdu[PHY_WIFI_MAX_PSDU];
-    float complex frame[MAX_FRAME], block[MAX_BLOCK], pulse[MAX_BLOCK];
+    float complex frame[MAX_FRAME], block[MAX_BLOCK], pulse[MAX_BLOCK], received[MAX_RECEIVED];
 };
 
 static double draw(struct work *w) /* 0..1 */
@@ -58,7 +59,7 @@ static size_t make_frame(struct work *w, unsigned rate_index, size_t len)
 static void draw_channel(struct work *w, const struct wifi_trial *t, float complex kernel[N_KERNEL])
 {
     static const int delay[3] = {0, 3, 7};
-    static const double power[3] = {0.5715, 0.2864, 0.1421}; /* 0, -3, -6 dB, their sum 1 */
+    static const double power[3] = {0.57065, 0.28600, 0.14335}; /* 0, -3, -6 dB, their sum 1 */
     double complex sum[N_KERNEL] = {0};
     unsigned n_taps = t->kind == WIFI_TRIAL_RAYLEIGH ? 3 : 1;
     double fraction = draw(w);
@@ -108,13 +109,13 @@ static void add_interference(struct work *w, const struct wifi_trial *t, size_t 
     }
 }
 
-/* Feeds the block; true if the frame came out of it. */
-static bool receive(struct work *w, size_t n, size_t len)
+/* Feeds n samples; true if the frame came out of them. */
+static bool receive(struct work *w, const float complex *samples, size_t n, size_t len)
 {
     bool found = false;
     for (size_t at = 0; at < n; at += PHY_MAX_STEP_SAMPLES) {
         size_t n_step = n - at < PHY_MAX_STEP_SAMPLES ? n - at : PHY_MAX_STEP_SAMPLES;
-        struct phy_event event = {.kind = PHY_EV_SAMPLES, .samples = {w->block + at, n_step}};
+        struct phy_event event = {.kind = PHY_EV_SAMPLES, .samples = {samples + at, n_step}};
         if (phy_step(w->phy, &event, &w->update))
             phy_rows_fail("phy_step");
         for (size_t i = 0; i < w->update.n_signals; i++) {
@@ -123,7 +124,6 @@ static bool receive(struct work *w, size_t n, size_t len)
                               memcmp(s->frame.psdu, w->psdu, len) == 0);
         }
     }
-    w->position += n;
     return found;
 }
 
@@ -145,12 +145,13 @@ static bool try_frame(struct work *w, const struct wifi_trial *t)
         phy_awgn_add(&w->noise, w->position, (float)noise, w->block, n);
     }
     add_interference(w, t, n);
-    if (w->front_end) {
-        for (size_t i = 0; i < n; i++)
-            w->block[i] *= 0.0316f;
-        phy_front_end_receive(w->front_end, w->block, n, w->block);
-    }
-    return receive(w, n, len);
+    w->position += n;
+    if (!w->front_end)
+        return receive(w, w->block, n, len);
+    for (size_t i = 0; i < n; i++)
+        w->block[i] *= 0.0316f;
+    n = phy_front_end_receive(w->front_end, w->block, n, w->received);
+    return receive(w, w->received, n, len);
 }
 
 static void open_front_end(struct work *w, const struct wifi_trial *t)
@@ -163,7 +164,7 @@ static void open_front_end(struct work *w, const struct wifi_trial *t)
         return;
     if (phy_front_end_preset("b210", 5.18e9, 20000000, &cfg))
         phy_rows_fail("the front end's preset");
-    cfg.ppm = 0.0; /* the trial draws the offset */
+    cfg.ppm = 2.0; /* of the carrier, beside the offset that the trial draws, and of the sample clock */
     if (!mem)
         mem = phy_rows_memory(phy_front_end_bytes());
     if (phy_front_end_init(mem, (phy_front_end_bytes() + 63) / 64 * 64, &cfg, &w->front_end, &bad_field))

@@ -22,7 +22,8 @@ struct wifi_trial {
     double sir_db;
     double cfo_subcarriers; /* offset of the carrier: drawn from -this..this, or exactly +-this */
     bool cfo_exact;
-    bool b210;             /* the receiver's front end is like an Ettus B210's at 5.18 GHz, the signal at -30 dBFS; else there is none */
+    bool b210;             /* the receiver's front end is like an Ettus B210's at 5.18 GHz, 2 ppm fast, the signal at -30 dBFS; else there
+                            * is none */
     unsigned n_frames;
     enum phy_simd simd;
 };
