@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_MS = 20, REPORT_NS = 500000000 };
+enum { WAIT_MS = 20, REPORT_NS = 500000000, SEE_OFF_NS = 200000000 };
 static_assert(2 * APP_AIR_MAX_PORTS <= PHY_ZMQ_MAX_WAIT, "all streams of all ports");
 
 int64_t app_air_now_ns(void)
@@ -187,6 +187,21 @@ static int run_block(struct app_air *air)
     return wait_for_all(air, false);
 }
 
+/* A station that asks again has the last block. libzmq may lose what was sent just before its socket is closed. */
+static void see_off(struct app_air *air)
+{
+    for (int64_t until_ns = app_air_now_ns() + SEE_OFF_NS, now_ns; (now_ns = app_air_now_ns()) < until_ns;) {
+        struct phy_zmq_wait w = {.n = 0};
+        for (uint32_t k = 0; k < air->cfg.n_ports; k++) {
+            struct phy_zmq_sink *sink = &air->ports[k].sink;
+            if (sink->socket && sink->up && phy_zmq_sink_take(sink) == 0 && sink->up)
+                phy_zmq_wait_sink(&w, sink);
+        }
+        if (w.n == 0 || phy_zmq_wait(&w, until_ns - now_ns))
+            return;
+    }
+}
+
 int app_air_loop(struct app_air *air)
 {
     int err = air->cfg.wait_all ? wait_for_connections(air) : 0;
@@ -194,5 +209,7 @@ int app_air_loop(struct app_air *air)
         err = run_block(air);
         report_at_times(air, app_air_now_ns());
     }
+    if (!err && !*air->stop)
+        see_off(air);
     return err < 0 ? APP_SYSTEM_FAILED : APP_OK;
 }

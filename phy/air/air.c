@@ -174,6 +174,7 @@ static long add_emission(struct phy_air *air, const struct phy_air_emission *wan
         i--;
     }
     air->emissions[i] = *wanted;
+    air->emissions[i].first = (size_t)((wanted->start % wanted->n + wanted->phase) % wanted->n);
     air->emissions[i].id = air->next_id++;
     return (long)air->emissions[i].id;
 }

@@ -1,63 +1,80 @@
-/* What a listener hears of an emission through taps and clocks: samples are fetched in planar pieces, moved in time where clocks
- * differ, and run through the delay line. Everything is a function of the sample's index, so that cuts do not show. */
+/* What a listener hears of an emission through taps and clocks: samples are looked up, moved in time where clocks differ, and run
+ * through the delay line. Everything is a function of the sample's index, so that cuts do not show. */
 #include <math.h>
 #include <string.h>
 
 #include "phy/air/air_machine.h"
 #include "phy/air/line.h"
 
-enum { FETCH = PHY_LINE_PIECE + PHY_FADING_MAX_DELAY + PHY_LINE_LANES };
+enum { FETCH = PHY_LINE_PIECE + PHY_FADING_MAX_DELAY };
 
-/* Samples [at, at + n) of the emission, counted from its start; silence where it has none. */
-static void fetch(const struct phy_air *air, const struct phy_air_emission *e, int64_t at, size_t n, float *re, float *im)
+/* How many of the samples [at, at + n), counted from the emission's start, lie side by side from *where_out on; NULL: it is silent. */
+static size_t find_run(const struct phy_air_emission *e, int64_t at, size_t n, const float complex **where_out)
 {
     uint64_t length = e->end - e->start;
-    while (n > 0) {
-        size_t n_here = n, index = 0;
-        if (at < 0 || (uint64_t)at >= length) {
-            if (at < 0 && (uint64_t)-at < n)
-                n_here = (size_t)-at;
-            memset(re, 0, n_here * sizeof *re);
-            memset(im, 0, n_here * sizeof *im);
-        } else {
-            index = (size_t)(e->looped ? ((uint64_t)at % e->n + e->start % e->n + e->phase) % e->n : (uint64_t)at);
-            n_here = e->n - index < n ? e->n - index : n;
-            n_here = length - (uint64_t)at < n_here ? (size_t)(length - (uint64_t)at) : n_here;
-            phy_line_split(air->simd, e->samples + index, re, im, n_here);
-        }
+    *where_out = NULL;
+    if (at < 0)
+        return (uint64_t)-at < n ? (size_t)-at : n;
+    if ((uint64_t)at >= length)
+        return n;
+    size_t index = (size_t)at;
+    if (e->looped) {
+        index = (size_t)((uint64_t)at % e->n) + e->first;
+        index -= index >= e->n ? e->n : 0;
+    }
+    *where_out = e->samples + index;
+    n = e->n - index < n ? e->n - index : n;
+    return length - (uint64_t)at < n ? (size_t)(length - (uint64_t)at) : n;
+}
+
+static void fetch(const struct phy_air_emission *e, int64_t at, size_t n, float complex *out)
+{
+    for (size_t n_here; n > 0; n -= n_here) {
+        const float complex *where;
+        n_here = find_run(e, at, n, &where);
+        if (where)
+            memcpy(out, where, n_here * sizeof *out);
+        else
+            memset(out, 0, n_here * sizeof *out);
         at += (int64_t)n_here;
-        re += n_here;
-        im += n_here;
-        n -= n_here;
+        out += n_here;
     }
 }
 
-/* The same where output sample m lies at position m (1 + drift). */
-static void fetch_drifting(const struct phy_air *air, const struct phy_air_emission *e, double drift, int64_t at, size_t n, float *re,
-                           float *im)
+/* Samples [at, at + n), n <= FETCH: where they are, or put together in `room`. */
+static const float complex *look_up(const struct phy_air_emission *e, int64_t at, size_t n, float complex *room)
 {
-    enum { N_IN = PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS + PHY_LINE_LANES };
-    float in_re[N_IN] = {0}, in_im[N_IN] = {0};
-    while (n > 0) {
-        if (at < 0) {
-            size_t n_before = (uint64_t)-at < n ? (size_t)-at : n;
-            fetch(air, e, at, n_before, re, im);
-            at += (int64_t)n_before;
-            re += n_before;
-            im += n_before;
-            n -= n_before;
-            continue;
-        }
+    const float complex *where;
+    if (find_run(e, at, n, &where) == n && where)
+        return where;
+    fetch(e, at, n, room);
+    return room;
+}
+
+/* The same where output sample m lies at position m (1 + drift). */
+static void fetch_drifting(const struct phy_air *air, const struct phy_air_emission *e, double drift, int64_t at, size_t n,
+                           float complex *out)
+{
+    enum { N_IN = PHY_FRACTIONAL_GRID + PHY_FRACTIONAL_TAPS, ROOM = N_IN + PHY_LINE_LANES };
+    float in_re[ROOM] = {0}, in_im[ROOM] = {0};
+    float complex room[N_IN];
+    if (at < 0) {
+        size_t n_before = (uint64_t)-at < n ? (size_t)-at : n;
+        memset(out, 0, n_before * sizeof *out);
+        at += (int64_t)n_before;
+        out += n_before;
+        n -= n_before;
+    }
+    for (size_t n_here; n > 0; n -= n_here) {
         struct phy_fractional_stretch stretch;
         unsigned j = (unsigned)(at % PHY_FRACTIONAL_GRID);
-        size_t n_here = PHY_FRACTIONAL_GRID - j < n ? PHY_FRACTIONAL_GRID - j : n;
+        n_here = PHY_FRACTIONAL_GRID - j < n ? PHY_FRACTIONAL_GRID - j : n;
         phy_fractional_stretch(&air->bank, (double)(at / PHY_FRACTIONAL_GRID), drift, &stretch);
-        fetch(air, e, (int64_t)stretch.base + j - PHY_FRACTIONAL_BEFORE, n_here + PHY_FRACTIONAL_TAPS - 1, in_re, in_im);
-        phy_line_interpolate(air->simd, &stretch, j, in_re, in_im, re, im, n_here);
+        size_t n_in = n_here + PHY_FRACTIONAL_TAPS - 1;
+        phy_line_split(air->simd, look_up(e, (int64_t)stretch.base + j - PHY_FRACTIONAL_BEFORE, n_in, room), in_re, in_im, n_in);
+        phy_line_interpolate(air->simd, &stretch, j, in_re, in_im, out, n_here);
         at += (int64_t)n_here;
-        re += n_here;
-        im += n_here;
-        n -= n_here;
+        out += n_here;
     }
 }
 
@@ -121,7 +138,7 @@ static uint64_t set_taps(const struct phy_air *air, const struct phy_air_emissio
 void phy_air_add_through_line(const struct phy_air *air, const struct phy_air_emission *e, uint32_t listener, uint64_t from,
                               uint64_t to, uint64_t start, float complex *out)
 {
-    float re[FETCH], im[FETCH];
+    float complex room[FETCH];
     const struct phy_air_link *link = &air->links[(size_t)e->emitter * air->cfg.n_nodes + listener];
     const struct phy_air_path *path = &air->paths[(size_t)e->emitter * air->cfg.n_nodes + listener];
     struct phy_line line;
@@ -134,13 +151,12 @@ void phy_air_add_through_line(const struct phy_air *air, const struct phy_air_em
         n = to - from < n ? (size_t)(to - from) : n;
         size_t before = line.delay[line.n_taps - 1];
         int64_t at = (int64_t)(from - link->delay_samples - e->start) - (int64_t)before;
+        const float complex *in = room;
         if (path->drift != 0.0)
-            fetch_drifting(air, e, path->drift, at, n + before, re, im);
+            fetch_drifting(air, e, path->drift, at, n + before, room);
         else
-            fetch(air, e, at, n + before, re, im);
-        memset(re + before + n, 0, PHY_LINE_LANES * sizeof *re);
-        memset(im + before + n, 0, PHY_LINE_LANES * sizeof *im);
-        phy_line_add(&line, from, re + before, im + before, out + (from - start), n);
+            in = look_up(e, at, n + before, room);
+        phy_line_add(&line, from, in + before, out + (from - start), n);
         from += n;
     }
 }

@@ -29,6 +29,7 @@ struct phy_air_emission {
     uint64_t start, end;
     const float complex *samples;
     size_t n, phase; /* sample i - start of the emission is samples[i - start], or, looped, samples[(i + phase) % n] */
+    size_t first;    /* (start + phase) % n */
     bool looped;
     float amplitude;
 };

@@ -1,5 +1,4 @@
-/* A tapped delay line in the mixer's inner loops, over samples whose parts lie apart (planar), so that any vector unit takes them as
- * they are. The same bits at every level and for every cut. */
+/* A tapped delay line in the mixer's inner loops. The same bits at every level and for every cut. */
 #ifndef PHY_LINE_H
 #define PHY_LINE_H
 
@@ -16,7 +15,8 @@ enum { PHY_LINE_PIECE = 256, PHY_LINE_LANES = 8, PHY_LINE_TURNS = 64 };
 /* How a link's carrier offset turns samples: what depends on a sample's place among 64 is worked out once. */
 struct phy_line_turns {
     uint64_t increment;     /* of the phase a sample, 2^64 a turn */
-    float re[PHY_LINE_TURNS], im[PHY_LINE_TURNS];
+    /* exp(j 2 pi place increment) as vectors of whole samples take it: real parts twice, imaginary parts negated, then plain */
+    float re[2 * PHY_LINE_TURNS], im[2 * PHY_LINE_TURNS];
 };
 void phy_line_turns_init(struct phy_line_turns *turns, uint64_t increment);
 
@@ -32,12 +32,12 @@ struct phy_line {
     enum phy_simd simd;
 };
 
-/* out[k] += sum over taps gain(k) in[k - delay] * exp(j 2 pi turns->increment (start + k) / 2^64), n <= PHY_LINE_PIECE;
- * in_re and in_im have room before for the longest delay, and after n for PHY_LINE_LANES values that do not matter. */
-void phy_line_add(const struct phy_line *line, uint64_t start, const float *in_re, const float *in_im, float complex *out, size_t n);
+/* out[k] += sum over taps gain(k) in[k - delay] * exp(j 2 pi turns->increment (start + k) / 2^64) */
+void phy_line_add(const struct phy_line *line, uint64_t start, const float complex *in, float complex *out, size_t n);
+/* Real and imaginary parts apart (planar), as the interpolation takes them. */
 void phy_line_split(enum phy_simd simd, const float complex *in, float *re, float *im, size_t n);
 /* out[j] = sum_k (first[k] + (first_j + j) step[k]) in[j + k], n <= PHY_FRACTIONAL_GRID; in has
- * n + PHY_FRACTIONAL_TAPS - 1 values. In and out have room after them for PHY_LINE_LANES more that do not matter. */
+ * n + PHY_FRACTIONAL_TAPS - 1 values and room after them for PHY_LINE_LANES more that do not matter. */
 void phy_line_interpolate(enum phy_simd simd, const struct phy_fractional_stretch *s, unsigned first_j, const float *in_re,
-                          const float *in_im, float *out_re, float *out_im, size_t n);
+                          const float *in_im, float complex *out, size_t n);
 #endif

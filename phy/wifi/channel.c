@@ -6,7 +6,7 @@
 
 #include "phy/wifi/code.h"
 
-enum { N_USED = PHY_WIFI_N_USED, N_FFT = PHY_WIFI_N_FFT, N_TAPS = PHY_WIFI_TAPS, MAX_ROUNDS = 5 };
+enum { N_USED = PHY_WIFI_N_USED, N_FFT = PHY_WIFI_N_FFT, N_TAPS = PHY_WIFI_TAPS, MAX_ROUNDS = 5, LANES = 4 };
 
 unsigned phy_wifi_used_bin(unsigned i)
 {
@@ -100,17 +100,18 @@ float phy_wifi_trimmed_mean(const float value[N_USED])
 {
     float limit = INFINITY, mean = 0.0f;
     for (unsigned round = 0; round < 8; round++) {
-        float sum = 0.0f;
-        unsigned n = 0;
-        for (unsigned i = 0; i < N_USED; i++)
-            if (value[i] <= limit) {
-                sum += value[i];
-                n++;
+        float sums[LANES] = {0}, counts[LANES] = {0};
+        for (unsigned i = 0; i < N_USED; i += LANES)
+            for (unsigned lane = 0; lane < LANES; lane++) {
+                bool taken = value[i + lane] <= limit;
+                sums[lane] += taken ? value[i + lane] : 0.0f;
+                counts[lane] += taken ? 1.0f : 0.0f;
             }
-        if (n == 0)
+        float sum = (sums[0] + sums[1]) + (sums[2] + sums[3]), n = (counts[0] + counts[1]) + (counts[2] + counts[3]);
+        if (!(n > 0.0f))
             break;
         float last = mean;
-        mean = sum / (float)n;
+        mean = sum / n;
         if (round > 0 && mean >= last)
             break;
         limit = 5.0f * mean;

@@ -134,22 +134,20 @@ PHY_ALWAYS_INLINE void turn_back(const float *restrict samples, uint32_t step, s
     }
 }
 
-/* |sum over a long symbol|^2 at N_LAGS places from `first` on */
+/* |sum over a long symbol|^2 at N_LAGS places from `first` on; all places advance together, so that no sum waits for itself */
 PHY_ALWAYS_INLINE void correlate(const struct phy_wifi_training *t, const struct stretch *x, size_t first, float *restrict out)
 {
-    for (size_t group = 0; group < N_LAGS; group += N_LANES) {
-        float re[N_LANES] = {0}, im[N_LANES] = {0};
-        const float *x_re = x->re + first + group, *x_im = x->im + first + group;
-        for (size_t i = 0; i < N_FFT; i++) {
-            float l_re = t->long_re[i], l_im = t->long_im[i];
-            for (size_t k = 0; k < N_LANES; k++) {
-                re[k] += x_re[i + k] * l_re + x_im[i + k] * l_im;
-                im[k] += x_im[i + k] * l_re - x_re[i + k] * l_im;
-            }
+    float re[N_LAGS] = {0}, im[N_LAGS] = {0};
+    for (size_t i = 0; i < N_FFT; i++) {
+        float l_re = t->long_re[i], l_im = t->long_im[i];
+        const float *x_re = x->re + first + i, *x_im = x->im + first + i;
+        for (size_t k = 0; k < N_LAGS; k++) {
+            re[k] += x_re[k] * l_re + x_im[k] * l_im;
+            im[k] += x_im[k] * l_re - x_re[k] * l_im;
         }
-        for (size_t k = 0; k < N_LANES; k++)
-            out[group + k] = re[k] * re[k] + im[k] * im[k];
     }
+    for (size_t k = 0; k < N_LAGS; k++)
+        out[k] = re[k] * re[k] + im[k] * im[k];
 }
 
 PHY_ALWAYS_INLINE void correlate_both(const struct phy_wifi_training *t, const float *samples, uint32_t step, struct stretch *x,

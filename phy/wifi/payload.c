@@ -34,47 +34,41 @@ static uint64_t load_8(const int8_t *at)
     return x;
 }
 
-/* Bit i of the eight becomes the top bit of octet i of a word, in the machine's order of octets. */
-static void make_spread(uint64_t spread[256])
+/* Bit i of the four becomes the top bit of octet 2 i of a word (of octet 2 i + 1 for the second), in the machine's order of octets. */
+static void make_spread(uint64_t first[16], uint64_t second[16])
 {
-    for (unsigned value = 0; value < 256; value++) {
-        uint8_t octets[8];
-        for (unsigned i = 0; i < 8; i++)
-            octets[i] = (uint8_t)((value >> i & 1) << 7);
-        memcpy(&spread[value], octets, 8);
+    for (unsigned value = 0; value < 16; value++) {
+        uint8_t octets[9] = {0};
+        for (unsigned i = 0; i < 4; i++)
+            octets[2 * i + 1] = (uint8_t)((value >> i & 1) << 7);
+        memcpy(&first[value], octets + 1, 8);
+        memcpy(&second[value], octets, 8);
     }
-}
-
-/* Code bits of the bits of an octet, A in even places and B in odd ones; earlier: the octet before. */
-static unsigned encode_octet(unsigned octet, unsigned earlier)
-{
-    unsigned x = octet << 8 | earlier, out = 0; /* bit 8 + i is the i-th, bit 8 + i - d the one d before */
-    unsigned a = (x ^ x << 2 ^ x << 3 ^ x << 5 ^ x << 6) >> 8 & 0xff;
-    unsigned b = (x ^ x << 1 ^ x << 2 ^ x << 3 ^ x << 6) >> 8 & 0xff;
-    for (unsigned i = 0; i < 8; i++)
-        out |= (a >> i & 1) << 2 * i | (b >> i & 1) << (2 * i + 1);
-    return out;
 }
 
 int32_t phy_wifi_count_corrected(const int8_t *soft, const uint8_t *packed, size_t n_bits)
 {
     const uint64_t top = UINT64_C(0x8080808080808080), rest = ~top;
-    uint64_t spread[256];
-    make_spread(spread);
+    uint64_t first[16], second[16];
+    make_spread(first, second);
     int32_t n = 0;
     for (size_t octet = 0; octet * 8 < n_bits; octet++) {
-        unsigned coded = encode_octet(packed[octet], octet ? packed[octet - 1] : 0);
+        unsigned x = (unsigned)packed[octet] << 8 | (octet ? packed[octet - 1] : 0u);
+        unsigned a = (x ^ x << 2 ^ x << 3 ^ x << 5 ^ x << 6) >> 8; /* bit i: code bit A of the octet's bit i; what lies above is not used */
+        unsigned b = (x ^ x << 1 ^ x << 2 ^ x << 3 ^ x << 6) >> 8;
         size_t n_left = n_bits - octet * 8;
         if (n_left >= 8) {
-            for (unsigned half = 0; half < 2; half++) {
-                uint64_t x = load_8(soft + 16 * octet + 8 * half);
-                uint64_t known = x | ((x & rest) + rest);
-                uint64_t wrong = (x ^ spread[coded >> 8 * half & 0xff]) & known & top;
+            for (unsigned half = 0; half < 8; half += 4) {
+                uint64_t y = load_8(soft + 16 * octet + 2 * half);
+                uint64_t known = y | ((y & rest) + rest);
+                uint64_t wrong = (y ^ (first[a >> half & 15] | second[b >> half & 15])) & known & top;
                 n += (int32_t)((wrong >> 7) * UINT64_C(0x0101010101010101) >> 56);
             }
         } else {
-            for (size_t i = 0; i < 2 * n_left; i++)
-                n += soft[16 * octet + i] != 0 && (soft[16 * octet + i] < 0) != (coded >> i & 1);
+            for (size_t i = 0; i < 2 * n_left; i++) {
+                unsigned coded = (i % 2 ? b : a) >> i / 2 & 1;
+                n += soft[16 * octet + i] != 0 && (soft[16 * octet + i] < 0) != coded;
+            }
         }
     }
     return n;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "phy/air/simd_math.h"
 #include "phy/wifi/code.h"
 #include "phy/wifi/demap_kernel.h"
 #include "phy/wifi/fft_kernel.h"
@@ -13,18 +14,18 @@ enum {
     N_DATA = PHY_WIFI_N_DATA,
     N_FFT = PHY_WIFI_N_FFT,
     REFINE_EVERY = 4, /* symbols */
-    LANES = 4         /* partial sums, so that a sum is the same however it is vectorised */
+    LANES = 8         /* partial sums, so that a sum is the same however it is vectorised */
 };
 #define INLINE static inline __attribute__((always_inline))
 static const double two_pi = 6.283185307179586;
 
 INLINE float sum_used(const float x[N_USED])
 {
-    float part[LANES] = {0};
-    for (int i = 0; i < N_USED; i += LANES)
+    float part[LANES] = {x[N_USED - 4], x[N_USED - 3], x[N_USED - 2], x[N_USED - 1]};
+    for (int i = 0; i < N_USED - 4; i += LANES)
         for (int lane = 0; lane < LANES; lane++)
             part[lane] += x[i + lane];
-    return (part[0] + part[1]) + (part[2] + part[3]);
+    return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
 /* --- beginning --- */
@@ -44,6 +45,25 @@ INLINE double mixer_phase(const struct phy_wifi_symbols *s, uint64_t sample)
     return two_pi * fmod(s->cfo * (double)(int64_t)(sample - s->origin), 1.0);
 }
 
+INLINE void copy_run(const struct phy_wifi_bins *bins, unsigned bin, struct phy_wifi_used *out, unsigned i, size_t n)
+{
+    memcpy(out->re + i, bins->re + bin, n * sizeof *out->re);
+    memcpy(out->im + i, bins->im + bin, n * sizeof *out->im);
+}
+
+/* phy_wifi_gather in pieces: data subcarriers lie between pilots, direct current and the band's edges. */
+INLINE void gather(const struct phy_wifi_bins *bins, struct phy_wifi_used *out)
+{
+    copy_run(bins, 38, out, 0, 5);
+    copy_run(bins, 44, out, 5, 13);
+    copy_run(bins, 58, out, 18, 6);
+    copy_run(bins, 1, out, 24, 6);
+    copy_run(bins, 8, out, 30, 13);
+    copy_run(bins, 22, out, 43, 5);
+    for (unsigned i = 0; i < 4; i++)
+        copy_run(bins, phy_wifi_pilot_bin[i], out, N_DATA + i, 1);
+}
+
 /* The spectrum of 64 samples, without the mixer's phase at the first of them. */
 INLINE void transform(const struct phy_wifi_symbols *s, const float complex *window, struct phy_wifi_used *out)
 {
@@ -54,10 +74,7 @@ INLINE void transform(const struct phy_wifi_symbols *s, const float complex *win
         bins.im[i] = x[2 * i] * s->mix.im[i] + x[2 * i + 1] * s->mix.re[i];
     }
     phy_wifi_fft_here(&s->fft, &bins);
-    for (int i = 0; i < N_USED; i++) {
-        out->re[i] = bins.re[s->bin[i]];
-        out->im[i] = bins.im[s->bin[i]];
-    }
+    gather(&bins, out);
 }
 
 static void rotate(struct phy_wifi_used *x, double angle)
@@ -158,25 +175,20 @@ static void refine_offset(struct phy_wifi_symbols *s, const float complex *sampl
     set_mixer(s);
 }
 
-static void set_equaliser(struct phy_wifi_symbols *s)
+INLINE void set_equaliser(struct phy_wifi_symbols *s)
 {
-    float step_re = cosf(s->timing.value), step_im = -sinf(s->timing.value);
-    float turn_re[27], turn_im[27];
-    turn_re[0] = 1.0f;
-    turn_im[0] = 0.0f;
-    for (int f = 1; f < 27; f++) {
-        turn_re[f] = turn_re[f - 1] * step_re - turn_im[f - 1] * step_im;
-        turn_im[f] = turn_re[f - 1] * step_im + turn_im[f - 1] * step_re;
-    }
+    /* a window a sample off turns the outermost subcarrier by less than half a turn; what a broken frame makes of it is cut there */
+    const float half_turn = 2147483648.0f / 27.0f;
+    float per_subcarrier = s->timing.value * (float)(-4294967296.0 / two_pi);
+    per_subcarrier = fmaxf(-half_turn, fminf(half_turn, per_subcarrier));
     s->timing_applied = s->timing.value;
     for (unsigned i = 0; i < N_USED; i++) {
-        int f = (int)s->number[i];
-        float re = s->channel.gain.re[i], im = s->channel.gain.im[i];
+        float re = s->channel.gain.re[i], im = s->channel.gain.im[i], turn_re, turn_im;
         float power = re * re + im * im + 1e-30f;
         float er = re / power, ei = -im / power;
-        float tr = turn_re[f < 0 ? -f : f], ti = f < 0 ? -turn_im[-f] : turn_im[f];
-        s->equaliser.re[i] = er * tr - ei * ti;
-        s->equaliser.im[i] = er * ti + ei * tr;
+        phy_cos_sin_turns((uint32_t)(int32_t)(s->number[i] * per_subcarrier), &turn_re, &turn_im);
+        s->equaliser.re[i] = er * turn_re - ei * turn_im;
+        s->equaliser.im[i] = er * turn_im + ei * turn_re;
         s->power[i] = power;
         s->weight[i] = power / s->channel.noise[i];
     }
@@ -229,6 +241,8 @@ void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_pr
     for (int i = 0; i < N_USED; i++)
         s->prior[i] = s->channel.noise[i] / s->floor;
     s->level = 1.0f;
+    for (int i = 0; i < N_USED; i++)
+        s->spoilt[i] = 1.0f;
     set_equaliser(s);
     begin_tracking(s);
 }
@@ -295,6 +309,38 @@ INLINE void decide(const struct phy_wifi_symbols *s, unsigned n_bpsc, const stru
     }
 }
 
+/* Errors that stand out on some subcarriers, here and now: a tone that began within the frame. An error speaks for its neighbours, too,
+ * and for the next symbols. trust: what each subcarrier's weight is still worth, 1 on most. */
+INLINE void find_spoilt(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
+                        float *restrict trust)
+{
+    const float standing_out = 3.0f; /* noise alone: one in 1e4 */
+    const float most_kept = 6.0f;    /* so that it is forgotten in two symbols */
+    float ratio[N_USED], of_bin[N_FFT + 2] = {0}, scale = 1.0f / fmaxf(s->level, 1.0f);
+    int n_high = 0;
+    for (int i = 0; i < N_USED; i++) {
+        float re = points->re[i] - decided->re[i], im = points->im[i] - decided->im[i];
+        ratio[i] = scale * s->weight[i] * (re * re + im * im);
+        n_high += ratio[i] > 2.0f * standing_out - 1.0f;
+        trust[i] = 1.0f;
+    }
+    if (!s->is_spoilt && n_high == 0)
+        return;
+    s->is_spoilt = false;
+    for (int i = 0; i < N_USED; i++)
+        of_bin[s->bin[i] + 1] = ratio[i] / 3.0f;
+    for (int i = 0; i < N_USED; i++) {
+        int k = s->bin[i] + 1;
+        s->spoilt[i] = 0.5f * (fminf(s->spoilt[i], most_kept) + (of_bin[k - 1] + of_bin[k]) + of_bin[k + 1]);
+        if (s->spoilt[i] > standing_out) {
+            s->is_spoilt = true;
+            trust[i] = 1.0f / s->spoilt[i];
+        }
+    }
+    for (int i = 0; i < N_USED && !s->is_spoilt; i++)
+        s->spoilt[i] = 1.0f;
+}
+
 struct observation {
     float phase, phase_var;   /* radians, beyond what was predicted */
     float timing, timing_var; /* radians a subcarrier */
@@ -310,12 +356,12 @@ INLINE float find_angle(float im, float re)
     return x * (1.0f - square * (0.333333333f - 0.2f * square));
 }
 
-INLINE void observe(const struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
-                    struct observation *out)
+INLINE void observe(const struct phy_wifi_symbols *s, const float *weight, const struct phy_wifi_used *points,
+                    const struct phy_wifi_used *decided, struct observation *out)
 {
     float re[N_USED], im[N_USED], slope[N_USED], size[N_USED], moment[N_USED], residue[N_USED];
     for (int i = 0; i < N_USED; i++) {
-        float w = s->weight[i];
+        float w = weight[i];
         re[i] = w * (points->re[i] * decided->re[i] + points->im[i] * decided->im[i]);
         im[i] = w * (points->im[i] * decided->re[i] - points->re[i] * decided->im[i]);
         size[i] = w * (decided->re[i] * decided->re[i] + decided->im[i] * decided->im[i]);
@@ -351,16 +397,17 @@ INLINE bool is_loud(struct phy_wifi_symbols *s, float residue)
     return loud;
 }
 
-INLINE void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided, bool quiet)
+INLINE void add_errors(struct phy_wifi_symbols *s, const float *trust, const struct phy_wifi_used *points,
+                       const struct phy_wifi_used *decided, bool quiet)
 {
-    float error[N_USED], evm = 0.0f;
+    float error[N_USED];
     bool data = s->n_symbols > 0;
     for (int i = 0; i < N_USED; i++) {
         float re = points->re[i] - decided->re[i], im = points->im[i] - decided->im[i];
         error[i] = re * re + im * im;
         if (quiet) {
-            s->correction.re[i] += re * decided->re[i] + im * decided->im[i];
-            s->correction.im[i] += im * decided->re[i] - re * decided->im[i];
+            s->correction.re[i] += trust[i] * (re * decided->re[i] + im * decided->im[i]);
+            s->correction.im[i] += trust[i] * (im * decided->re[i] - re * decided->im[i]);
             s->error[i] += s->power[i] * error[i];
         }
         if (data)
@@ -369,19 +416,17 @@ INLINE void add_errors(struct phy_wifi_symbols *s, const struct phy_wifi_used *p
     s->n_refined += quiet;
     if (!data)
         return;
-    for (int i = 0; i < N_DATA; i++)
-        evm += error[i];
-    s->evm_sum += evm / N_DATA;
+    for (int i = N_DATA; i < N_USED; i++)
+        error[i] = 0.0f;
+    s->evm_sum += sum_used(error) / N_DATA;
     s->n_data++;
 }
 
 /* The decisions of the last symbols are training, too. The fit to the training field is worth some six symbols on a quiet subcarrier,
  * since it takes N_TAPS values from 2 x 52; on a noisy one it is worth more, as its neighbours made it. */
-static void refine(struct phy_wifi_symbols *s)
+INLINE void refine(struct phy_wifi_symbols *s)
 {
     const float fit_worth = 6.5f;
-    if (s->n_refined == 0)
-        return;
     float n = (float)s->n_refined, floor = phy_wifi_trimmed_mean(s->error) + 1e-30f;
     float standing_out = 1.0f + 4.0f / sqrtf(n);
     for (int i = 0; i < N_USED; i++) {
@@ -398,11 +443,10 @@ static void refine(struct phy_wifi_symbols *s)
             ratio = fmaxf(ratio, s->prior[i]);
         s->channel.noise[i] = s->floor * ratio;
     }
-    set_equaliser(s);
 }
 
 /* Moves the window by a sample when the timing has drifted by half of one. */
-static void follow_timing(struct phy_wifi_symbols *s)
+INLINE void follow_timing(struct phy_wifi_symbols *s)
 {
     const float sample = (float)(two_pi / N_FFT);
     if (s->timing.value < -0.5f * sample) {
@@ -412,8 +456,6 @@ static void follow_timing(struct phy_wifi_symbols *s)
         s->timing.value -= sample;
         s->shift--;
     }
-    if (fabsf(s->timing.value - s->timing_applied) > 5e-4f)
-        set_equaliser(s);
 }
 
 INLINE void take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI_N_FFT], unsigned n_bpsc, bool maybe_quadrature,
@@ -421,13 +463,17 @@ INLINE void take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI
 {
     struct phy_wifi_used received, decided;
     struct observation seen;
+    float trust[N_USED], weight[N_USED];
     transform(s, window, &received);
     phy_wifi_track_predict(&s->phase);
     phy_wifi_track_predict(&s->timing);
     equalise(s, &received, -(mixer_phase(s, phy_wifi_symbols_next(s)) + (double)s->phase.value), &out->points);
     out->quadrature = maybe_quadrature && turn_quadrature(s, &out->points);
     decide(s, n_bpsc, &out->points, &decided);
-    observe(s, &out->points, &decided, &seen);
+    find_spoilt(s, &out->points, &decided, trust);
+    for (int i = 0; i < N_USED; i++)
+        weight[i] = s->weight[i] * trust[i];
+    observe(s, weight, &out->points, &decided, &seen);
     float turn = phy_wifi_track_correct(&s->phase, seen.phase, seen.phase_var);
     /* the timing within the equaliser is somewhat old */
     phy_wifi_track_correct(&s->timing, seen.timing + s->timing_applied - s->timing.value, seen.timing_var);
@@ -435,10 +481,16 @@ INLINE void take(struct phy_wifi_symbols *s, const float complex window[PHY_WIFI
     bool loud = is_loud(s, seen.residue);
     float scale = 1.0f / fmaxf(loud ? seen.residue : s->level, 1.0f);
     for (int i = 0; i < N_USED; i++)
-        out->weight[i] = scale * s->weight[i];
-    add_errors(s, &out->points, &decided, !loud);
+        out->weight[i] = scale * weight[i];
+    add_errors(s, trust, &out->points, &decided, !loud);
     s->n_symbols++;
     phy_wifi_demap_here(n_bpsc, &out->points, out->weight, out->soft);
+    bool refined = s->n_symbols % REFINE_EVERY == 1 && s->n_refined > 0;
+    if (refined)
+        refine(s);
+    follow_timing(s);
+    if (refined || fabsf(s->timing.value - s->timing_applied) > 5e-4f)
+        set_equaliser(s);
 }
 
 #if defined __x86_64__
@@ -464,7 +516,4 @@ void phy_wifi_symbols_take(struct phy_wifi_symbols *s, const float complex windo
     else
 #endif
         take_plain(s, window, n_bpsc, maybe_quadrature, out);
-    if (s->n_symbols % REFINE_EVERY == 1)
-        refine(s);
-    follow_timing(s);
 }

@@ -26,6 +26,8 @@ struct phy_wifi_symbols {
     _Alignas(64) float prior[PHY_WIFI_N_USED];  /* noise over its floor, from the training field */
     float floor;                     /* noise of a quiet subcarrier */
     float level;                     /* noise of the symbols so far over what the training field said */
+    _Alignas(64) float spoilt[PHY_WIFI_N_USED]; /* errors about each subcarrier in the latest symbols, over the noise that was expected */
+    bool is_spoilt;                  /* not all of these are 1 */
     struct phy_wifi_track phase;     /* radians */
     struct phy_wifi_track timing;    /* radians a subcarrier */
     float timing_applied;            /* within equaliser */

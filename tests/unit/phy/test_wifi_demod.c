@@ -119,6 +119,26 @@ START_TEST(an_offset_that_is_a_whole_subcarrier_off_is_put_right)
 }
 END_TEST
 
+START_TEST(a_tone_that_begins_within_a_frame_costs_only_what_it_covers)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int sir_db = 0; sir_db >= -5; sir_db -= 5)
+        for (unsigned k = 0; k < 40; k++) {
+            double bin = -26.0 + 1.31 * k;
+            make(&b, 2, 1004, k);
+            size_t first = LEAD + PHY_WIFI_HEAD + 61 * k; /* anywhere within a symbol */
+            size_t end = k % 2 ? b.n + 2 * LEAD : first + 700;
+            for (size_t i = first; i < end; i++)
+                b.x[i] += (float complex)(pow(10.0, -sir_db / 20.0) * cexp(I * (k + 2.0 * wifi_pi * bin / 64.0 * (double)i)));
+            wifi_add_noise(b.x, b.n + 2 * LEAD, -wifi_snr_db(20.0), k);
+            receive(&b, 0.0, 0);
+            ck_assert_msg(is_right(&b), "SIR %d dB, tone at %g", sir_db, bin);
+        }
+    close_bench(&b);
+}
+END_TEST
+
 START_TEST(a_sample_clock_that_is_off_by_40_ppm_is_followed_through_the_longest_frame)
 {
     struct bench b;
@@ -379,6 +399,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(c, a_sample_clock_that_is_off_by_40_ppm_is_followed_through_the_longest_frame);
     tcase_add_test(c, error_vector_and_noise_are_those_that_were_added);
     tcase_add_test(c, a_tone_shows_on_its_subcarrier_and_costs_no_frame);
+    tcase_add_test(c, a_tone_that_begins_within_a_frame_costs_only_what_it_covers);
     tcase_add_test(c, corrected_bits_counts_the_coded_bits_that_came_wrong);
     tcase_add_test(c, in_noise_it_loses_little_to_a_perfect_receiver);
     tcase_add_test(c, an_ht_frame_is_named_with_its_mcs_and_length);
