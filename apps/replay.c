@@ -123,7 +123,7 @@ static void print_frame(struct replay *r, unsigned channel, const struct phy_fra
     double offset_hz = r->bank ? phy_wideband_center(r->n_channels, channel) * r->source.meta.sample_rate_hz : 0;
     frame.start_sample *= r->n_channels; /* in the recording */
     frame.end_sample *= r->n_channels;
-    struct app_replay_key key = {.start_sample = frame.start_sample};
+    struct app_replay_key key = {.start_sample = frame.start_sample, .decoded = frame.format != PHY_FORMAT_HT};
     app_frame_json(stdout, &frame, r->bank ? (int)channel : -1, r->options.psdu, key.psdu_sha256);
     app_replay_capture_frame(&r->capture, &frame, r->source.radio->center_hz + offset_hz);
     r->n_frames++;

@@ -13,6 +13,7 @@ enum { APP_REPLAY_MAX_EXPECTED = 1 << 20, APP_REPLAY_MAX_LINE = 1 << 14 };
 /* A frame as an expectation knows it. */
 struct app_replay_key {
     uint64_t start_sample;
+    bool decoded; /* else the octets are unknown: psdu_sha256 is null in JSON */
     uint8_t psdu_sha256[crypto_hash_sha256_BYTES];
 };
 

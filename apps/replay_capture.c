@@ -9,15 +9,30 @@
 #include <string.h>
 #include <time.h>
 
-/* RFC 3339 with Z, as core:datetime is; 0 for anything else. */
+/* core:datetime, which the recording's reader has checked; 1970 for none, and with a warning for one that no capture can hold. */
 static int64_t read_datetime(const char *text)
 {
+    enum { FIRST_YEAR = 1970, LAST_YEAR = 2261 }; /* whole years that 63 bits of nanoseconds reach */
     int year, month, day, hour, minute;
     double second;
     if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lfZ", &year, &month, &day, &hour, &minute, &second) != 6)
         return 0;
+    if (year < FIRST_YEAR || year > LAST_YEAR) {
+        fprintf(stderr, "airdeed replay: warning: a capture cannot hold the recording's time %s; its packets begin at 1970-01-01\n", text);
+        return 0;
+    }
     struct tm utc = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour, .tm_min = minute};
     return (int64_t)timegm(&utc) * 1000000000 + (int64_t)llround(second * 1e9);
+}
+
+/* Captures of a recording may be any number of samples apart: what does not fit is the last time that does. */
+static int64_t find_time(const struct app_replay_capture *c, uint64_t sample)
+{
+    bool before = sample < c->first_sample;
+    double offset_ns = (double)(before ? c->first_sample - sample : sample - c->first_sample) / c->sample_rate_hz * 1e9;
+    if (before)
+        return offset_ns >= (double)c->start_unix_ns ? 0 : c->start_unix_ns - llround(offset_ns);
+    return offset_ns >= (double)(INT64_MAX - c->start_unix_ns) ? INT64_MAX - 1 : c->start_unix_ns + llround(offset_ns);
 }
 
 int app_replay_capture_open(struct app_replay_capture *c, const struct phy_sigmf_meta *meta, double noise_dbfs)
@@ -27,8 +42,8 @@ int app_replay_capture_open(struct app_replay_capture *c, const struct phy_sigmf
         return 0;
     c->sample_rate_hz = meta->sample_rate_hz;
     c->noise_dbfs = noise_dbfs;
-    uint64_t first = meta->n_captures ? meta->captures[0].global_index : 0;
-    c->start_unix_ns = read_datetime(meta->datetime) - llround((double)first / c->sample_rate_hz * 1e9);
+    c->first_sample = meta->n_captures ? meta->captures[0].global_index : 0;
+    c->start_unix_ns = read_datetime(meta->datetime);
     int err = app_pcapng_open(c->path, interface, 1, &c->pcapng);
     if (!err)
         return 0;
@@ -48,24 +63,27 @@ static size_t find_header_len(const uint8_t *psdu)
 
 void app_replay_capture_frame(struct app_replay_capture *c, const struct phy_frame *f, double center_hz)
 {
-    char comment[200];
+    char comment[200], evm[32];
     if (!c->pcapng)
         return;
     size_t header_len = f->psdu_len < 2 ? f->psdu_len : find_header_len(f->psdu);
-    snprintf(comment, sizeof comment, "{\"start_sample\": %llu, \"evm_db\": %.2f, \"cfo_hz\": %.1f, \"length_octets\": %u%s",
-             (unsigned long long)f->start_sample, isfinite(f->evm_db) ? f->evm_db : 0.0, f->cfo_hz,
-             (unsigned)(f->format == PHY_FORMAT_HT ? f->ht_len : f->psdu_len), f->format == PHY_FORMAT_HT ? ", \"format\": \"ht\"" : "");
-    size_t len = strlen(comment);
-    if (f->format == PHY_FORMAT_HT)
-        snprintf(comment + len, sizeof comment - len, ", \"ht_mcs\": %d}", f->ht_mcs);
+    if (isfinite(f->evm_db))
+        snprintf(evm, sizeof evm, "%.2f", f->evm_db);
     else
-        snprintf(comment + len, sizeof comment - len, "}");
+        snprintf(evm, sizeof evm, "null");
+    snprintf(comment, sizeof comment, "{\"start_sample\": %llu, \"evm_db\": %s, \"cfo_hz\": %.1f, \"length_octets\": %u%s}",
+             (unsigned long long)f->start_sample, evm, f->cfo_hz,
+             (unsigned)(f->format == PHY_FORMAT_HT ? f->ht_len : f->psdu_len), f->format == PHY_FORMAT_HT ? ", \"format\": \"ht\"" : "");
     struct app_pcapng_frame packet = {
-        .unix_ns = c->start_unix_ns + llround((double)f->start_sample / c->sample_rate_hz * 1e9),
+        .unix_ns = find_time(c, f->start_sample),
         .rate_kbps = f->rate_kbps,
-        .channel_center_hz = isfinite(center_hz) ? center_hz : 0.0,
+        .channel_center_hz = center_hz,
         .signal_dbfs = f->rssi_dbfs,
         .noise_dbfs = c->noise_dbfs,
+        .ht = f->format == PHY_FORMAT_HT,
+        .ht_mcs = f->format == PHY_FORMAT_HT ? (uint8_t)f->ht_mcs : 0,
+        .ht_wide = f->ht_wide,
+        .ht_short_guard = f->ht_short_guard,
         .fcs_bad = f->psdu_len > 0 && !f->fcs_ok,
         .psdu = f->psdu,
         .psdu_len = f->psdu_len,

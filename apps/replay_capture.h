@@ -11,8 +11,9 @@ struct app_replay_capture {
     const char *path;   /* NULL: none is wanted */
     bool with_payload;  /* else MAC headers alone are kept */
     struct app_pcapng *pcapng;
-    int64_t start_unix_ns; /* of sample 0; 1970 where the recording has no time */
-    double sample_rate_hz, noise_dbfs, center_hz;
+    uint64_t first_sample;
+    int64_t start_unix_ns; /* of first_sample; 1970 where the recording has no time */
+    double sample_rate_hz, noise_dbfs;
 };
 
 /* Returns 0 or an exit code, having printed one line. meta must outlive the call alone. */

@@ -16,7 +16,8 @@ static int parse_line(const char *line, size_t len, struct app_replay_key *out, 
         return 1;
     json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
     const json_t *start = json_object_get(object, "start_sample");
-    const char *hex = json_string_value(json_object_get(object, "psdu_sha256"));
+    const json_t *hash = json_object_get(object, "psdu_sha256");
+    const char *hex = json_string_value(hash);
     int result = 0;
     size_t n_hash = 0;
     if (!json_is_object(object)) {
@@ -27,12 +28,13 @@ static int parse_line(const char *line, size_t len, struct app_replay_key *out, 
     } else if (!json_is_integer(start) || json_integer_value(start) < 0) {
         *why_out = "field 'start_sample' must be a non-negative integer";
         result = -EINVAL;
-    } else if (!hex || sodium_hex2bin(out->psdu_sha256, sizeof out->psdu_sha256, hex, strlen(hex), NULL, &n_hash, NULL) ||
-               n_hash != sizeof out->psdu_sha256) {
-        *why_out = "field 'psdu_sha256' must be a string of 64 hexadecimal digits";
+    } else if (!json_is_null(hash) && (!hex || sodium_hex2bin(out->psdu_sha256, sizeof out->psdu_sha256, hex, strlen(hex), NULL, &n_hash, NULL) ||
+               n_hash != sizeof out->psdu_sha256)) {
+        *why_out = "field 'psdu_sha256' must be a string of 64 hexadecimal digits, or null";
         result = -EINVAL;
     } else {
         out->start_sample = (uint64_t)json_integer_value(start);
+        out->decoded = hex != NULL;
     }
     json_decref(object);
     return result;
@@ -102,9 +104,13 @@ static void print_difference(struct app_replay_expectation *e, const char *what,
 {
     enum { SHOWN_BYTES = 8 };
     char hex[2 * SHOWN_BYTES + 1];
+    e->n_differences++;
+    if (!key->decoded) {
+        fprintf(stderr, "airdeed replay: %s: frame at sample %" PRIu64 ", octets not decoded\n", what, key->start_sample);
+        return;
+    }
     sodium_bin2hex(hex, sizeof hex, key->psdu_sha256, SHOWN_BYTES);
     fprintf(stderr, "airdeed replay: %s: frame at sample %" PRIu64 ", psdu_sha256 %s...\n", what, key->start_sample, hex);
-    e->n_differences++;
 }
 
 void app_replay_expect_frame(struct app_replay_expectation *e, const struct app_replay_key *frame)
@@ -116,7 +122,9 @@ void app_replay_expect_frame(struct app_replay_expectation *e, const struct app_
         print_difference(e, "not expected", frame);
         return;
     }
-    if (memcmp(e->keys[e->next].psdu_sha256, frame->psdu_sha256, sizeof frame->psdu_sha256) != 0)
+    const struct app_replay_key *expected = &e->keys[e->next];
+    if (expected->decoded != frame->decoded ||
+        (frame->decoded && memcmp(expected->psdu_sha256, frame->psdu_sha256, sizeof frame->psdu_sha256) != 0))
         print_difference(e, "other octets than expected", frame);
     e->next++;
 }

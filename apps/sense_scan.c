@@ -109,7 +109,7 @@ static void format_time(const char *datetime, double offset_s, char *out, size_t
         tm.tm_min = (int)strtol(datetime + 14, NULL, 10);
         fraction_s = strtod(datetime + 17, NULL);
     }
-    time_t start = timegm(&tm) + (time_t)floor(fraction_s + offset_s);
+    time_t start = timegm(&tm) + (time_t)fmin(floor(fraction_s + offset_s), 1e15); /* an index may be 2^63 */
     if (!gmtime_r(&start, &tm) || strftime(out, cap, "%Y-%m-%d, %H:%M:%S", &tm) == 0)
         snprintf(out, cap, "1970-01-01, 00:00:00");
 }

@@ -353,7 +353,8 @@ static int call_check(struct app_yaml_tree *t, const yaml_node_t *node, app_yaml
     const char *given = field;
     while (given && !find_line(t, node, given, &line)) {
         given = strchr(given, ' ');
-        given += given != NULL;
+        if (given)
+            given++;
     }
     if (!given)
         given = field;

@@ -66,6 +66,7 @@ struct phy_frame {
     enum phy_format format;
     int ht_mcs;              /* PHY_FORMAT_HT: MCS and PSDU length from HT-SIGNAL; else -1 and 0. Its psdu_len is 0, fcs_ok false */
     uint32_t ht_len;
+    bool ht_wide, ht_short_guard; /* 40 MHz; guard intervals of half the length */
     bool fcs_ok;             /* IEEE CRC-32 at the end of the PSDU holds */
     const uint8_t *psdu;     /* with FCS */
     size_t psdu_len;         /* octets, FCS included */

@@ -21,8 +21,9 @@ enum {
 /* radiotap "present" bits and flags */
 enum {
     RADIOTAP_FLAGS = 1 << 1, RADIOTAP_RATE = 1 << 2, RADIOTAP_CHANNEL = 1 << 3, RADIOTAP_SIGNAL = 1 << 5, RADIOTAP_NOISE = 1 << 6,
-    RADIOTAP_NO_PSDU = 1 << 26, PSDU_NOT_CAPTURED = 1,
+    RADIOTAP_MCS = 1 << 19, RADIOTAP_NO_PSDU = 1 << 26, PSDU_NOT_CAPTURED = 1,
     FLAG_FCS_INCLUDED = 0x10, FLAG_FCS_BAD = 0x40,
+    MCS_KNOWN_BANDWIDTH = 1, MCS_KNOWN_INDEX = 2, MCS_KNOWN_GUARD = 4, MCS_KNOWN_FORMAT = 8, MCS_WIDE = 1, MCS_SHORT_GUARD = 4,
     CHANNEL_OFDM = 0x0040, CHANNEL_2GHZ = 0x0080, CHANNEL_5GHZ = 0x0100
 };
 
@@ -216,33 +217,63 @@ static unsigned to_dbm_octet(double dbm)
     return (unsigned)(int)(rounded < -128 ? -128 : rounded > 127 ? 127 : rounded) & 0xff;
 }
 
-static void put_radiotap(struct app_pcapng *p, const struct app_pcapng_frame *frame)
+static uint32_t get_rate_500kbps(const struct app_pcapng_frame *frame)
 {
-    size_t start = p->len;
-    uint32_t present = RADIOTAP_FLAGS | RADIOTAP_CHANNEL;
-    uint32_t rate_500kbps = (frame->rate_kbps + 250) / 500;
-    if (rate_500kbps >= 1 && rate_500kbps <= 255)
+    return (frame->rate_kbps + 250) / 500;
+}
+
+/* Which fields the frame has. */
+static uint32_t find_present(const struct app_pcapng_frame *frame)
+{
+    uint32_t present = RADIOTAP_FLAGS, rate_500kbps = get_rate_500kbps(frame);
+    if (frame->ht)
+        present |= RADIOTAP_MCS;
+    else if (rate_500kbps >= 1 && rate_500kbps <= 255)
         present |= RADIOTAP_RATE;
+    if (frame->channel_center_hz >= 0.5e6 && frame->channel_center_hz < 65535.5e6)
+        present |= RADIOTAP_CHANNEL;
     if (isfinite(frame->signal_dbfs))
         present |= RADIOTAP_SIGNAL;
     if (isfinite(frame->noise_dbfs))
         present |= RADIOTAP_NOISE;
     if (frame->psdu_len == 0)
         present |= RADIOTAP_NO_PSDU;
+    return present;
+}
+
+static void put_channel(struct app_pcapng *p, size_t start, double center_hz)
+{
+    if ((p->len - start) % 2)
+        put_u8(p, 0); /* fields are aligned to their size */
+    put_u16(p, (unsigned)(center_hz / 1e6 + 0.5));
+    put_u16(p, CHANNEL_OFDM | (center_hz < 3e9 ? CHANNEL_2GHZ : CHANNEL_5GHZ));
+}
+
+static void put_mcs(struct app_pcapng *p, const struct app_pcapng_frame *frame)
+{
+    put_u8(p, MCS_KNOWN_BANDWIDTH | MCS_KNOWN_INDEX | MCS_KNOWN_GUARD | MCS_KNOWN_FORMAT);
+    put_u8(p, (frame->ht_wide ? MCS_WIDE : 0) | (frame->ht_short_guard ? MCS_SHORT_GUARD : 0));
+    put_u8(p, frame->ht_mcs);
+}
+
+static void put_radiotap(struct app_pcapng *p, const struct app_pcapng_frame *frame)
+{
+    size_t start = p->len;
+    uint32_t present = find_present(frame);
     put_u16(p, 0); /* version */
     put_u16(p, 0); /* the length, when it is known */
     put_u32(p, present);
     put_u8(p, (frame->psdu_len ? FLAG_FCS_INCLUDED : 0) | (frame->fcs_bad ? FLAG_FCS_BAD : 0));
     if (present & RADIOTAP_RATE)
-        put_u8(p, rate_500kbps);
-    if ((p->len - start) % 2)
-        put_u8(p, 0); /* fields are aligned to their size */
-    put_u16(p, (unsigned)(frame->channel_center_hz / 1e6 + 0.5) & 0xffff);
-    put_u16(p, CHANNEL_OFDM | (frame->channel_center_hz < 3e9 ? CHANNEL_2GHZ : CHANNEL_5GHZ));
+        put_u8(p, get_rate_500kbps(frame));
+    if (present & RADIOTAP_CHANNEL)
+        put_channel(p, start, frame->channel_center_hz);
     if (present & RADIOTAP_SIGNAL)
         put_u8(p, to_dbm_octet(frame->signal_dbfs));
     if (present & RADIOTAP_NOISE)
         put_u8(p, to_dbm_octet(frame->noise_dbfs));
+    if (present & RADIOTAP_MCS)
+        put_mcs(p, frame);
     if (present & RADIOTAP_NO_PSDU)
         put_u8(p, PSDU_NOT_CAPTURED);
     p->block[start + 2] = (uint8_t)(p->len - start);

@@ -11,8 +11,11 @@ struct app_pcapng;
 struct app_pcapng_frame {
     uint32_t interface;     /* station index */
     int64_t unix_ns;        /* of the frame's first sample */
-    uint32_t rate_kbps;
-    double channel_center_hz;
+    uint32_t rate_kbps;     /* not written of an HT frame: its MCS tells */
+    double channel_center_hz; /* 0 or NAN where unknown: left out */
+    bool ht;                /* IEEE 802.11-2020 clause 19, mixed format */
+    uint8_t ht_mcs;
+    bool ht_wide, ht_short_guard; /* 40 MHz; guard intervals of half the length */
     double signal_dbfs, noise_dbfs; /* written as dBm antenna signal/noise with 0 dBFS = 0 dBm, said so in the interface's description; NAN leaves signal out */
     bool fcs_bad;           /* radiotap flags: FCS included (0x10), bad FCS (0x40) */
     bool sent;              /* by this station: epb_flags outbound, else inbound */

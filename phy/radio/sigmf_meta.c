@@ -259,6 +259,25 @@ static bool is_datetime(const char *text)
     return text[i] == 'Z' && text[i + 1] == '\0';
 }
 
+static unsigned read_digits(const char *text, size_t n)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < n; i++)
+        value = 10 * value + (unsigned)(text[i] - '0');
+    return value;
+}
+
+/* Of the Gregorian calendar, which RFC 3339 extends to year 0; any minute may have a leap second. */
+static bool is_possible(const char *datetime)
+{
+    static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned year = read_digits(datetime, 4), month = read_digits(datetime + 5, 2), day = read_digits(datetime + 8, 2);
+    bool leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (month < 1 || month > 12 || day < 1 || day > month_days[month - 1] + (month == 2 && leap_year ? 1u : 0u))
+        return false;
+    return read_digits(datetime + 11, 2) < 24 && read_digits(datetime + 14, 2) < 60 && read_digits(datetime + 17, 2) <= 60;
+}
+
 static int parse_datetime(const struct parse *p, const json_t *capture, size_t i)
 {
     const json_t *value = json_object_get(capture, "core:datetime");
@@ -268,6 +287,9 @@ static int parse_datetime(const struct parse *p, const json_t *capture, size_t i
     if (!text || !is_datetime(text) || strlen(text) >= sizeof p->meta->datetime)
         return phy_sigmf_fail(p->error_out, -EINVAL,
                               "%s: captures[%zu]: field 'core:datetime' must look like 2020-01-31T23:59:59.5Z", p->name, i);
+    if (!is_possible(text))
+        return phy_sigmf_fail(p->error_out, -EINVAL, "%s: captures[%zu]: field 'core:datetime' is '%s': there is no such time", p->name, i,
+                              text);
     if (i == 0)
         memcpy(p->meta->datetime, text, strlen(text) + 1);
     return 0;

@@ -223,6 +223,8 @@ void phy_wifi_demod_finish(struct phy_wifi_demod *d, struct phy_frame *out)
         out->format = PHY_FORMAT_HT;
         out->ht_mcs = (int)d->ht.mcs;
         out->ht_len = d->ht.psdu_len;
+        out->ht_wide = d->ht.wide;
+        out->ht_short_guard = d->ht.short_guard;
         out->rate_kbps = phy_wifi_ht_kbps_at_1msps(&d->ht);
     }
 }

@@ -41,17 +41,26 @@ read_fields() {
 read_fields frame.interface_name frame.time_epoch >"$work/printed"
 check 'stations and times to the nanosecond' 'bravo,1577836801.123456789
 delta,1577836801.123456889
-delta,1577836801.123456889'
+delta,1577836801.123456889
+alpha,1577836801.123456989'
 read_fields radiotap.datarate radiotap.channel.freq radiotap.dbm_antsignal radiotap.dbm_antnoise >"$work/printed"
 check 'rate, channel, signal, noise' '6,5185,,
 6,5185,-40,-60
-,5185,-40,-60'
+,5185,-40,-60
+150,,-40,-60'
+read_fields radiotap.mcs.index radiotap.mcs.bw radiotap.mcs.gi >"$work/printed"
+check 'MCS, width and guard interval of HT frames alone' ',,
+,,
+,,
+7,1,1'
 read_fields wlan.fc.type_subtype wlan.ra wlan.fcs.status radiotap.flags.badfcs >"$work/printed"
 check 'frames, FCS and its flag' '0x001d,02:00:00:00:00:01,1,0
 0x001d,02:00:00:00:00:01,1,0
-0x001d,02:00:00:00:00:01,0,1'
+0x001d,02:00:00:00:00:01,0,1
+,,,0'
 read_fields frame.packet_flags_direction frame.comment >"$work/printed"
 check 'direction and comment' '0x00000002,{"purpose":"ack"}
+0x00000001,
 0x00000001,
 0x00000001,'
 tshark -r "$work/air.pcapng" -Y '_ws.malformed || frame.cap_len < frame.len' 2>"$work/err" | wc -l >"$work/printed"

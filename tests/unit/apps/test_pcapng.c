@@ -81,6 +81,9 @@ static void write_capture(void)
     heard.fcs_bad = true;
     heard.rate_kbps = 200000; /* beyond what the rate field holds: left out */
     app_pcapng_write(p, &heard);
+    struct app_pcapng_frame ht = {.interface = 0, .unix_ns = sent.unix_ns + 200, .rate_kbps = 65000, .channel_center_hz = NAN, .signal_dbfs = -40,
+                                  .noise_dbfs = -60, .ht = true, .ht_mcs = 7, .ht_wide = true, .ht_short_guard = true};
+    app_pcapng_write(p, &ht);
     ck_assert_int_eq(app_pcapng_close(p), 0);
     FILE *f = fopen(path, "rb");
     ck_assert_ptr_nonnull(f);
@@ -137,6 +140,17 @@ START_TEST(a_damaged_frame_is_flagged_and_an_unknown_level_left_out)
 }
 END_TEST
 
+START_TEST(an_ht_frame_carries_its_mcs_in_place_of_a_rate_and_an_unknown_channel_is_left_out)
+{
+    write_capture();
+    static const uint8_t fields[] = {0, 0xd8, 0xc4, 0x0f, 0x05, 7, 1}; /* flags, signal, noise, MCS: known, flags, index; no octets */
+    size_t radiotap = find_block(8) + 28;
+    ck_assert_uint_eq(u32_at(radiotap + 4), 1u << 1 | 1u << 5 | 1u << 6 | 1u << 19 | 1u << 26);
+    ck_assert_uint_eq(u16_at(radiotap + 2), 8 + sizeof fields);
+    ck_assert_mem_eq(file + radiotap + 8, fields, sizeof fields);
+}
+END_TEST
+
 START_TEST(packets_are_in_order_of_time_and_those_of_one_instant_as_they_came)
 {
     static const int64_t stamps_ns[] = {300, 100, 200, 100, 250, 400, 260};
@@ -184,6 +198,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_capture_has_a_section_and_an_interface_a_station);
     tcase_add_test(t, a_frame_carries_time_radiotap_and_octets);
     tcase_add_test(t, a_damaged_frame_is_flagged_and_an_unknown_level_left_out);
+    tcase_add_test(t, an_ht_frame_carries_its_mcs_in_place_of_a_rate_and_an_unknown_channel_is_left_out);
     tcase_add_test(t, a_full_disk_is_reported_at_the_end);
     suite_add_tcase(suite, t);
     TCase *order = tcase_create("order"); /* of its own: a capture that is kept is that of the case above */

@@ -126,6 +126,14 @@ START_TEST(a_bad_capture_is_named_by_its_place)
     expect_captures_refusal("{\"core:sample_start\": 0, \"core:frequency\": 1e13}", "field 'core:frequency'");
     expect_captures_refusal("{\"core:sample_start\": 0, \"core:header_bytes\": 8}", "field 'core:header_bytes' is 8");
     expect_captures_refusal("{\"core:sample_start\": 0, \"core:datetime\": \"yesterday\"}", "field 'core:datetime' must look like");
+    static const char *const impossible[] = {"2020-13-01T00:00:00Z", "2020-00-01T00:00:00Z", "2020-02-30T00:00:00Z", "2021-02-29T00:00:00Z",
+                                             "1900-02-29T00:00:00Z", "2020-04-31T00:00:00Z", "2020-01-00T00:00:00Z",
+                                             "2020-01-01T24:00:00Z", "2020-01-01T00:60:00Z", "2020-01-01T00:00:61Z"};
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        char capture[100];
+        snprintf(capture, sizeof capture, "{\"core:sample_start\": 0, \"core:datetime\": \"%s\"}", impossible[i]);
+        expect_captures_refusal(capture, "there is no such time");
+    }
     expect_captures_refusal("{\"core:sample_start\": 32}", "holds 32 samples, but the metadata's last capture begins");
 }
 END_TEST
