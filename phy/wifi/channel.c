@@ -6,7 +6,7 @@
 
 #include "phy/wifi/code.h"
 
-enum { N_USED = PHY_WIFI_N_USED, N_FFT = PHY_WIFI_N_FFT, N_TAPS = PHY_WIFI_TAPS, MAX_ROUNDS = 5, LANES = 4 };
+enum { N_USED = PHY_WIFI_N_USED, N_FFT = PHY_WIFI_N_FFT, MAX_TAPS = PHY_WIFI_LONG_TAPS, MAX_ROUNDS = 5, LANES = 4 };
 
 unsigned phy_wifi_used_bin(unsigned i)
 {
@@ -29,19 +29,19 @@ void phy_wifi_gather(const struct phy_wifi_bins *bins, struct phy_wifi_used *out
 }
 
 /* Solves T x = y, T Hermitian Toeplitz with first column t (t[0] real), positive definite: Levinson's recursion. */
-static void solve_toeplitz(const double complex t[N_TAPS], const double complex y[N_TAPS], double complex x[N_TAPS])
+static void solve_toeplitz(const double complex *t, const double complex *y, unsigned n_taps, double complex *x)
 {
-    double complex forward[N_TAPS] = {1.0}; /* predictor of the leading part of T, its first element 1 */
+    double complex forward[MAX_TAPS] = {1.0}; /* predictor of the leading part of T, its first element 1 */
     double error = creal(t[0]);
     x[0] = y[0] / error;
-    for (unsigned n = 1; n < N_TAPS; n++) {
+    for (unsigned n = 1; n < n_taps; n++) {
         double complex miss = 0.0, want = y[n];
         for (unsigned i = 0; i < n; i++) {
             miss += forward[i] * t[n - i];
             want -= x[i] * t[n - i];
         }
         double complex reflection = -miss / error;
-        double complex last[N_TAPS];
+        double complex last[MAX_TAPS];
         memcpy(last, forward, sizeof last);
         forward[n] = 0.0;
         for (unsigned i = 1; i <= n; i++)
@@ -55,7 +55,7 @@ static void solve_toeplitz(const double complex t[N_TAPS], const double complex 
 }
 
 /* Sum over used subcarriers of value exp(+j 2 pi f d / 64), for every d, d = 0 first. */
-static void to_delays(const struct phy_wifi_fft *fft, const struct phy_wifi_used *value, double complex out[N_TAPS])
+static void to_delays(const struct phy_wifi_fft *fft, const struct phy_wifi_used *value, double complex out[MAX_TAPS])
 {
     struct phy_wifi_bins bins;
     memset(&bins, 0, sizeof bins);
@@ -64,16 +64,24 @@ static void to_delays(const struct phy_wifi_fft *fft, const struct phy_wifi_used
         bins.im[phy_wifi_used_bin(i)] = -value->im[i]; /* conjugates: a forward transform serves for the inverse */
     }
     phy_wifi_fft(fft, &bins);
-    for (unsigned d = 0; d < N_TAPS; d++)
+    for (unsigned d = 0; d < MAX_TAPS; d++)
         out[d] = CMPLX((double)bins.re[d], -(double)bins.im[d]);
 }
 
-/* fit_out: response of the impulse response of N_TAPS samples that fits `measured` best, each subcarrier weighing `weight`. */
+struct fit {
+    unsigned n_taps;
+    double complex taps[MAX_TAPS]; /* of delays -PHY_WIFI_EARLY and on */
+    struct phy_wifi_used response;
+    float misfit; /* mean |error|^2 of one symbol about the response */
+    float noise[N_USED];
+};
+
+/* The impulse response of n_taps samples that fits `measured` best, each subcarrier weighing `weight`, and its spectrum. */
 static void fit_taps(const struct phy_wifi_fft *fft, const struct phy_wifi_used *measured, const float weight[N_USED], double prior,
-                     struct phy_wifi_used *fit_out)
+                     struct fit *f)
 {
     struct phy_wifi_used weights, weighted;
-    double complex t[N_TAPS], y[N_TAPS], taps[N_TAPS];
+    double complex t[MAX_TAPS], y[MAX_TAPS];
     for (unsigned i = 0; i < N_USED; i++) {
         weights.re[i] = weight[i];
         weights.im[i] = 0.0f;
@@ -83,15 +91,15 @@ static void fit_taps(const struct phy_wifi_fft *fft, const struct phy_wifi_used 
     to_delays(fft, &weights, t);
     to_delays(fft, &weighted, y);
     t[0] += prior;
-    solve_toeplitz(t, y, taps);
+    solve_toeplitz(t, y, f->n_taps, f->taps);
     struct phy_wifi_bins bins;
     memset(&bins, 0, sizeof bins);
-    for (unsigned d = 0; d < N_TAPS; d++) {
-        bins.re[d] = (float)creal(taps[d]);
-        bins.im[d] = (float)cimag(taps[d]);
+    for (unsigned d = 0; d < f->n_taps; d++) {
+        bins.re[d] = (float)creal(f->taps[d]);
+        bins.im[d] = (float)cimag(f->taps[d]);
     }
     phy_wifi_fft(fft, &bins);
-    phy_wifi_gather(&bins, fit_out);
+    phy_wifi_gather(&bins, &f->response);
 }
 
 /* --- noise --- */
@@ -165,35 +173,74 @@ static void set_all(float value, float out[N_USED])
         out[i] = value;
 }
 
+/* Response and noise in turn: what stands out of the fit is noise, and weighs less in the next. */
+static void fit_response(const struct phy_wifi_fft *fft, const struct phy_wifi_used *mean, float floor,
+                         const float from_difference[N_USED], struct fit *f)
+{
+    float error[N_USED], by_bin[N_FFT], weight[N_USED];
+    /* each tap has its share of the power; the mean of two symbols has half the noise of one */
+    double prior = 0.5 * (double)floor * f->n_taps / (double)(mean_power(mean) + 1e-30f);
+    memcpy(f->noise, from_difference, sizeof f->noise);
+    for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+        for (unsigned i = 0; i < N_USED; i++)
+            weight[i] = floor / f->noise[i];
+        fit_taps(fft, mean, weight, prior, f);
+        find_errors(mean, &f->response, 2.0f, error, by_bin);
+        memcpy(f->noise, from_difference, sizeof f->noise);
+        if (!find_loud(by_bin, floor, f->noise))
+            break;
+    }
+    f->misfit = phy_wifi_trimmed_mean(error);
+}
+
+/* Where symbols' windows have to begin so that least of this impulse response comes from the symbols beside: a window `early` samples
+ * before its place sees one symbol along paths of -early to GUARD - early samples. */
+static unsigned find_early(const struct fit *f)
+{
+    unsigned best = PHY_WIFI_EARLY;
+    double least = INFINITY;
+    for (unsigned early = PHY_WIFI_EARLY + 1; early-- > 0;) {
+        double spilt = 0.0;
+        for (unsigned d = 0; d < f->n_taps; d++) {
+            int into = (int)d - PHY_WIFI_EARLY + (int)early; /* the guard interval */
+            int beyond = into < 0 ? -into : into > PHY_WIFI_GUARD ? into - PHY_WIFI_GUARD : 0;
+            spilt += beyond * (creal(f->taps[d]) * creal(f->taps[d]) + cimag(f->taps[d]) * cimag(f->taps[d]));
+        }
+        if (spilt < least) {
+            least = spilt;
+            best = early;
+        }
+    }
+    return best;
+}
+
 void phy_wifi_channel_estimate(const struct phy_wifi_fft *fft, const struct phy_wifi_used *first, const struct phy_wifi_used *second,
                                struct phy_wifi_channel *out)
 {
-    struct phy_wifi_used mean, fit;
-    float error[N_USED], by_bin[N_FFT], from_difference[N_USED], weight[N_USED];
+    /* errors about 16 fitted taps have 36 degrees of freedom, the floor 52: noise exceeds this once in some hundred frames */
+    const float short_limit = 1.4f, long_limit = 4.0f;
+    struct phy_wifi_used mean;
+    struct fit fit = {.n_taps = PHY_WIFI_TAPS};
+    float error[N_USED], by_bin[N_FFT], from_difference[N_USED];
     for (unsigned i = 0; i < N_USED; i++) {
         float half_sign = 0.5f * phy_wifi_long_training[phy_wifi_used_bin(i)];
         mean.re[i] = half_sign * (first->re[i] + second->re[i]);
         mean.im[i] = half_sign * (first->im[i] + second->im[i]);
     }
-    float power = mean_power(&mean);
     find_errors(first, second, 0.5f, error, by_bin);
-    float floor = phy_wifi_trimmed_mean(error) + 1e-9f * power + 1e-30f;
+    float floor = phy_wifi_trimmed_mean(error) + 1e-9f * mean_power(&mean) + 1e-30f;
     set_all(floor, from_difference);
     find_loud(by_bin, floor, from_difference);
-    memcpy(out->noise, from_difference, sizeof out->noise);
-    for (unsigned round = 0; round < MAX_ROUNDS; round++) {
-        for (unsigned i = 0; i < N_USED; i++)
-            weight[i] = floor / out->noise[i];
-        /* prior: each tap N_TAPS-th of the power; the mean of two symbols has half the noise of one */
-        fit_taps(fft, &mean, weight, 0.5 * (double)floor * N_TAPS / (double)(power + 1e-30f), &fit);
-        find_errors(&mean, &fit, 2.0f, error, by_bin);
-        memcpy(out->noise, from_difference, sizeof out->noise);
-        if (!find_loud(by_bin, floor, out->noise))
-            break;
+    out->early = PHY_WIFI_EARLY;
+    fit_response(fft, &mean, floor, from_difference, &fit);
+    if (fit.misfit > short_limit * floor) {
+        fit.n_taps = PHY_WIFI_LONG_TAPS;
+        fit_response(fft, &mean, floor, from_difference, &fit);
+        out->early = find_early(&fit);
     }
-    /* An impulse response longer than the fit's: the plain mean is closer than the fit. */
-    bool misfit = phy_wifi_trimmed_mean(error) > 4.0f * floor;
-    out->gain = misfit ? mean : fit;
-    if (misfit)
-        memcpy(out->noise, from_difference, sizeof out->noise);
+    /* An impulse response longer than that: the plain mean is closer than the fit. */
+    bool longer = fit.misfit > long_limit * floor;
+    out->gain = longer ? mean : fit.response;
+    memcpy(out->noise, longer ? from_difference : fit.noise, sizeof out->noise);
+    out->worth = longer ? 2.0f : 2.0f * N_USED / (float)fit.n_taps;
 }

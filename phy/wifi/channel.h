@@ -3,6 +3,8 @@
  * The mean of the two training symbols is fitted by an impulse response of PHY_WIFI_TAPS samples, least squares with the subcarriers'
  * noise as weights and a flat prior on the taps (the normal equations are Hermitian Toeplitz). The noise comes from the difference of
  * the symbols, and from what the fit leaves: a tone on a subcarrier's centre is the same in both, but fits no short impulse response.
+ * Where the fit leaves more than noise, PHY_WIFI_LONG_TAPS samples are fitted, which end where the guard interval does, and the windows of
+ * the symbols that follow are put where the fewest of them reach into the symbols beside.
  *
  * Used subcarriers have an order of their own here: 0..47 the data ones, 48..51 the pilots. */
 #ifndef PHY_WIFI_CHANNEL_H
@@ -12,7 +14,8 @@
 
 enum {
     PHY_WIFI_TAPS = 16,
-    PHY_WIFI_EARLY = 8 /* samples by which windows of 64 samples begin before their symbol: taps -8..7 about the supposed start */
+    PHY_WIFI_LONG_TAPS = 24,
+    PHY_WIFI_EARLY = 8 /* samples by which windows of 64 samples begin before their symbol: taps -8..7 or -8..15 about the supposed start */
 };
 
 struct phy_wifi_used { /* a complex value on each used subcarrier */
@@ -23,6 +26,8 @@ struct phy_wifi_used { /* a complex value on each used subcarrier */
 struct phy_wifi_channel {
     struct phy_wifi_used gain;
     _Alignas(64) float noise[PHY_WIFI_N_USED]; /* expected |error|^2 of one symbol */
+    float worth;    /* of the gain: as much as that of so many symbols, each subcarrier by itself */
+    unsigned early; /* samples by which the windows of the symbols that follow should begin early, 0..PHY_WIFI_EARLY */
 };
 
 /* Index in FFT order, and signed number -26..26, of used subcarrier i. */

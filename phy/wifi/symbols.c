@@ -221,6 +221,18 @@ void phy_wifi_symbols_init(struct phy_wifi_symbols *s, enum phy_simd simd)
     }
 }
 
+/* Windows from here on begin channel.early samples before their symbols; the training symbols' began PHY_WIFI_EARLY before. */
+static void move_windows(struct phy_wifi_symbols *s)
+{
+    s->shift = PHY_WIFI_EARLY - (int)s->channel.early;
+    for (unsigned i = 0; s->shift && i < N_USED; i++) {
+        double angle = two_pi / N_FFT * s->shift * phy_wifi_used_number(i);
+        float c = (float)cos(angle), sn = (float)sin(angle), re = s->channel.gain.re[i], im = s->channel.gain.im[i];
+        s->channel.gain.re[i] = re * c - im * sn;
+        s->channel.gain.im[i] = re * sn + im * c;
+    }
+}
+
 void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_preamble *preamble, const float complex *samples,
                             uint64_t base)
 {
@@ -235,6 +247,7 @@ void phy_wifi_symbols_begin(struct phy_wifi_symbols *s, const struct phy_wifi_pr
         refine_offset(s, samples, base, training);
     }
     phy_wifi_channel_estimate(&s->fft, &training[0], &training[1], &s->channel);
+    move_windows(s);
     s->floor = s->channel.noise[0];
     for (int i = 0; i < N_USED; i++)
         s->floor = fminf(s->floor, s->channel.noise[i]);
@@ -422,16 +435,15 @@ INLINE void add_errors(struct phy_wifi_symbols *s, const float *trust, const str
     s->n_data++;
 }
 
-/* The decisions of the last symbols are training, too. The fit to the training field is worth some six symbols on a quiet subcarrier,
- * since it takes N_TAPS values from 2 x 52; on a noisy one it is worth more, as its neighbours made it. */
+/* The decisions of the last symbols are training, too. The fit to the training field is worth several symbols on a quiet subcarrier,
+ * since it takes few values from 2 x 52; on a noisy one it is worth more, as its neighbours made it. */
 INLINE void refine(struct phy_wifi_symbols *s)
 {
-    const float fit_worth = 6.5f;
     float n = (float)s->n_refined, floor = phy_wifi_trimmed_mean(s->error) + 1e-30f;
     float standing_out = 1.0f + 4.0f / sqrtf(n);
     for (int i = 0; i < N_USED; i++) {
         float loud = s->channel.noise[i] / s->floor;
-        float share = 1.0f / (fit_worth * loud + n);
+        float share = 1.0f / (s->channel.worth * loud + n);
         float cr = 1.0f + share * s->correction.re[i], ci = share * s->correction.im[i];
         float re = s->channel.gain.re[i], im = s->channel.gain.im[i];
         s->channel.gain.re[i] = re * cr - im * ci;

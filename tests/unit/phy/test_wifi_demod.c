@@ -180,6 +180,32 @@ START_TEST(error_vector_and_noise_are_those_that_were_added)
 }
 END_TEST
 
+/* One echo within the guard interval and noise at 30 dB: the error vector stays near the noise, whatever the delay. */
+START_TEST(an_echo_anywhere_within_the_guard_interval_leaves_no_error_floor)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int echo_db = -20; echo_db <= -6; echo_db += 14)
+        for (int delay = 1; delay <= 15; delay++) {
+            double evm = 0.0;
+            unsigned n_right = 0;
+            for (unsigned k = 0; k < 10; k++) {
+                make(&b, 7, 504, 100 * k + (unsigned)delay);
+                float complex gain = (float complex)(pow(10.0, echo_db / 20.0) * cexp(2.0 * I * wifi_pi * (0.1 * k + 0.03)));
+                for (size_t i = LEAD + b.n + 15; i >= (size_t)(LEAD + delay); i--)
+                    b.x[i] += gain * b.x[i - (size_t)delay];
+                wifi_add_noise(b.x, b.n + 2 * LEAD, -30.0, 7000 + 20 * k + (unsigned)delay);
+                receive(&b, 0.0, 0);
+                n_right += is_right(&b);
+                evm += pow(10.0, b.frame.evm_db / 10.0) / 10.0;
+            }
+            ck_assert_msg(n_right == 10 && 10.0 * log10(evm) < -28.0, "echo of %d dB after %d samples: %u of 10, EVM %.1f dB", echo_db,
+                          delay, n_right, 10.0 * log10(evm));
+        }
+    close_bench(&b);
+}
+END_TEST
+
 START_TEST(a_tone_shows_on_its_subcarrier_and_costs_no_frame)
 {
     struct bench b;
@@ -398,6 +424,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(c, an_offset_that_is_a_whole_subcarrier_off_is_put_right);
     tcase_add_test(c, a_sample_clock_that_is_off_by_40_ppm_is_followed_through_the_longest_frame);
     tcase_add_test(c, error_vector_and_noise_are_those_that_were_added);
+    tcase_add_test(c, an_echo_anywhere_within_the_guard_interval_leaves_no_error_floor);
     tcase_add_test(c, a_tone_shows_on_its_subcarrier_and_costs_no_frame);
     tcase_add_test(c, a_tone_that_begins_within_a_frame_costs_only_what_it_covers);
     tcase_add_test(c, corrected_bits_counts_the_coded_bits_that_came_wrong);
