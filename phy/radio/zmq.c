@@ -287,6 +287,8 @@ static size_t counters(const struct phy_radio *r, struct phy_radio_counter *out,
         {"tx_returns", "times that whoever asks us for samples came anew", count_returns(z->sink.n_connections)},
         {"bad_requests", "requests of no octets, answered with no samples", z->sink.n_bad},
         {"rx_returns", "times that whoever gives us samples came anew: its stream may have begun afresh", count_returns(z->source.n_connections)},
+        {"unanswered", "requests whose connection ended before the reply: the peer vanished, or began a reply of more than 1 GiB",
+         z->source.n_unanswered},
         {"empty_replies", "replies without samples; asked again", z->source.n_empty},
         {"bad_replies", "replies that were not whole samples; dropped", z->source.n_bad},
         {"nonfinite", "received samples that were no finite numbers; zero instead", z->source.n_nonfinite},
@@ -332,8 +334,23 @@ static int fail(char *error_out, int err, const char *what, const char *text)
     return err;
 }
 
+/* ZeroMQ resolves what it connects to later and again and again, so that a port that cannot be would look like a peer that is not there. */
+static int check_port(const char *text, size_t len, const char *endpoint, char *error_out)
+{
+    const char *colon = strrchr(endpoint, ':');
+    if (strncmp(endpoint, "tcp://", 6) != 0)
+        return 0;
+    size_t n_digits = strspn(colon + 1, "0123456789");
+    unsigned long port = n_digits > 0 && n_digits < 6 && !colon[1 + n_digits] ? strtoul(colon + 1, NULL, 10) : 0;
+    if (colon > endpoint + 5 && port >= 1 && port <= 65535)
+        return 0;
+    snprintf(error_out, PHY_RADIO_MAX_ERROR, "zmq: '%.*s': %s%s a port from 1 to 65535", (int)len, text,
+             colon > endpoint + 5 ? colon + 1 : "it", colon > endpoint + 5 ? " is not" : " does not end with");
+    return -EINVAL;
+}
+
 /* One "key=value" of the address */
-static int parse_option(struct zmq_options *o, const char *text, size_t len, char *error_out)
+static int parse_option(struct zmq_options *o, unsigned *given, const char *text, size_t len, char *error_out)
 {
     const struct {
         const char *key;
@@ -351,10 +368,15 @@ static int parse_option(struct zmq_options *o, const char *text, size_t len, cha
         size_t n_key = strlen(keys[i].key), n_value = len - n_key;
         if (len <= n_key || strncmp(text, keys[i].key, n_key) != 0)
             continue;
+        if (*given & 1u << i) {
+            snprintf(error_out, PHY_RADIO_MAX_ERROR, "zmq: '%.*s': %.*s is given twice", (int)len, text, (int)n_key - 1, text);
+            return -EINVAL;
+        }
+        *given |= 1u << i;
         if (keys[i].text) {
             memcpy(keys[i].text, text + n_key, n_value);
             keys[i].text[n_value] = '\0';
-            return 0;
+            return check_port(text, len, keys[i].text, error_out);
         }
         char *end;
         errno = 0;
@@ -377,9 +399,10 @@ static int parse_option(struct zmq_options *o, const char *text, size_t len, cha
 static int parse_address(struct zmq_options *o, const struct phy_radio_config *cfg, char *error_out)
 {
     *o = (struct zmq_options){.lead = DEFAULT_LEAD_SAMPLES, .request = 4, .queue = DEFAULT_QUEUE_SAMPLES};
+    unsigned given = 0;
     for (const char *at = cfg->address; *at;) {
         size_t len = strcspn(at, ",");
-        int err = parse_option(o, at, len, error_out);
+        int err = parse_option(o, &given, at, len, error_out);
         if (err)
             return err;
         at += len + (at[len] == ',');

@@ -39,7 +39,7 @@ static int set_int(void *socket, int option, int value)
 static void *open_socket(void *context, int type)
 {
     void *socket = zmq_socket(context, type);
-    int64_t max_bytes = PHY_ZMQ_MAX_REPLY_BYTES;
+    int64_t max_bytes = type == ZMQ_REQ ? PHY_ZMQ_MAX_REPLY_BYTES : PHY_ZMQ_MAX_REQUEST_BYTES;
     if (!socket)
         return NULL;
     /* the last answer may still be on its way when the socket is closed; nothing else is waited for */
@@ -211,8 +211,13 @@ int phy_zmq_source_take(struct phy_zmq_source *s)
         return got;
     bool was_asked = s->asked;
     take_source_events(s);
+    if (!was_asked || s->asked)
+        return 0;
     /* the end was told after the last reply was queued */
-    return was_asked && !s->asked ? take_reply(s) : 0;
+    uint64_t n_replies = s->n_replies;
+    got = take_reply(s);
+    s->n_unanswered += s->n_replies == n_replies;
+    return got;
 }
 
 size_t phy_zmq_source_read(struct phy_zmq_source *s, float complex *out, size_t cap, size_t *n_nonfinite_out)

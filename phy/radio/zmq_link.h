@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <zmq.h>
 
-enum { PHY_ZMQ_MAX_REPLY_BYTES = 16 << 20, PHY_ZMQ_SAMPLE_BYTES = 8 };
+/* A connection on which more is announced ends: 2^27 samples a reply, of which no peer comes near, and requests are some octets. */
+enum { PHY_ZMQ_MAX_REPLY_BYTES = 1 << 30, PHY_ZMQ_MAX_REQUEST_BYTES = 1 << 20, PHY_ZMQ_SAMPLE_BYTES = 8 };
 
 /* Asks for samples and holds the answer until it is read. */
 struct phy_zmq_source {
@@ -29,6 +30,7 @@ struct phy_zmq_source {
     zmq_msg_t reply;
     size_t n_held, i_held;  /* samples of the reply, and how many were read */
     uint64_t n_requests, n_replies, n_empty, n_bad, n_nonfinite, n_connections;
+    uint64_t n_unanswered;  /* requests whose connection ended without the answer */
     size_t bad_bytes;       /* of the latest bad reply */
     bool bad_is_tagged;     /* it began like GNU Radio's tag header */
 };

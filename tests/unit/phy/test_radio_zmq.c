@@ -254,6 +254,29 @@ START_TEST(a_long_reply_is_given_out_in_pieces_and_short_ones_as_they_come)
 }
 END_TEST
 
+START_TEST(a_reply_of_three_million_samples_is_taken_whole)
+{
+    enum { N = 3000000 };
+    open_radio("");
+    open_giver();
+    ck_assert_int_eq(receive_with(-1, CAP, 100), -EAGAIN); /* until it has asked */
+    ck_assert(is_readable(t.giver, PATIENCE_MS));
+    char request[8];
+    ck_assert_int_eq(zmq_recv(t.giver, request, sizeof request, 0), 4);
+    zmq_msg_t reply;
+    ck_assert_int_eq(zmq_msg_init_size(&reply, (size_t)N * 8), 0);
+    float complex *all = zmq_msg_data(&reply);
+    for (size_t i = 0; i < N; i++)
+        all[i] = (float)i;
+    ck_assert_int_eq(zmq_msg_send(&reply, t.giver, 0), N * 8);
+    for (uint64_t at = 0; at < N; at += t.block.n) {
+        ck_assert_int_eq(receive_with(-1, CAP, PATIENCE_MS), 0);
+        expect_received(at, N - at < CAP ? (size_t)(N - at) : CAP);
+    }
+    ck_assert_uint_eq(count_of("unanswered"), 0);
+}
+END_TEST
+
 START_TEST(octets_that_are_not_whole_samples_are_refused_with_their_number)
 {
     open_radio(",lead=64,request=1");
@@ -448,6 +471,12 @@ START_TEST(a_bad_address_is_refused_in_one_line)
     expect_refusal("zmq:rx=ipc:///tmp/x,request=2", 1, false, "request takes 1 or 4");
     expect_refusal("zmq:rx=ipc:///tmp/x,queue=12k", 1, false, "queue takes");
     expect_refusal("zmq:rx=ipc:///tmp/x,speed=3", 1, false, "'speed=3' is none of tx=");
+    expect_refusal("zmq:rx=ipc:///tmp/x,rx=ipc:///tmp/y", 1, false, "rx is given twice");
+    expect_refusal("zmq:rx=ipc:///tmp/x,lead=3,lead=3", 1, false, "lead is given twice");
+    expect_refusal("zmq:rx=tcp://127.0.0.1:99999", 1, false, "99999 is not a port from 1 to 65535");
+    expect_refusal("zmq:rx=tcp://127.0.0.1:0", 1, false, "0 is not a port from 1 to 65535");
+    expect_refusal("zmq:rx=tcp://127.0.0.1:2000x", 1, false, "2000x is not a port");
+    expect_refusal("zmq:rx=tcp://127.0.0.1", 1, false, "does not end with a port");
     expect_refusal("zmq:rx=nonsense", 1, false, "cannot connect rx=nonsense");
     expect_refusal("sdr:rx=1", 1, false, "there are");
 }
@@ -477,6 +506,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_count_of_four_octets_bounds_the_answer);
     tcase_add_test(tc, nothing_is_given_away_before_it_is_settled_and_a_burst_that_comes_too_late_is_not_sent);
     tcase_add_test(tc, a_long_reply_is_given_out_in_pieces_and_short_ones_as_they_come);
+    tcase_add_test(tc, a_reply_of_three_million_samples_is_taken_whole);
     tcase_add_test(tc, octets_that_are_not_whole_samples_are_refused_with_their_number);
     tcase_add_test(tc, a_peer_that_is_slow_costs_the_timeout_and_no_more);
     tcase_add_test(tc, while_it_waits_for_samples_it_serves_those_that_are_asked_of_it);
