@@ -102,6 +102,16 @@ static void parse(int argc, char **argv, enum phy_simd *simd_out, const char **o
     }
 }
 
+static bool is_wanted(const struct phy_rows *rows, const char *only)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < rows->n && !wanted; i++)
+        wanted = strstr(rows->rows[i].name, only) != NULL;
+    if (!wanted)
+        fprintf(stderr, "bench_phy: no row's name holds '%s'\n", only);
+    return wanted;
+}
+
 int main(int argc, char **argv)
 {
     static struct phy_rows rows;
@@ -110,6 +120,8 @@ int main(int argc, char **argv)
     parse(argc, argv, &rows.simd, &only);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         groups[i](&rows);
+    if (!is_wanted(&rows, only))
+        return 2;
     read_cpu_name(cpu, sizeof cpu);
     printf("{\"bench\": \"phy\", \"version\": \"%s\", \"cpu\": \"%s, %s\", \"results\": [", AIRDEED_VERSION, cpu, phy_simd_name(rows.simd));
     bool first = true;
