@@ -29,7 +29,7 @@ static int parse_options(int argc, char **argv, struct modulate_options *o, int 
                                    .level_dbfs = -15, .snr_db = NAN, .es_n0_db = NAN, .gap_ns = 50000};
     const struct app_option options[] = {
         {"waveform", APP_TEXT, &o->waveform, "NAME", "wifi (IEEE 802.11 OFDM) or flex (default wifi)", 0, 0, NULL},
-        {"rate", APP_REAL, &o->rate_mbps, "MBPS", "at the sample rate: wifi at 20M has 6 to 54, at 10M 3 to 27", 0.001, 10000, &o->rate_given},
+        {"rate", APP_REAL, &o->rate_mbps, "MBPS", "at the sample rate: wifi at 20M has 6 to 54, at 10M 3 to 27", 1e-6, 10000, &o->rate_given},
         {"psdu-hex", APP_TEXT, &o->psdu_hex, "HEX", "one frame of these octets, FCS included as it stands", 0, 0, NULL},
         {"append-fcs", APP_FLAG, &o->append_fcs, NULL, "the octets of --psdu-hex lack their FCS: append it", 0, 0, NULL},
         {"random", APP_U64, &o->n_random, "FRAMES", "so many frames of random octets and a good FCS instead", 1, APP_MODULATE_MAX_FRAMES, &o->random_given},
@@ -75,6 +75,11 @@ static int check_options(const struct modulate_options *o)
         return refuse("--append-fcs is for --psdu-hex; random frames have their FCS");
     if (!isnan(o->snr_db) && !isnan(o->es_n0_db))
         return refuse("--snr and --es-n0 exclude each other");
+    if (fabs(o->cfo_hz) > o->sample_rate_hz / 2) {
+        fprintf(stderr, "airdeed modulate: option '--cfo': %.10g Hz would fold over, at %g Msps it must be from %.10g to %.10g Hz\n", o->cfo_hz,
+                o->sample_rate_hz / 1e6, -o->sample_rate_hz / 2, o->sample_rate_hz / 2);
+        return APP_BAD_USAGE;
+    }
     if (strcmp(o->waveform, "wifi") != 0 && (!isnan(o->es_n0_db) || o->scrambler_given || o->window_given))
         return refuse("--es-n0, --scrambler and --window are for the wifi waveform");
     return 0;

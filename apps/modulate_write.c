@@ -184,7 +184,7 @@ static void note_frame(struct app_recording *r, size_t n, double rate_mbps, cons
         fcs |= (uint32_t)psdu[psdu_len - PHY_FCS_BYTES + i] << 8 * i;
     bool fcs_ok = psdu_len > PHY_FCS_BYTES && phy_crc32(psdu, psdu_len - PHY_FCS_BYTES) == fcs;
     printf("{\"start_sample\": %llu", (unsigned long long)r->n_samples);
-    app_json_number(stdout, "rate_mbps", 3, rate_mbps);
+    app_json_number(stdout, "rate_mbps", rate_mbps < .01 ? 6 : 3, rate_mbps);
     printf(", \"length_octets\": %zu, \"fcs_ok\": %s, \"psdu_sha256\": \"%s\"}\n", psdu_len, fcs_ok ? "true" : "false", hex);
 }
 
@@ -225,6 +225,9 @@ int app_recording_finish(struct app_recording *r)
     r->writer = NULL;
     printf("{\"summary\": {\"waveform\": \"%s\", \"n_samples\": %llu, \"frames\": %llu, \"clipped_samples\": %llu}}\n", r->waveform,
            (unsigned long long)r->n_samples, (unsigned long long)r->n_frames, (unsigned long long)r->n_clipped);
+    if (r->n_clipped)
+        fprintf(stderr, "airdeed modulate: warning: %llu sample%s beyond full scale clipped; --level is too high for ci16_le\n",
+                (unsigned long long)r->n_clipped, r->n_clipped == 1 ? "" : "s");
     return 0;
 }
 

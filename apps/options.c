@@ -41,6 +41,19 @@ static int refuse(const struct parse *p, const struct app_option *o, const char 
     return -EINVAL;
 }
 
+/* What the help calls a value, where that is a unit, as a sentence writes it. */
+static const char *find_unit(const struct app_option *o)
+{
+    static const struct {
+        const char *metavar, *unit;
+    } units[] = {{"DB", " dB"}, {"DBFS", " dBFS"}, {"HZ", " Hz"}, {"MBPS", " Mb/s"}, {"PPM", " ppm"}, {"SAMPLES", " samples"},
+                 {"BINS", " bins"}, {"OCTETS", " octets"}, {"FRAMES", " frames"}, {"S", " s"}};
+    for (size_t i = 0; o->metavar && i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(o->metavar, units[i].metavar) == 0)
+            return units[i].unit;
+    return "";
+}
+
 static int check_range(const struct parse *p, const struct app_option *o, const char *text, double value)
 {
     if ((o->min == 0 && o->max == 0) || (value >= o->min && value <= o->max))
@@ -48,10 +61,8 @@ static int check_range(const struct parse *p, const struct app_option *o, const 
     char low[APP_QUANTITY_TEXT], high[APP_QUANTITY_TEXT];
     app_format_quantity(o->kind, o->min, low, sizeof low);
     app_format_quantity(o->kind, o->max, high, sizeof high);
-    /* durations carry their unit; the others are told by what the help calls the value */
-    const char *unit = o->kind == APP_DURATION_NS || !o->metavar ? "" : o->metavar;
-    fprintf(stderr, "airdeed %s: option '--%s': '%s' is out of range, it must be from %s to %s%s%s\n", p->command, o->name, text,
-            low, high, *unit ? " " : "", unit);
+    fprintf(stderr, "airdeed %s: option '--%s': '%s' is out of range, it must be from %s to %s%s\n", p->command, o->name, text,
+            low, high, find_unit(o)); /* durations carry their unit */
     return -ERANGE;
 }
 

@@ -234,6 +234,7 @@ static int finish(struct replay *r)
     const struct app_sense *source = &r->source;
     printf("{\"summary\": {\"waveform\": \"%s\", \"n_samples\": %llu, \"lost_samples\": %llu", r->waveform->name,
            (unsigned long long)source->meta.n_samples, (unsigned long long)source->scan.n_lost);
+    printf(", \"clipped_samples\": %llu", (unsigned long long)source->scan.n_clipped);
     app_json_number(stdout, "noise_dbfs", 2, source->scan.noise_power > 0 ? 10 * log10(source->scan.noise_power) : NAN);
     printf(", \"locks\": %llu, \"header_bad\": %llu, \"frames\": %llu, \"fcs_ok\": %llu}}\n", (unsigned long long)r->n_locks,
            (unsigned long long)r->n_header_bad, (unsigned long long)r->n_frames, (unsigned long long)r->n_fcs_ok);
@@ -241,6 +242,9 @@ static int finish(struct replay *r)
         fprintf(stderr, "airdeed replay: standard output: cannot write: %s\n", strerror(errno));
         return APP_SYSTEM_FAILED;
     }
+    if (source->scan.n_clipped)
+        fprintf(stderr, "airdeed replay: warning: %s: %llu sample%s at full scale: the receiver may have been overdriven\n", r->options.path,
+                (unsigned long long)source->scan.n_clipped, source->scan.n_clipped == 1 ? "" : "s");
     if (!r->options.expect)
         return APP_OK;
     app_replay_expect_end(&r->expectation);

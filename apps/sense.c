@@ -41,7 +41,7 @@ static bool wants_verdicts(const struct app_sense_options *o)
     return o->method || o->n_channels > 1;
 }
 
-static int check_options(const struct app_sense_options *o)
+static int check_options(const struct app_sense_options *o, bool lag_given, bool uncertainty_given)
 {
     if (o->n_fft & (o->n_fft - 1)) {
         fprintf(stderr, "airdeed sense: option '--fft': '%llu' is no power of two\n", (unsigned long long)o->n_fft);
@@ -56,6 +56,14 @@ static int check_options(const struct app_sense_options *o)
                 o->annotate ? "bursts for --annotate" : "spectra for --format rtl-power");
         return APP_BAD_USAGE;
     }
+    if (lag_given && (!o->method || strcmp(o->method, "cp") != 0)) {
+        fprintf(stderr, "airdeed sense: option '--lag' goes with --method cp\n");
+        return APP_BAD_USAGE;
+    }
+    if (uncertainty_given && (!wants_verdicts(o) || (o->method && strcmp(o->method, "energy") != 0))) {
+        fprintf(stderr, "airdeed sense: option '--uncertainty' goes with --method energy\n");
+        return APP_BAD_USAGE;
+    }
     return 0;
 }
 
@@ -63,7 +71,7 @@ static int check_options(const struct app_sense_options *o)
 static int parse_options(int argc, char **argv, struct app_sense_options *o, int *exit_out)
 {
     const char *format = NULL;
-    bool json = false, p_fa_given = false, interval_given = false;
+    bool json = false, p_fa_given = false, interval_given = false, lag_given = false, uncertainty_given = false;
     *o = (struct app_sense_options){.command = "sense", .p_fa = 1e-6, .n_fft = 256, .floor_dbfs = NAN, .min_ns = 4000, .interval_ns = 10000000000,
         .n_channels = 1, .lag_samples = 64};
     const struct app_option options[] = {
@@ -73,8 +81,9 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
         {"out", APP_TEXT, &o->out, "FILE", "report to FILE; with --annotate: the metadata to FILE", 0, 0, NULL},
         {"method", APP_TEXT, &o->method, "NAME", "decisions in place of bursts: energy, welch, cp or mme", 0, 0, NULL},
         {"channels", APP_U64, &o->n_channels, "K", "decisions in K equal channels of the band (default 1)", 1, 64, NULL},
-        {"uncertainty", APP_REAL, &o->uncertainty_db, "DB", "energy: the noise is known to this, up and down (default 0)", 0, 60, NULL},
-        {"lag", APP_U64, &o->lag_samples, "SAMPLES", "cp: symbol without its prefix (default 64)", 1, 65536, NULL},
+        {"uncertainty", APP_REAL, &o->uncertainty_db, "DB", "energy: the noise is known to this, up and down (default 0)", 0, 60,
+         &uncertainty_given},
+        {"lag", APP_U64, &o->lag_samples, "SAMPLES", "cp: symbol without its prefix (default 64)", 1, 65536, &lag_given},
         {"waterfall", APP_TEXT, &o->waterfall, "FILE.png", "draw the spectrum over time", 0, 0, NULL},
         {"pfa", APP_REAL, &o->p_fa, "P", "false alarms a window of .8 us (default 1e-6) or decision (.01)", 1e-12, .1, &p_fa_given},
         {"fft", APP_U64, &o->n_fft, "BINS", "of a spectrum, a power of two (default 256)", 16, 65536, &o->n_fft_given},
@@ -100,7 +109,7 @@ static int parse_options(int argc, char **argv, struct app_sense_options *o, int
         o->p_fa = p_fa_given ? o->p_fa : .01;
         o->interval_ns = interval_given ? o->interval_ns : 1000000;
     }
-    return parse_format(o, format, json) || check_options(o);
+    return parse_format(o, format, json) || check_options(o, lag_given, uncertainty_given);
 }
 
 /* The first pass, where something of what was asked for needs it; then the others. */

@@ -47,9 +47,10 @@ int app_sense_out_open(struct app_sense_out *o, const char *path)
     o->file = fopen(name, "wb");
     if (o->file)
         return 0;
-    fprintf(stderr, "airdeed sense: %s: cannot create: %s\n", name, strerror(errno));
+    int err = errno;
+    fprintf(stderr, "airdeed sense: %s: cannot create: %s\n", path, strerror(err));
     sigprocmask(SIG_SETMASK, &o->signals_before, NULL);
-    return APP_SYSTEM_FAILED;
+    return err == ENOMEM || err == EIO || err == ENOSPC ? APP_SYSTEM_FAILED : APP_BAD_USAGE;
 }
 
 int app_sense_out_close(struct app_sense_out *o, int code)

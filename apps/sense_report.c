@@ -60,7 +60,7 @@ static void print_text_head(const struct app_sense *s)
     else
         fprintf(out, "unknown\n");
     if (s->scan.n_clipped)
-        fprintf(out, "clipped      %llu samples at full scale\n", (unsigned long long)s->scan.n_clipped);
+        fprintf(out, "clipped      %llu sample%s at full scale\n", (unsigned long long)s->scan.n_clipped, s->scan.n_clipped == 1 ? "" : "s");
     if (s->scan.silent_share > 0)
         fprintf(out, "silence      exact zeros %.1f %% of the time, left out of the noise floor\n", 100 * s->scan.silent_share);
     if (s->scan.noise_power > 0)

@@ -76,8 +76,8 @@ static void choose_floor(struct app_sense *s, const struct phy_floor *floor, con
 int app_sense_make_scan(struct app_sense *s)
 {
     if (s->meta.n_samples < PHY_FLOOR_WINDOW) {
-        fprintf(stderr, "airdeed %s: %s: %llu samples are too few to sense; at least %d are needed\n", s->options.command,
-                s->options.path, (unsigned long long)s->meta.n_samples, PHY_FLOOR_WINDOW);
+        fprintf(stderr, "airdeed %s: %s: %llu sample%s too few to sense; at least %d are needed\n", s->options.command,
+                s->options.path, (unsigned long long)s->meta.n_samples, s->meta.n_samples == 1 ? " is" : "s are", PHY_FLOOR_WINDOW);
         return APP_BAD_USAGE;
     }
     struct phy_welch *welch = NULL;
@@ -178,8 +178,8 @@ static int print_rows(struct app_sense *s, struct phy_welch *welch, float *psd)
 int app_sense_report_rtl_power(struct app_sense *s)
 {
     if (s->meta.n_samples < s->options.n_fft) {
-        fprintf(stderr, "airdeed sense: %s: %llu samples are too few for a spectrum of %llu bins; see --fft\n", s->options.path,
-                (unsigned long long)s->meta.n_samples, (unsigned long long)s->options.n_fft);
+        fprintf(stderr, "airdeed sense: %s: %llu sample%s too few for a spectrum of %llu bins; see --fft\n", s->options.path,
+                (unsigned long long)s->meta.n_samples, s->meta.n_samples == 1 ? " is" : "s are", (unsigned long long)s->options.n_fft);
         return APP_BAD_USAGE;
     }
     struct phy_welch *welch = NULL;

@@ -113,7 +113,7 @@ int phy_sigmf_write_json(const char *path, const json_t *root, char *error_out)
     FILE *file = fopen(partial, "wb");
     if (!file) {
         int err = -errno;
-        return phy_sigmf_fail(error_out, err, "%s: cannot create: %s", partial, strerror(-err));
+        return phy_sigmf_fail(error_out, err, "%s: cannot create: %s", path, strerror(-err));
     }
     errno = 0;
     int bad = json_dumpf(root, file, JSON_INDENT(1));

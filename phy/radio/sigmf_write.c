@@ -53,7 +53,7 @@ int phy_sigmf_create(const char *path, const struct phy_sigmf_meta *meta, struct
         snprintf(w->partial_path, sizeof w->partial_path, "%s.partial", w->data_path);
         w->fd = open(w->partial_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         if (w->fd < 0)
-            err = phy_sigmf_fail(error_out, -errno, "%s: cannot create: %s", w->partial_path, strerror(errno));
+            err = phy_sigmf_fail(error_out, -errno, "%s: cannot create: %s", w->data_path, strerror(errno));
     }
     if (err) {
         free(w);

@@ -130,9 +130,9 @@ START_TEST(out_of_range_values_are_refused_with_the_range_in_units)
 {
     struct values v = {0};
     PARSE(&v, "--snr", "900");
-    expect_refusal(&v, "airdeed run: option '--snr': '900' is out of range, it must be from -50 to 100 DB\n");
+    expect_refusal(&v, "airdeed run: option '--snr': '900' is out of range, it must be from -50 to 100 dB\n");
     PARSE(&v, "--freq", "7G");
-    expect_refusal(&v, "airdeed run: option '--freq': '7G' is out of range, it must be from 1M to 6G HZ\n");
+    expect_refusal(&v, "airdeed run: option '--freq': '7G' is out of range, it must be from 1M to 6G Hz\n");
     PARSE(&v, "--duration", "5ns");
     expect_refusal(&v, "airdeed run: option '--duration': '5ns' is out of range, it must be from 1ms to 1h\n");
     PARSE(&v, "--seed", "99999999999999999999");

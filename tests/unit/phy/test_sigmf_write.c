@@ -144,7 +144,7 @@ START_TEST(a_folder_that_is_not_there_is_named)
     struct phy_sigmf_meta meta = make_meta(PHY_SIGMF_CI16_LE);
     struct phy_sigmf_writer *w;
     ck_assert_int_eq(phy_sigmf_create("/nowhere/rec", &meta, &w, error), -ENOENT);
-    ck_assert_str_eq(error, "/nowhere/rec.sigmf-data.partial: cannot create: No such file or directory");
+    ck_assert_str_eq(error, "/nowhere/rec.sigmf-data: cannot create: No such file or directory");
     remove_folder();
 }
 END_TEST
