@@ -70,7 +70,7 @@ struct mac_jam_statistics {
     unsigned memory_rises, memory_consistent; /* the same over all frames that are remembered */
     unsigned bad_run;                    /* bad frames in a row up to now */
     unsigned busy_permille;
-    unsigned n_pulses, n_regular;        /* energy without lock; such that follow each other at the median interval */
+    unsigned n_pulses, n_regular;        /* energy without lock, longer than a radar's pulse; such that follow each other at the median interval */
     unsigned n_answers, n_acked;
     int64_t rise_ns;                     /* median offset of the steps */
     int64_t from_ns;                     /* first bad frame of the run of eight */

@@ -5,6 +5,9 @@
 
 enum { RUN = 8 };
 static const unsigned least_pulses = 16;
+/* Radars send pulses of up to 30 us at a fixed period (ETSI EN 301 893, table D.4), which channel assessment in blocks of 8 us makes up to
+ * 16 us longer. A train of those is a primary user or cannot be told from one, and accuses nobody. */
+static const int64_t longest_radar_ns = 46000;
 static const int64_t same_offset_ns = 50000; /* a jammer's reaction time and the receiver's estimate of it vary less */
 
 static int64_t median_of(int64_t *values, unsigned n)
@@ -78,7 +81,7 @@ static void measure_frames(const struct mac_jam *j, int64_t since_ns, struct mac
         s->strength_bad_db /= n_bad;
 }
 
-/* Energy bursts without a lock, of one length and one interval, are somebody's pulses. */
+/* Energy bursts without a lock, longer than a radar's and at one interval, are a jammer's pulses. */
 static void measure_bursts(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *s)
 {
     int64_t since_ns = now_ns - j->cfg.window_ns, busy_ns = 0;
@@ -88,7 +91,7 @@ static void measure_bursts(const struct mac_jam *j, int64_t now_ns, struct mac_j
         if (b->to_ns <= since_ns)
             break;
         busy_ns += b->to_ns - (b->from_ns > since_ns ? b->from_ns : since_ns);
-        if (!b->locked)
+        if (!b->locked && b->to_ns - b->from_ns > longest_radar_ns)
             starts[s->n_pulses++] = b->from_ns;
     }
     if (j->busy)

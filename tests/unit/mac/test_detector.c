@@ -242,20 +242,35 @@ static void make_burst(struct bench *b, int64_t len_ns)
     observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_IDLE});
 }
 
+static void hear_among_bursts(struct bench *b, int64_t len_ns)
+{
+    open_bench(b);
+    for (int i = 0; i < 400; i++) {
+        make_burst(b, len_ns);
+        wait(b, 500 * US - len_ns);
+        if (i % 8 == 3)
+            hear_frame(b, draw(b) < .7 ? STEPPED : GOOD, (int64_t)(draw(b) * 660) * US);
+        else
+            wait(b, 708 * US);
+        wait(b, 2 * MS);
+    }
+}
+
 START_TEST(regular_bursts_without_a_frame_that_kill_frames_are_pulses)
 {
     struct bench b;
-    open_bench(&b);
-    for (int i = 0; i < 400; i++) {
-        make_burst(&b, 200 * US);
-        wait(&b, 300 * US);
-        if (i % 8 == 3)
-            hear_frame(&b, draw(&b) < .7 ? STEPPED : GOOD, (int64_t)(draw(&b) * 660) * US);
-        else
-            wait(&b, 708 * US);
-        wait(&b, 2 * MS);
-    }
+    hear_among_bursts(&b, 200 * US);
     ck_assert_int_eq(b.last.kind, MAC_JAM_PULSE);
+}
+END_TEST
+
+START_TEST(bursts_as_short_as_the_pulses_of_a_radar_accuse_nobody)
+{
+    struct bench b;
+    hear_among_bursts(&b, 16 * US);
+    ck_assert_uint_eq(b.n_attacks, 0);
+    hear_among_bursts(&b, 46 * US);
+    ck_assert_uint_eq(b.n_attacks, 0);
 }
 END_TEST
 
@@ -375,6 +390,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, saturated_collisions_are_congestion);
     tcase_add_test(tc, bad_frames_near_the_sensitivity_are_a_weak_link);
     tcase_add_test(tc, regular_bursts_without_a_frame_that_kill_frames_are_pulses);
+    tcase_add_test(tc, bursts_as_short_as_the_pulses_of_a_radar_accuse_nobody);
     tcase_add_test(tc, energy_for_a_second_with_a_stuck_queue_is_constant_jamming);
     tcase_add_test(tc, a_silent_channel_where_every_strong_frame_dies_without_a_trace_is_an_unknown_attack);
     tcase_add_test(tc, locks_on_noise_that_become_frames_accuse_nobody);
