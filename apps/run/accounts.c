@@ -70,10 +70,9 @@ void app_accounts_edges(struct app_accounts *a, int64_t from_ns, int64_t to_ns)
 {
     for (uint32_t i = 0; i < a->scenario->n_primaries; i++) {
         const struct app_scenario_primary *p = &a->scenario->primaries[i];
-        if (p->start_ns >= from_ns && p->start_ns < to_ns)
-            journal_edge(a, p->start_ns, "primary_on", p->name, NULL, p->channel);
-        if (p->stop_ns >= from_ns && p->stop_ns < to_ns)
-            journal_edge(a, p->stop_ns, "primary_off", p->name, NULL, p->channel);
+        bool comes;
+        for (int64_t t_ns = from_ns; (t_ns = app_scenario_primary_edge(p, t_ns, &comes)) < to_ns; t_ns++)
+            journal_edge(a, t_ns, comes ? "primary_on" : "primary_off", p->name, NULL, p->channel);
     }
     for (uint32_t i = 0; i < a->scenario->n_jammers; i++) {
         const struct app_scenario_jammer *j = &a->scenario->jammers[i];
@@ -84,12 +83,12 @@ void app_accounts_edges(struct app_accounts *a, int64_t from_ns, int64_t to_ns)
     }
 }
 
-bool app_accounts_primary_on(const struct app_accounts *a, uint32_t channel, int64_t from_ns, int64_t to_ns, bool *partly_out)
+bool app_accounts_primary_sends(const struct app_accounts *a, uint32_t channel, int64_t from_ns, int64_t to_ns, bool *partly_out)
 {
     *partly_out = false;
     for (uint32_t i = 0; i < a->scenario->n_primaries; i++) {
         const struct app_scenario_primary *p = &a->scenario->primaries[i];
-        int on = p->channel == channel ? app_scenario_primary_on(p, from_ns, to_ns) : 0;
+        int on = p->channel == channel ? app_scenario_primary_sends(p, a->scenario->sample_rate_hz, from_ns, to_ns) : 0;
         if (on == 2)
             return true;
         *partly_out |= on == 1;

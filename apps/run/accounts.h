@@ -73,7 +73,8 @@ void app_accounts_note(struct app_accounts *a, uint32_t station, const struct ap
 void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, int64_t start_ns, int64_t end_ns, bool overlaps_traffic);
 /* Primaries and jammers going on and off, up to t_ns. */
 void app_accounts_edges(struct app_accounts *a, int64_t from_ns, int64_t to_ns);
-bool app_accounts_primary_on(const struct app_accounts *a, uint32_t channel, int64_t from_ns, int64_t to_ns, bool *partly_out);
+/* Is a primary user's signal on the air there all of the time, or partly? */
+bool app_accounts_primary_sends(const struct app_accounts *a, uint32_t channel, int64_t from_ns, int64_t to_ns, bool *partly_out);
 /* The keys of summary.json that follow from the accounts are added to `summary`. */
 void app_accounts_summarise(const struct app_accounts *a, json_t *summary);
 void app_accounts_close(struct app_accounts *a);

@@ -69,7 +69,7 @@ static int window_truth(const struct app_accounts *a, uint32_t channel, uint64_t
         return -1;
     int64_t from_ns = start_ns - a->genesis->time_ns, to_ns = end_ns - a->genesis->time_ns;
     bool partly;
-    bool on = app_accounts_primary_on(a, channel, from_ns, to_ns, &partly);
+    bool on = app_accounts_primary_sends(a, channel, from_ns, to_ns, &partly);
     return partly ? -1 : on;
 }
 

@@ -50,6 +50,10 @@ struct app_scenario_primary {
 
 /* How much of [from, to) it is on: 0 none, 1 a part, 2 all of it. */
 int app_scenario_primary_on(const struct app_scenario_primary *p, int64_t from_ns, int64_t to_ns);
+/* The same of what is on the air: a radar sends only while its beam looks this way, and a time between two of its pulses has none. */
+int app_scenario_primary_sends(const struct app_scenario_primary *p, uint32_t rate_hz, int64_t from_ns, int64_t to_ns);
+/* Its next coming (*comes_out) or going at or after from_ns; INT64_MAX: none. A start of 0 is a coming; its stop is a going. */
+int64_t app_scenario_primary_edge(const struct app_scenario_primary *p, int64_t from_ns, bool *comes_out);
 
 struct app_scenario_jammer {
     char name[32];

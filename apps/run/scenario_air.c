@@ -110,14 +110,22 @@ int app_scenario_check_primary_wave(const struct app_scenario *s, const struct a
     return 0;
 }
 
+/* Of t from the first of turns on, each `on` long and then nothing until it is `turn` long. */
+static int64_t time_in_turns(int64_t t_ns, int64_t on_ns, int64_t turn_ns)
+{
+    int64_t rest_ns = t_ns % turn_ns;
+    return t_ns / turn_ns * on_ns + (rest_ns < on_ns ? rest_ns : on_ns);
+}
+
+static bool comes_and_goes(const struct app_scenario_primary *p)
+{
+    return p->on_ns > 0 && p->off_ns > 0;
+}
+
 /* Time on air in [start, start + t). */
 static int64_t time_on(const struct app_scenario_primary *p, int64_t t_ns)
 {
-    int64_t period_ns = p->on_ns + p->off_ns;
-    if (p->on_ns == 0 || p->off_ns == 0)
-        return t_ns;
-    int64_t rest_ns = t_ns % period_ns;
-    return t_ns / period_ns * p->on_ns + (rest_ns < p->on_ns ? rest_ns : p->on_ns);
+    return comes_and_goes(p) ? time_in_turns(t_ns, p->on_ns, p->on_ns + p->off_ns) : t_ns;
 }
 
 int app_scenario_primary_on(const struct app_scenario_primary *p, int64_t from_ns, int64_t to_ns)
@@ -127,4 +135,55 @@ int app_scenario_primary_on(const struct app_scenario_primary *p, int64_t from_n
         return 0;
     int64_t on_ns = time_on(p, last_ns - p->start_ns) - time_on(p, first_ns - p->start_ns);
     return on_ns == 0 ? 0 : on_ns == to_ns - from_ns ? 2 : 1;
+}
+
+static int64_t whole_samples_ns(int64_t t_ns, uint32_t rate_hz)
+{
+    double samples = ceil((double)t_ns * 1e-9 * rate_hz - 1e-6);
+    return llround(samples * 1e9 / rate_hz);
+}
+
+/* Of a radar that looks this way all of [from, to), counted from when its loop began: is a pulse in it? */
+static bool has_pulse(const struct app_scenario_primary *p, int64_t period_ns, int64_t from_ns, int64_t to_ns)
+{
+    int64_t into_ns = from_ns % period_ns;
+    return into_ns < p->pulse_ns || to_ns - from_ns > period_ns - into_ns;
+}
+
+int app_scenario_primary_sends(const struct app_scenario_primary *p, uint32_t rate_hz, int64_t from_ns, int64_t to_ns)
+{
+    int on = app_scenario_primary_on(p, from_ns, to_ns);
+    if (on != 2 || strcmp(p->kind, "radar") != 0)
+        return on;
+    int64_t since_ns = from_ns - p->start_ns; /* each coming begins the loop anew */
+    if (comes_and_goes(p))
+        since_ns %= p->on_ns + p->off_ns;
+    int64_t until_ns = since_ns + (to_ns - from_ns), period_ns = whole_samples_ns(p->period_ns, rate_hz);
+    if (p->scan_ns > 0) { /* the loop is a turn of whole periods, see phy/air/primary.h */
+        int64_t turn_ns = p->scan_ns / period_ns * period_ns;
+        int64_t looks_ns = time_in_turns(until_ns, p->dwell_ns, turn_ns) - time_in_turns(since_ns, p->dwell_ns, turn_ns);
+        if (looks_ns < to_ns - from_ns)
+            return looks_ns == 0 ? 0 : 1;
+        since_ns %= turn_ns;
+        until_ns = since_ns + (to_ns - from_ns);
+    }
+    return has_pulse(p, period_ns, since_ns, until_ns) ? 2 : 0;
+}
+
+int64_t app_scenario_primary_edge(const struct app_scenario_primary *p, int64_t from_ns, bool *comes_out)
+{
+    *comes_out = from_ns <= p->start_ns;
+    if (from_ns <= p->start_ns)
+        return p->start_ns < p->stop_ns ? p->start_ns : INT64_MAX;
+    int64_t next_ns = p->stop_ns;
+    if (comes_and_goes(p)) {
+        int64_t turn_ns = p->on_ns + p->off_ns, since_ns = from_ns - p->start_ns;
+        int64_t into_ns = since_ns % turn_ns;
+        *comes_out = into_ns == 0 || into_ns > p->on_ns;
+        next_ns = from_ns - into_ns + (into_ns == 0 ? 0 : *comes_out ? turn_ns : p->on_ns);
+        if (next_ns >= p->stop_ns && *comes_out)
+            return INT64_MAX; /* it has gone before */
+        next_ns = next_ns < p->stop_ns ? next_ns : p->stop_ns;
+    }
+    return from_ns <= p->stop_ns ? next_ns : INT64_MAX;
 }

@@ -192,6 +192,50 @@ START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
 }
 END_TEST
 
+START_TEST(a_radar_is_sent_while_its_beam_looks_this_way)
+{
+    struct app_scenario_primary p = {.kind = "radar", .start_ns = 1000 * MS, .stop_ns = 3000ll * MS, .pulse_ns = 5000, .period_ns = MS / 2,
+                                     .scan_ns = 130 * MS, .dwell_ns = 60 * MS};
+    static const struct {
+        int from_ms, to_ms, sent;
+    } cases[] = {{900, 904, 0}, {1000, 1004, 2}, {1056, 1060, 2}, {1058, 1062, 1}, {1060, 1064, 0}, {1100, 1104, 0},
+                 {1128, 1132, 1}, {1300, 1304, 2}, {1500, 1504, 0}, {2998, 3002, 1}, {3100, 3104, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_int_eq(app_scenario_primary_sends(&p, 10000000, cases[i].from_ms * (int64_t)MS, cases[i].to_ms * (int64_t)MS), cases[i].sent);
+    p.scan_ns = p.dwell_ns = 0;
+    p.period_ns = 10 * MS; /* windows between two pulses are empty */
+    ck_assert_int_eq(app_scenario_primary_sends(&p, 10000000, 1002 * MS, 1006 * MS), 0);
+    ck_assert_int_eq(app_scenario_primary_sends(&p, 10000000, 1008 * MS, 1012 * MS), 2);
+    p.on_ns = 15 * MS; /* each coming begins with a pulse */
+    p.off_ns = 10 * MS;
+    ck_assert_int_eq(app_scenario_primary_sends(&p, 10000000, 1025 * MS, 1026 * MS), 2);
+    ck_assert_int_eq(app_scenario_primary_sends(&p, 10000000, 1030 * MS, 1031 * MS), 0);
+}
+END_TEST
+
+START_TEST(a_primary_user_that_comes_and_goes_is_journalled_each_time)
+{
+    struct app_scenario_primary p = {.start_ns = 1500ll * MS, .stop_ns = 3500ll * MS, .on_ns = 600 * MS, .off_ns = 300 * MS};
+    static const int edges_ms[] = {1500, 2100, 2400, 3000, 3300, 3500};
+    bool comes;
+    int64_t t_ns = 0;
+    for (size_t i = 0; i < sizeof edges_ms / sizeof *edges_ms; i++, t_ns++) {
+        t_ns = app_scenario_primary_edge(&p, t_ns, &comes);
+        ck_assert_int_eq(t_ns, edges_ms[i] * (int64_t)MS);
+        ck_assert_int_eq(app_scenario_primary_edge(&p, t_ns, &comes), t_ns); /* also when asked at that very moment */
+        ck_assert_int_eq(comes, i % 2 == 0);
+    }
+    ck_assert_int_eq(app_scenario_primary_edge(&p, t_ns, &comes), INT64_MAX);
+    p.stop_ns = 2200ll * MS; /* within a gap: it has gone before */
+    ck_assert_int_eq(app_scenario_primary_edge(&p, 2101ll * MS, &comes), INT64_MAX);
+    p.stop_ns = 2400ll * MS;
+    ck_assert_int_eq(app_scenario_primary_edge(&p, 2101ll * MS, &comes), INT64_MAX);
+    p.on_ns = p.off_ns = 0;
+    ck_assert_int_eq(app_scenario_primary_edge(&p, 1600ll * MS, &comes), 2400ll * MS);
+    ck_assert(!comes);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *t = tcase_create("accounts");
@@ -202,6 +246,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, vacating_is_counted_for_the_lease_that_the_primary_user_found);
     tcase_add_test(t, a_lease_that_ended_before_the_primary_user_came_need_not_vacate);
     tcase_add_test(t, nobody_is_late_in_vacating_beyond_the_stop_of_the_primary_user);
+    tcase_add_test(t, a_radar_is_sent_while_its_beam_looks_this_way);
+    tcase_add_test(t, a_primary_user_that_comes_and_goes_is_journalled_each_time);
     tcase_add_test(t, each_message_sent_is_acknowledged_lost_or_unanswered);
     tcase_add_test(t, a_verdict_matches_a_jammer_that_sends_as_it_says);
     suite_add_tcase(suite, t);
