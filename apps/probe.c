@@ -1,5 +1,6 @@
 /* airdeed probe: which radios this build can use, and which are there. */
 #include "apps/options.h"
+#include "apps/radio_options.h"
 #include "phy/radio/uhd.h"
 
 #include <jansson.h>
@@ -55,8 +56,7 @@ static void print_text(const struct probe *p)
 static int look(struct probe *p)
 {
     phy_uhd_version(p->version, sizeof p->version);
-    /* UHD's own chatter is not what was asked for */
-    setenv("UHD_LOG_CONSOLE_LEVEL", "error", 0);
+    app_radio_quiet_libraries();
     int rc = phy_uhd_find(p->args ? p->args : "", p->devices, &p->n, p->error);
     p->json ? print_json(p) : print_text(p);
     if (rc != 0)

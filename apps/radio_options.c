@@ -147,11 +147,16 @@ void app_radio_options_limit(const struct app_radio_options *o, struct app_radio
     limits->band_high_hz = o->band_high_hz;
 }
 
+void app_radio_quiet_libraries(void)
+{
+    setenv("UHD_LOG_FASTPATH_DISABLE", "1", 0); /* the letters O, D, U, S, L: each is a counter here */
+    setenv("UHD_LOG_CONSOLE_LEVEL", "fatal", 0); /* what fails is told once, by us, with libuhd's words */
+}
+
 int app_radio_options_open(const struct app_radio_options *o, const char *command, struct phy_radio **out)
 {
     char error[PHY_RADIO_MAX_ERROR];
-    setenv("UHD_LOG_FASTPATH_DISABLE", "1", 0); /* the letters O, D, U, S, L: each is a counter here */
-    setenv("UHD_LOG_CONSOLE_LEVEL", "error", 0);
+    app_radio_quiet_libraries();
     int err = phy_radio_open(o->radio, &o->config, out, error);
     if (!err)
         return APP_OK;

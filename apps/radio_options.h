@@ -44,8 +44,9 @@ bool app_radio_radiates(const char *uri);
 /* Copies --tx and the band into limits. */
 void app_radio_options_limit(const struct app_radio_options *o, struct app_radio_limits *limits);
 
-/* Opens the radio: APP_OK, APP_BAD_USAGE or APP_SYSTEM_FAILED with one line on stderr. UHD's letters and
- * chatter on stderr are silenced first, unless UHD_LOG_FASTPATH_DISABLE and UHD_LOG_CONSOLE_LEVEL say otherwise. */
+/* Silences what libuhd prints on stderr, unless UHD_LOG_FASTPATH_DISABLE and UHD_LOG_CONSOLE_LEVEL say otherwise. Before its first use. */
+void app_radio_quiet_libraries(void);
+/* Opens the radio, libraries silenced: APP_OK, APP_BAD_USAGE or APP_SYSTEM_FAILED with one line on stderr. */
 int app_radio_options_open(const struct app_radio_options *o, const char *command, struct phy_radio **out);
 /* Counters that are not zero, each in words, one line each on stderr. */
 void app_radio_print_counters(const struct phy_radio *r, const char *command);

@@ -116,7 +116,7 @@ static int keep(struct record *r, const struct phy_radio_block *block)
 static int fail_radio(struct record *r, int rc)
 {
     const char *why = r->radio->ops->last_error ? r->radio->ops->last_error(r->radio) : strerror(-rc);
-    snprintf(r->error, sizeof r->error, "%.200s", why && *why ? why : strerror(-rc));
+    snprintf(r->error, sizeof r->error, "%s%.200s", rc == -ENODEV ? "the radio is gone: " : "", why && *why ? why : strerror(-rc));
     return rc;
 }
 

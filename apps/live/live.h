@@ -48,6 +48,8 @@ struct app_live {
     struct app_live_frames frames;
     int64_t heard_ns[CHAIN_MAX_MEMBERS]; /* station time at which a member's frame came last; INT64_MIN never */
     int64_t begin_wall_ns, begin_ns, report_wall_ns;
+    int64_t sampled_ns; /* monotonic, when samples came last */
+    bool waiting;       /* for samples, and has said so */
 };
 
 int64_t app_live_wall_ns(void);

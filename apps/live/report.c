@@ -142,8 +142,9 @@ static json_t *describe_status(struct app_live *live)
     chain_node_stats(app_station_node(live->station), &node);
     app_station_mac_stats(live->station, app_live_control(live->config), &mac);
     const struct app_node_party *leader = app_node_cluster_party(&live->config->node.cluster, node.engine.leader);
-    return json_pack("{s:s, s:f, s:I, s:I, s:s?, s:I, s:i, s:I, s:I}", "member", live->config->node.member, "time_s",
-                     (double)(app_live_loop_now_ns(&live->loop) - live->begin_ns) * 1e-9, "height", (json_int_t)node.height,
+    return json_pack("{s:s, s:f, s:s?, s:I, s:I, s:s?, s:I, s:i, s:I, s:I}", "member", live->config->node.member, "time_s",
+                     (double)(app_live_loop_now_ns(&live->loop) - live->begin_ns) * 1e-9, "waiting_for", live->waiting ? "samples" : NULL,
+                     "height", (json_int_t)node.height,
                      "certified_height", (json_int_t)node.certified_height, "leader", leader ? leader->name : NULL, "view",
                      (json_int_t)node.engine.view, "heard", (int)count_heard(live), "acked", (json_int_t)mac.acked, "late_responses",
                      (json_int_t)count_late_responses(live, &mac));

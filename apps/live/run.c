@@ -1,6 +1,7 @@
 /* airdeed station: opens everything in the order in which it may fail harmlessly, then turns the loop. */
 #include "apps/live/live.h"
 #include "apps/options.h"
+#include "apps/radio_options.h"
 
 #include "phy/sensing/floor.h"
 
@@ -20,7 +21,7 @@ enum { ALIGN = 64 };
 static const int64_t wait_ns = 100000000;       /* for samples, before signals and clients are looked at again */
 static const int64_t door_every_ns = 10000000;
 static const int64_t measure_ns = 100000000;    /* of samples, for the noise floor */
-static const int64_t tell_waiting_ns = 3000000000;
+static const int64_t tell_waiting_ns = 1250000000; /* a device that is silent for 1 s is first asked whether it is there */
 static const int64_t least_jam_window_ns = 250000000;
 
 static int64_t read_clock_ns(clockid_t id)
@@ -96,8 +97,7 @@ static int open_radio(struct app_live *live)
     }
     struct phy_radio_config cfg = c->radio;
     cfg.transmit = live->options->transmit || !app_live_radiates(c);
-    setenv("UHD_LOG_FASTPATH_DISABLE", "1", 0); /* each of its letters is a counter here */
-    setenv("UHD_LOG_CONSOLE_LEVEL", "fatal", 0); /* a radio that vanishes is told once, by us */
+    app_radio_quiet_libraries();
     int err = phy_radio_open(c->uri, &cfg, &live->radio, error);
     if (err) {
         live->radio = NULL;
@@ -110,10 +110,15 @@ static int open_radio(struct app_live *live)
                      (unsigned)c->radio.sample_rate_hz);
         return APP_BAD_USAGE;
     }
-    if (app_live_profile(c, live->waveform, lead, &live->profile, error) == 0)
-        return 0;
-    app_node_log(&live->log, "%s", error);
-    return APP_BAD_USAGE;
+    if (app_live_profile(c, live->waveform, lead, &live->profile, error) != 0) {
+        app_node_log(&live->log, "%s", error);
+        return APP_BAD_USAGE;
+    }
+    if (!cfg.transmit)
+        app_node_log(&live->log, "transmission is off: without --tx this station only listens");
+    else if (app_live_radiates(c) && c->band_high_hz == 0)
+        app_node_log(&live->log, "transmission is off: the file names no band that may be used (transmit)");
+    return 0;
 }
 
 /* The first samples say that there is a radio, when that was, and how loud its noise is. */
@@ -139,7 +144,7 @@ static int take_first(struct app_live *live, struct first_samples *f)
             continue;
         if (rc != 0) {
             const char *text = live->radio->ops->last_error ? live->radio->ops->last_error(live->radio) : "";
-            app_node_log(&live->log, "stopped: the radio failed: %s", *text ? text : strerror(-rc));
+            app_node_log(&live->log, "stopped: the radio %s: %s", rc == -ENODEV ? "is gone" : "failed", *text ? text : strerror(-rc));
             return APP_SYSTEM_FAILED;
         }
         phy_floor_push(&f->floor, f->block, block.n);
@@ -378,16 +383,33 @@ static void watch_clock(struct app_live *live)
     live->loop.cfg.first_sample = said.first_sample;
 }
 
+/* An air that stands still, or is gone: said once, and again when samples come. */
+static void watch_samples(struct app_live *live, bool came, int64_t now_ns)
+{
+    if (came && live->waiting)
+        app_node_log(&live->log, "samples come again, after %.1f s", (double)(now_ns - live->sampled_ns) * 1e-9);
+    if (came) {
+        live->waiting = false;
+        live->sampled_ns = now_ns;
+    } else if (!live->waiting && now_ns - live->sampled_ns > tell_waiting_ns) {
+        live->waiting = true;
+        app_node_log(&live->log, "waiting for samples of %s", live->config->uri);
+    }
+}
+
 /* 0: asked to stop, or the duration is over; else an exit code */
 static int turn_loop(struct app_live *live)
 {
     int64_t look_ns = 0;
+    live->sampled_ns = read_clock_ns(CLOCK_MONOTONIC);
     while (!is_done(live)) {
+        uint64_t from = live->loop.now;
         if (app_live_loop_turn(&live->loop, wait_ns) != 0) {
             app_node_log(&live->log, "stopped: %s", live->loop.error);
             return APP_SYSTEM_FAILED;
         }
         int64_t now_ns = read_clock_ns(CLOCK_MONOTONIC);
+        watch_samples(live, live->loop.now != from, now_ns);
         if (now_ns < look_ns)
             continue;
         look_ns = now_ns + door_every_ns;

@@ -66,11 +66,7 @@ static int check_alive(struct uhd_radio *u)
     int64_t number;
     if (uhd_now_ns() - u->silent_ns < patience_ns)
         return 0;
-    if (ask_number(u, &number) != 0 || restart(u) != 0) {
-        u->gone = true;
-        return -ENODEV;
-    }
-    return 0;
+    return ask_number(u, &number) != 0 || restart(u) != 0 ? lose_device(u, "no samples come and it does not answer") : 0;
 }
 
 /* What the metadata says of a call that brought no samples. */
@@ -165,7 +161,7 @@ int uhd_receive(struct phy_radio *r, float complex *out, size_t cap, int64_t tim
         size_t n = 0;
         double wait_s = until_ns > now_ns ? (double)(until_ns - now_ns) * 1e-9 : 0;
         if (uhd_rx_streamer_recv(u->rx, buffers, cap, &u->rx_md, wait_s, true, &n) != UHD_ERROR_NONE)
-            return lose_device(u, "the radio vanished");
+            return lose_device(u, "receiving failed");
         if (n > 0 && take(u, out, n, block_out) == 0)
             return 0;
         int rc = n > 0 ? 0 : note_error(u);

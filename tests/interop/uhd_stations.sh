@@ -138,7 +138,8 @@ lose_device() {
 
 device_lost() {
     sed 's/^/# /' "$work/gone.out" | cut -c1-200
-    [ "$(cat "$work/gone.code")" = 3 ] && [ "$(wc -l <"$work/gone.out")" = 2 ] && grep -q 'stopped: the radio is gone' "$work/gone.out"
+    [ "$(cat "$work/gone.code")" = 3 ] && [ "$(wc -l <"$work/gone.out")" = 3 ] && grep -q 'transmission is off: ' "$work/gone.out" &&
+        grep -q 'stopped: the radio is gone: ' "$work/gone.out"
 }
 
 forget_logs() {

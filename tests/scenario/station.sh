@@ -195,9 +195,35 @@ full_disk() { # a file size limit stands for it; the station says so in one line
     return $good
 }
 
+has_said() { # what the log says, then what the latest status line holds
+    grep -q "$1" "$dir/s0.log" && tail -n 1 "$dir/s0.out" | grep -q "$2"
+}
+
+lose_air() {
+    dir=$work/lost
+    airdeed station --init-cluster 2 --dir "$dir" --engine raft --base-port "$(free_ports)" >"$work/say" || return 1
+    start_air
+    start 0
+    start 1
+    local good=0
+    within 20 has_height 1 0 1 && tail -n 1 "$dir/s0.out" | grep -q '"waiting_for":null' || good=1
+    kill -9 "$air"
+    wait "$air" 2>/dev/null
+    within 5 has_said ': waiting for samples of zmq:' '"waiting_for":"samples"' || good=1
+    start_air
+    within 20 has_said ': samples come again, after ' '"waiting_for":null' || good=1
+    [ "$(grep -c ': waiting for samples' "$dir/s0.log")" = 1 ] || good=1
+    kill "${pids[@]}" "$air"
+    wait
+    pids=()
+    air=
+    return $good
+}
+
 run_engine raft
 run_engine pbft
 engine=raft
+check "an air that is gone is told once, and that it is back" lose_air
 check "a full disk ends a station with code 3 and one line" full_disk
 echo "1..$n"
 exit $failed
