@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { STRETCH_SPECTRA = 256 /* apart; as many again overlap them */, MAX_STRETCHES = 1024 };
+
 int app_sense_fail_to_read(const struct app_sense *s, int err)
 {
     fprintf(stderr, "airdeed %s: %s: cannot read: %s\n", s->options.command, s->options.path, strerror(-err));
@@ -24,8 +26,41 @@ static int open_welch(const struct app_sense *s, struct phy_welch **out)
     return APP_SYSTEM_FAILED;
 }
 
+/* The quiet part of the spectrum, stretch by stretch: a burst across the band spoils those that it touches, and no more. */
+struct quiet_band {
+    struct phy_welch *welch;
+    float *psd;
+    uint64_t stretch_samples, n_samples; /* of the stretch in progress */
+    double powers[MAX_STRETCHES];
+    size_t n;
+};
+
+static void end_stretch(struct quiet_band *q, size_t n_fft)
+{
+    uint64_t n_spectra = phy_welch_psd(q->welch, q->psd);
+    /* a fifth of the averages of n spectra of noise lies .84 standard deviations, of 1 / sqrt(n), below their mean */
+    double power = n_spectra > 0 ? phy_floor_in_band(q->psd, n_fft) / (1 - .84 / sqrt((double)n_spectra)) : 0;
+    if (power > 0 && q->n < MAX_STRETCHES)
+        q->powers[q->n++] = power;
+    phy_welch_reset(q->welch);
+    q->n_samples = 0;
+}
+
+static int compare_powers(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* The lower quartile: three of four stretches may have bursts. 0 where nothing but silence was seen. */
+static double find_quiet_band(struct quiet_band *q)
+{
+    qsort(q->powers, q->n, sizeof *q->powers, compare_powers);
+    return q->n ? q->powers[q->n / 4] : 0;
+}
+
 /* The whole recording through floor and spectrum. */
-static int read_through(struct app_sense *s, struct phy_floor *floor, struct phy_welch *welch)
+static int read_through(struct app_sense *s, struct phy_floor *floor, struct quiet_band *quiet)
 {
     uint64_t n_done = 0;
     for (;;) {
@@ -40,22 +75,27 @@ static int read_through(struct app_sense *s, struct phy_floor *floor, struct phy
         if (block.n_lost)
             phy_floor_cut(floor);
         phy_floor_push(floor, s->block, block.n);
-        phy_welch_push(welch, s->block, block.n);
+        phy_welch_push(quiet->welch, s->block, block.n);
+        quiet->n_samples += block.n;
+        if (quiet->n_samples >= quiet->stretch_samples)
+            end_stretch(quiet, s->options.n_fft);
         s->scan.n_clipped += block.n_clipped;
         s->scan.n_lost += block.n_lost;
         app_sense_progress(s, "noise floor", n_done += block.n, false);
     }
     app_sense_progress(s, "", n_done, true);
+    /* an end too short for an average is left out */
+    if (quiet->n == 0 || quiet->n_samples >= quiet->stretch_samples / 2)
+        end_stretch(quiet, s->options.n_fft);
     return 0;
 }
 
 /* Where the weakest windows are 6 dB above the quiet part of the spectrum, they are not the noise: something is on all the time. */
-static void choose_floor(struct app_sense *s, const struct phy_floor *floor, const struct phy_welch *welch, float *psd)
+static void choose_floor(struct app_sense *s, const struct phy_floor *floor, double in_band)
 {
     const double ratio = 4;
     struct phy_floor_estimate estimate;
     phy_floor_estimate(floor, &estimate);
-    double in_band = phy_welch_psd(welch, psd) > 0 ? phy_floor_in_band(psd, s->options.n_fft) : 0;
     uint64_t n_windows = floor->n_windows + floor->n_silent;
     s->scan.silent_share = n_windows ? (double)floor->n_silent / (double)n_windows : 0;
     bool always_on = in_band > 0 && estimate.power > ratio * in_band;
@@ -80,18 +120,24 @@ int app_sense_make_scan(struct app_sense *s)
                 s->options.path, (unsigned long long)s->meta.n_samples, s->meta.n_samples == 1 ? " is" : "s are", PHY_FLOOR_WINDOW);
         return APP_BAD_USAGE;
     }
-    struct phy_welch *welch = NULL;
     struct phy_floor *floor = malloc(sizeof *floor);
-    float *psd = malloc(s->options.n_fft * sizeof *psd);
-    int code = floor && psd ? open_welch(s, &welch) : APP_SYSTEM_FAILED;
+    struct quiet_band *quiet = calloc(1, sizeof *quiet);
+    if (quiet) {
+        quiet->psd = malloc(s->options.n_fft * sizeof *quiet->psd);
+        quiet->stretch_samples = STRETCH_SPECTRA * s->options.n_fft + s->meta.n_samples / MAX_STRETCHES;
+    }
+    int code = floor && quiet && quiet->psd ? open_welch(s, &quiet->welch) : APP_SYSTEM_FAILED;
     if (!code) {
         phy_floor_init(floor);
-        code = read_through(s, floor, welch);
+        code = read_through(s, floor, quiet);
     }
     if (!code)
-        choose_floor(s, floor, welch, psd);
-    phy_welch_close(welch);
-    free(psd);
+        choose_floor(s, floor, find_quiet_band(quiet));
+    if (quiet) {
+        phy_welch_close(quiet->welch);
+        free(quiet->psd);
+    }
+    free(quiet);
     free(floor);
     return code;
 }
