@@ -43,7 +43,7 @@ size_t app_radio_options_rows(struct app_radio_options *o, unsigned groups, stru
         {APP_RADIO_ASK_TRANSMIT, {"tx-ant", APP_TEXT, &o->tx_antenna, "NAME", "transmit antenna (default: the radio's)", 0, 0, NULL}},
         {APP_RADIO_ASK_TRANSMIT, {"band", APP_TEXT, &o->band, "LOW:HIGH", "that may be used, whole bandwidth inside (default: none)", 0, 0, NULL}},
         {APP_RADIO_ASK_CONDUCTED, {"conducted", APP_FLAG, &o->conducted, NULL, "the transmitter is on a cable with attenuators", 0, 0, NULL}},
-        {APP_RADIO_ASK_LENGTH, {"nsamps", APP_U64, &o->n_samples, "N", "samples to take", 0, 1e15, NULL}},
+        {APP_RADIO_ASK_LENGTH, {"nsamps", APP_U64, &o->n_samples, "N", "samples to take; 0 (default): until interrupted", 0, 1e15, NULL}},
         {APP_RADIO_ASK_LENGTH, {"duration", APP_DURATION_NS, &o->duration_ns, "TIME", "time to take, instead of --nsamps", 0, 1e15, NULL}},
     };
     size_t n = 0;
@@ -84,6 +84,23 @@ static int copy_text(const char *command, const char *option, const char *text, 
     return APP_OK;
 }
 
+/* What no radio takes is refused before one is opened. */
+static int check_receive(const struct app_radio_options *o, const char *command)
+{
+    static const char *const formats[] = {"sc16", "sc12", "sc8"};
+    bool known = !o->wire_format;
+    if (fabs(o->rate_hz - round(o->rate_hz)) > 1e-3) {
+        fprintf(stderr, "airdeed %s: option '--rate': %.12g is no whole number of Hz\n", command, o->rate_hz);
+        return APP_BAD_USAGE;
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        known = known || strcmp(o->wire_format, formats[i]) == 0;
+    if (known)
+        return APP_OK;
+    fprintf(stderr, "airdeed %s: option '--wirefmt': '%s' is none of sc16, sc12, sc8\n", command, o->wire_format);
+    return APP_BAD_USAGE;
+}
+
 static int check_transmit(const struct app_radio_options *o, const char *command)
 {
     if (!(o->config.tx_gain_db <= o->max_tx_gain_db)) {
@@ -121,6 +138,8 @@ int app_radio_options_resolve(struct app_radio_options *o, const char *command)
         fprintf(stderr, "airdeed %s: --args and '--radio %s' exclude each other: both carry arguments\n", command, o->radio);
         return APP_BAD_USAGE;
     }
+    if (check_receive(o, command))
+        return APP_BAD_USAGE;
     if (copy_text(command, "args", o->args, c->address, sizeof c->address) ||
         copy_text(command, "ant", o->antenna, c->antenna_rx, sizeof c->antenna_rx) ||
         copy_text(command, "tx-ant", o->tx_antenna, c->antenna_tx, sizeof c->antenna_tx) ||

@@ -126,6 +126,8 @@ static int run_station(int argc, char **argv)
     init.n_members = (uint32_t)n_members;
     init.n_clients = (uint32_t)n_clients;
     init.base_port = (uint16_t)base_port;
+    if (rate_hz - (double)(uint32_t)rate_hz > 1e-3)
+        return refuse("rate", "it is no whole number of Hz");
     init.sample_rate_hz = (uint32_t)rate_hz;
     init.block_samples = (uint32_t)block;
     init.now_ns = (int64_t)time(NULL) * 1000000000;

@@ -121,20 +121,49 @@ static int refuse(struct uhd_radio *u, const char *what, double asked, double go
     return -EINVAL;
 }
 
+static int refuse_name(struct uhd_radio *u, const char *what, const char *name)
+{
+    char line[80];
+    snprintf(line, sizeof line, "the radio does not take the %s '%.30s'", what, name);
+    return uhd_fail(u, -EINVAL, line);
+}
+
+static int set_subdev(struct uhd_radio *u, const struct phy_radio_config *cfg)
+{
+    uhd_subdev_spec_handle spec;
+    if (uhd_subdev_spec_make(&spec, cfg->subdev) != UHD_ERROR_NONE)
+        return refuse_name(u, "subdevice", cfg->subdev);
+    bool ok = uhd_usrp_set_rx_subdev_spec(u->usrp, spec, 0) == UHD_ERROR_NONE &&
+              (!cfg->transmit || uhd_usrp_set_tx_subdev_spec(u->usrp, spec, 0) == UHD_ERROR_NONE);
+    int rc = ok ? 0 : refuse_name(u, "subdevice", cfg->subdev);
+    (void)uhd_subdev_spec_free(&spec);
+    return rc;
+}
+
+/* Any later call would fail for a channel that is not there, in words about something else. */
+static int check_channel(struct uhd_radio *u, const struct phy_radio_config *cfg)
+{
+    size_t n = 0, n_tx = SIZE_MAX;
+    if (uhd_usrp_get_rx_num_channels(u->usrp, &n) != UHD_ERROR_NONE ||
+        (cfg->transmit && uhd_usrp_get_tx_num_channels(u->usrp, &n_tx) != UHD_ERROR_NONE))
+        return uhd_fail(u, -EIO, "the radio does not tell its channels");
+    n = n < n_tx ? n : n_tx;
+    if (cfg->channel < n)
+        return 0;
+    snprintf(u->error, sizeof u->error, "the radio has no channel %u; its channels count from 0 and are %zu", (unsigned)cfg->channel, n);
+    return -EINVAL;
+}
+
 static int set_sources(struct uhd_radio *u, const struct phy_radio_config *cfg)
 {
-    if (cfg->subdev[0]) {
-        uhd_subdev_spec_handle spec;
-        bool ok = uhd_subdev_spec_make(&spec, cfg->subdev) == UHD_ERROR_NONE;
-        if (!ok || uhd_usrp_set_rx_subdev_spec(u->usrp, spec, 0) != UHD_ERROR_NONE ||
-            (cfg->transmit && uhd_usrp_set_tx_subdev_spec(u->usrp, spec, 0) != UHD_ERROR_NONE))
-            return uhd_fail(u, -EINVAL, "the radio does not take this subdevice");
-        (void)uhd_subdev_spec_free(&spec);
-    }
+    int rc = cfg->subdev[0] ? set_subdev(u, cfg) : 0;
+    rc = rc ? rc : check_channel(u, cfg);
+    if (rc)
+        return rc;
     if (cfg->clock_source[0] && uhd_usrp_set_clock_source(u->usrp, cfg->clock_source, 0) != UHD_ERROR_NONE)
-        return uhd_fail(u, -EINVAL, "the radio does not take this clock reference");
+        return refuse_name(u, "clock reference", cfg->clock_source);
     if (cfg->time_source[0] && uhd_usrp_set_time_source(u->usrp, cfg->time_source, 0) != UHD_ERROR_NONE)
-        return uhd_fail(u, -EINVAL, "the radio does not take this time source");
+        return refuse_name(u, "time source", cfg->time_source);
     return 0;
 }
 
@@ -239,7 +268,7 @@ static int tune(struct uhd_radio *u, const struct phy_radio_config *cfg)
 static int set_receiver(struct uhd_radio *u, const struct phy_radio_config *cfg)
 {
     if (cfg->antenna_rx[0] && uhd_usrp_set_rx_antenna(u->usrp, cfg->antenna_rx, u->channel) != UHD_ERROR_NONE)
-        return uhd_fail(u, -EINVAL, "the radio does not have this receive antenna");
+        return refuse_name(u, "receive antenna", cfg->antenna_rx);
     if (!isnan(cfg->rx_gain_db) && uhd_usrp_set_rx_gain(u->usrp, cfg->rx_gain_db, u->channel, "") != UHD_ERROR_NONE)
         return uhd_fail(u, -EINVAL, "the radio does not take this receive gain");
     if (cfg->bandwidth_hz > 0 && uhd_usrp_set_rx_bandwidth(u->usrp, cfg->bandwidth_hz, u->channel) != UHD_ERROR_NONE)
@@ -257,7 +286,7 @@ static int set_transmitter(struct uhd_radio *u, const struct phy_radio_config *c
         return -EINVAL;
     }
     if (cfg->antenna_tx[0] && uhd_usrp_set_tx_antenna(u->usrp, cfg->antenna_tx, u->channel) != UHD_ERROR_NONE)
-        return uhd_fail(u, -EINVAL, "the radio does not have this transmit antenna");
+        return refuse_name(u, "transmit antenna", cfg->antenna_tx);
     if (uhd_usrp_set_tx_gain(u->usrp, asked, u->channel, "") != UHD_ERROR_NONE ||
         uhd_usrp_get_tx_gain(u->usrp, u->channel, "", &got) != UHD_ERROR_NONE)
         return uhd_fail(u, -EINVAL, "the radio does not take this transmit gain");

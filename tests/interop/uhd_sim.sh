@@ -205,6 +205,10 @@ test_commands() {
         expect 'airdeed record keeps what a radio hears' 0 '100000 samples, ' \
             "$airdeed" record $radio --freq 2.4G --nsamps 100000 --gain 3 --ant RX2 --out "$work/heard"
         expect 'the recording opens and names its receiver' 0 '"core:hw": "uhd addr=' cat "$work/heard.sigmf-meta"
+        expect 'a channel that is not there is named' 2 'the radio has no channel 7' \
+            "$airdeed" record $radio --freq 2.4G --channel 7 --out "$work/no"
+        expect 'a subdevice that is not there is named' 2 "does not take the subdevice 'Z:9'" \
+            "$airdeed" record $radio --freq 2.4G --subdev Z:9 --out "$work/no"
         expect 'without --band nothing may be sent' 2 'needs --band' "$airdeed" latency-probe $radio --freq 2.4G --tx --conducted
         expect 'the whole rate has to lie inside the band' 2 'does not lie inside the band' \
             "$airdeed" latency-probe $radio --freq 2.4G --tx --conducted --band 2.3999G:2.401G
