@@ -91,11 +91,28 @@ static double channel_noise(const struct replay *r)
     return r->source.scan.noise_power * (r->bank ? phy_wideband_noise_gain(r->bank) : 1);
 }
 
+/* Is the noise floor of the recording more than an estimate? */
+static bool floor_is_known(const struct replay *r)
+{
+    const char *method = r->source.scan.floor_method;
+    return strcmp(method, "declared") == 0 || strcmp(method, "given") == 0;
+}
+
+/* An estimate is one number for a whole recording, and may be the weakest signal's; then what the frame itself shows goes before it. */
+static void set_noise(const struct replay *r, struct phy_frame *frame)
+{
+    double noise_power = channel_noise(r);
+    if (floor_is_known(r) || isnan(frame->noise_dbfs)) {
+        frame->noise_dbfs = noise_power > 0 ? 10 * log10(noise_power) : NAN;
+        return;
+    }
+    double snr = pow(10, (frame->rssi_dbfs - frame->noise_dbfs) / 10) - 1;
+    frame->snr_db = snr > 0 ? 10 * log10(snr) : NAN;
+}
+
 static int open_phy(struct replay *r, unsigned channel, uint64_t first_sample)
 {
-    const struct app_sense_scan *scan = &r->source.scan;
     double noise_power = channel_noise(r);
-    bool floor_known = strcmp(scan->floor_method, "declared") == 0 || strcmp(scan->floor_method, "given") == 0;
     struct phy_config cfg = {
         .waveform = r->waveform,
         .sample_rate_hz = r->source.radio->sample_rate_hz / r->n_channels,
@@ -103,7 +120,7 @@ static int open_phy(struct replay *r, unsigned channel, uint64_t first_sample)
         .cca_energy_db = 10,
         .cca_samples = 64,
         /* an estimate may be too high where the recording has no quiet stretch: then look everywhere */
-        .squelch_db = floor_known ? 0 : -1,
+        .squelch_db = floor_is_known(r) ? 0 : -1,
         .first_sample = first_sample,
     };
     size_t len = (phy_bytes(&cfg) + 63) / 64 * 64;
@@ -123,6 +140,7 @@ static void print_frame(struct replay *r, unsigned channel, const struct phy_fra
     double offset_hz = r->bank ? phy_wideband_center(r->n_channels, channel) * r->source.meta.sample_rate_hz : 0;
     frame.start_sample *= r->n_channels; /* in the recording */
     frame.end_sample *= r->n_channels;
+    set_noise(r, &frame);
     struct app_replay_key key = {.start_sample = frame.start_sample, .decoded = frame.format != PHY_FORMAT_HT};
     app_frame_json(stdout, &frame, r->bank ? (int)channel : -1, r->options.psdu, key.psdu_sha256);
     app_replay_capture_frame(&r->capture, &frame, r->source.radio->center_hz + offset_hz);
@@ -206,6 +224,16 @@ static int take_block(struct replay *r, const struct phy_radio_block *block, boo
     return 0;
 }
 
+/* The recording ends as if samples were lost: a frame that lacks its last ones is told as far as it came. */
+static int flush(struct replay *r)
+{
+    const struct phy_event end = {.kind = PHY_EV_SKIP, .skip.n = 1};
+    int code = 0;
+    for (unsigned k = 0; k < r->n_channels && !code; k++)
+        code = r->phy[k] ? step(r, k, &end) : 0;
+    return code;
+}
+
 static int run(struct replay *r)
 {
     struct app_sense *source = &r->source;
@@ -226,7 +254,7 @@ static int run(struct replay *r)
         app_sense_progress(source, "replay", n_done += block.n, false);
     }
     app_sense_progress(source, "", n_done, true);
-    return 0;
+    return flush(r);
 }
 
 static int finish(struct replay *r)
@@ -283,8 +311,7 @@ static int replay_recording(struct replay *r)
         }
     }
     r->capture = (struct app_replay_capture){.path = r->options.pcapng, .with_payload = r->options.payload};
-    double noise_power = channel_noise(r);
-    code = app_replay_capture_open(&r->capture, &r->source.meta, noise_power > 0 ? 10 * log10(noise_power) : NAN);
+    code = app_replay_capture_open(&r->capture, &r->source.meta);
     if (!code)
         code = run(r);
     int capture_code = app_replay_capture_close(&r->capture);

@@ -35,13 +35,12 @@ static int64_t find_time(const struct app_replay_capture *c, uint64_t sample)
     return offset_ns >= (double)(INT64_MAX - c->start_unix_ns) ? INT64_MAX - 1 : c->start_unix_ns + llround(offset_ns);
 }
 
-int app_replay_capture_open(struct app_replay_capture *c, const struct phy_sigmf_meta *meta, double noise_dbfs)
+int app_replay_capture_open(struct app_replay_capture *c, const struct phy_sigmf_meta *meta)
 {
     static const char *const interface[] = {"replay"};
     if (!c->path)
         return 0;
     c->sample_rate_hz = meta->sample_rate_hz;
-    c->noise_dbfs = noise_dbfs;
     c->first_sample = meta->n_captures ? meta->captures[0].global_index : 0;
     c->start_unix_ns = read_datetime(meta->datetime);
     int err = app_pcapng_open(c->path, interface, 1, &c->pcapng);
@@ -79,7 +78,7 @@ void app_replay_capture_frame(struct app_replay_capture *c, const struct phy_fra
         .rate_kbps = f->rate_kbps,
         .channel_center_hz = center_hz,
         .signal_dbfs = f->rssi_dbfs,
-        .noise_dbfs = c->noise_dbfs,
+        .noise_dbfs = f->noise_dbfs,
         .ht = f->format == PHY_FORMAT_HT,
         .ht_mcs = f->format == PHY_FORMAT_HT ? (uint8_t)f->ht_mcs : 0,
         .ht_wide = f->ht_wide,

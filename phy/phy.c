@@ -199,6 +199,7 @@ static void abort_lock(struct phy *m)
     struct phy_frame frame = {
         .start_sample = m->lock_sample - m->cfg.waveform->lock_delay_samples,
         .end_sample = m->position,
+        .noise_dbfs = NAN,
         .evm_db = NAN,
         .corrected_bits = -1,
         .ht_mcs = -1,
@@ -213,6 +214,8 @@ static void skip_samples(struct phy *m, uint64_t n)
 {
     if (n == 0)
         return;
+    if (m->locked && !m->packet && m->cfg.waveform->cut)
+        m->cfg.waveform->cut(m->demod);
     if (m->locked)
         abort_lock(m);
     if (m->cca_busy)

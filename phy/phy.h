@@ -73,6 +73,9 @@ struct phy_frame {
     double rssi_dbfs;        /* mean power over the frame */
     double head_dbfs;        /* mean power over the preamble */
     double snr_db;           /* mean power of the body over noise_dbfs, noise subtracted */
+    double noise_dbfs;       /* noise power in the full sample rate as this frame shows it, known beforehand or not; NAN if unknown. wifi: from
+                              * the difference of the two long training symbols, +-.6 dB (52 subcarriers), -INFINITY if there is
+                              * none; interference that differs between them counts, too. flex and packet fidelity: unknown */
     double evm_db;           /* error vector magnitude over the payload, dB; NAN if unknown */
     double cfo_hz;           /* carrier offset, rx = tx exp(+j 2 pi f t) */
     int32_t corrected_bits;  /* coded bits that the decoder changed, -1 where the waveform cannot tell */
@@ -107,8 +110,8 @@ struct phy_signal {
 enum phy_event_kind {
     PHY_EV_SAMPLES,  /* the next n samples of the channel */
     PHY_EV_SKIP,     /* the receiver was elsewhere or off (also: while this station transmits): n samples did not reach it.
-                      * It starts anew: an open lock ends in a PHY_FRAME without header, a busy medium in PHY_CCA_IDLE, both at
-                      * the first sample skipped; a sensing window that loses samples is dropped and counted */
+                      * It starts anew: an open lock ends in a PHY_FRAME, a busy medium in PHY_CCA_IDLE, both at the first sample
+                      * skipped. The frame has a header where the waveform had read it by then (wifi), and what came of its octets; a sensing window that loses samples is dropped and counted */
     PHY_EV_TRANSMIT, /* make a frame; PHY_TX_DONE follows when samples or skips have passed its end */
     PHY_EV_WITHDRAW, /* the latest frame was not let out: it is forgotten, no PHY_TX_DONE follows */
     PHY_EV_ARRIVALS, /* packet fidelity: n samples pass, with all emissions that overlap them, in the order of their ids */
@@ -157,7 +160,7 @@ struct phy_update {
 
 struct phy_stats {
     uint64_t n_samples, n_skipped, n_locks, n_header_bad, n_fcs_bad, n_frames_ok, n_sent, n_nan_samples;
-    uint64_t n_aborted;      /* locks that a skip ended */
+    uint64_t n_aborted;      /* locks that a skip ended before their header was read */
     uint64_t n_sense_spoiled; /* sensing windows that a skip ran into */
     uint64_t n_bad_events;   /* refused with -EBADMSG */
 };

@@ -14,7 +14,7 @@ struct phy_waveform_demod; /* implementation's own */
 /* Called for every lock that ended; `end_offset` counts samples consumed in this execute call when it ended.
  * In the frame, start_sample and end_sample count from this call's first sample (modulo 2^64: a start may lie before it),
  * cfo_hz and rate_kbps are those of a 1 Hz and a 1 Msps clock, and only what a demodulator knows is set: these four,
- * header_ok, psdu, psdu_len, evm_db, corrected_bits, noise_db. Pointers are valid within the callback. */
+ * header_ok, psdu, psdu_len, noise_dbfs, evm_db, corrected_bits, noise_db. Pointers are valid within the callback. */
 typedef void phy_waveform_on_frame(void *ctx, size_t end_offset, const struct phy_frame *frame);
 /* Called when the receiver believes that a frame has begun; `offset` counts samples consumed in this execute call. */
 typedef void phy_waveform_on_lock(void *ctx, size_t offset);
@@ -47,6 +47,9 @@ struct phy_waveform {
     /* No preamble need be looked for where the mean power is at or below this (linear); 0 at first: everywhere. A waveform
      * whose detector is cheap looks everywhere. */
     void (*set_squelch)(struct phy_waveform_demod *d, double power);
+    /* No samples follow those that came: a frame in progress whose header was read goes to on_frame as far as it came, at offset 0.
+     * NULL where the waveform does not give parts of frames. A reset follows. */
+    void (*cut)(struct phy_waveform_demod *d);
     void (*reset)(struct phy_waveform_demod *d); /* forget a frame in progress */
     void (*close)(struct phy_waveform_demod *d);
 };

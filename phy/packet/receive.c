@@ -178,6 +178,7 @@ static void report_frame(struct phy_packet *p, uint64_t at, bool fcs_ok)
                               .fcs_ok = fcs_ok,
                               .psdu = r->psdu,
                               .psdu_len = r->header_ok ? r->psdu_len : 0,
+                              .noise_dbfs = NAN,
                               .evm_db = sinr > 0.0 ? -phy_to_db(sinr) : (double)NAN,
                               .cfo_hz = r->cfo_hz,
                               .corrected_bits = -1};

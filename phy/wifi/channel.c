@@ -228,6 +228,9 @@ void phy_wifi_channel_estimate(const struct phy_wifi_fft *fft, const struct phy_
         mean.im[i] = half_sign * (first->im[i] + second->im[i]);
     }
     find_errors(first, second, 0.5f, error, by_bin);
+    out->noise_power = 0.0f;
+    for (unsigned i = 0; i < N_USED; i++)
+        out->noise_power += error[i] / (N_USED * N_FFT);
     float floor = phy_wifi_trimmed_mean(error) + 1e-9f * mean_power(&mean) + 1e-30f;
     set_all(floor, from_difference);
     find_loud(by_bin, floor, from_difference);

@@ -26,6 +26,7 @@ struct phy_wifi_used { /* a complex value on each used subcarrier */
 struct phy_wifi_channel {
     struct phy_wifi_used gain;
     _Alignas(64) float noise[PHY_WIFI_N_USED]; /* expected |error|^2 of one symbol */
+    float noise_power; /* a sample's, were it white: from the difference of the two symbols, all subcarriers alike */
     float worth;    /* of the gain: as much as that of so many symbols, each subcarrier by itself */
     unsigned early; /* samples by which the windows of the symbols that follow should begin early, 0..PHY_WIFI_EARLY */
 };

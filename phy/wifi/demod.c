@@ -210,8 +210,9 @@ void phy_wifi_demod_finish(struct phy_wifi_demod *d, struct phy_frame *out)
     *out = (struct phy_frame){
         .start_sample = d->preamble.start_sample,
         .end_sample = end_sample(d),
-        .header_ok = phy_wifi_demod_has_header(d),
+        .header_ok = phy_wifi_demod_has_header(d) && d->stage != STAGE_HT_SIGNAL, /* the first half of HT-SIGNAL says nothing */
         .cfo_hz = phy_wifi_symbols_cfo(&d->symbols),
+        .noise_dbfs = 10.0 * log10((double)d->symbols.channel.noise_power),
         .evm_db = NAN,
         .corrected_bits = -1,
         .ht_mcs = -1,

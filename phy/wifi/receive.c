@@ -191,6 +191,13 @@ static void execute(struct phy_waveform_demod *d, const float complex *samples, 
     }
 }
 
+static void cut(struct phy_waveform_demod *d)
+{
+    d->call_start = d->position;
+    if (d->locked && phy_wifi_demod_has_header(d->demod))
+        end_frame(d, d->position);
+}
+
 static void reset(struct phy_waveform_demod *d)
 {
     d->locked = d->pending = d->found = false;
@@ -263,6 +270,7 @@ static const struct phy_waveform wifi = {
     .modulate = modulate,
     .execute = execute,
     .set_squelch = set_squelch,
+    .cut = cut,
     .reset = reset,
     .close = close_receiver,
 };

@@ -434,11 +434,41 @@ START_TEST(after_a_skip_in_a_frame_the_next_one_arrives)
         keep(s, &update);
     }
     ck_assert_uint_eq(s->n_frames, 2);
-    ck_assert(!s->frames[0].frame.header_ok);
+    const struct phy_frame *cut = &s->frames[0].frame;
+    ck_assert(cut->header_ok && !cut->fcs_ok);
+    ck_assert_uint_eq(cut->psdu_len, 1000);
+    ck_assert_uint_eq(cut->rate_kbps, 12000);
+    ck_assert_uint_eq(cut->end_sample, 3000);
     ck_assert(is_frame(&s->frames[1], &second));
+    struct phy_stats stats;
+    phy_stats(phy, &stats);
+    ck_assert_uint_eq(stats.n_locks, 2);
+    ck_assert_uint_eq(stats.n_fcs_bad, 1);
+    ck_assert_uint_eq(stats.n_frames_ok, 1);
+    ck_assert_uint_eq(stats.n_aborted, 0);
     phy_close(phy);
     free(mem);
     free_scene(s);
+}
+END_TEST
+
+/* Whatever noise_dbfs the machine was given: the frame's own is unbiased, 52 subcarriers spread it by .6 dB. */
+START_TEST(a_frame_shows_the_noise_that_it_came_in)
+{
+    for (int noise_db = -60; noise_db <= -30; noise_db += 15) {
+        struct scene *s = make_scene();
+        double sum = 0.0;
+        for (unsigned k = 0; k < 60; k++)
+            put(s, 500 + 3000 * k, 100, 2, 0.1, k);
+        s->n += 600;
+        wifi_add_noise(s->x, s->n, noise_db, 9);
+        receive(s, -100.0, 4096);
+        ck_assert_uint_eq(s->n_frames, 60);
+        for (unsigned k = 0; k < 60; k++)
+            sum += pow(10.0, (s->frames[k].frame.noise_dbfs - noise_db) / 10.0);
+        ck_assert_double_eq_tol(sum / 60.0, 1.0, 3.5 / sqrt(52.0 * 60.0));
+        free_scene(s);
+    }
 }
 END_TEST
 
@@ -550,6 +580,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(c, direct_current_and_image_do_not_lock);
     tcase_add_test(c, frames_survive_direct_current_and_iq_imbalance);
     tcase_add_test(c, after_a_skip_in_a_frame_the_next_one_arrives);
+    tcase_add_test(c, a_frame_shows_the_noise_that_it_came_in);
     tcase_add_test(c, what_it_sends_it_receives);
     tcase_add_test(c, every_simd_level_receives_the_same);
     tcase_add_test(c, nothing_is_allocated_once_it_is_open);
