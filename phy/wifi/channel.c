@@ -194,16 +194,17 @@ static void fit_response(const struct phy_wifi_fft *fft, const struct phy_wifi_u
 }
 
 /* Where symbols' windows have to begin so that least of this impulse response comes from the symbols beside: a window `early` samples
- * before its place sees one symbol along paths of -early to GUARD - early samples. */
-static unsigned find_early(const struct fit *f)
+ * before its place sees one symbol along paths of -early to GUARD - 1 - early samples. */
+static int find_early(const struct fit *f)
 {
-    unsigned best = PHY_WIFI_EARLY;
+    const int usable = PHY_WIFI_GUARD - 1; /* 17.3.2.5: a sample of it may be a transition from the symbol before */
+    int best = PHY_WIFI_EARLY;
     double least = INFINITY;
-    for (unsigned early = PHY_WIFI_EARLY + 1; early-- > 0;) {
+    for (int early = PHY_WIFI_EARLY; early >= -PHY_WIFI_EARLY; early--) {
         double spilt = 0.0;
         for (unsigned d = 0; d < f->n_taps; d++) {
-            int into = (int)d - PHY_WIFI_EARLY + (int)early; /* the guard interval */
-            int beyond = into < 0 ? -into : into > PHY_WIFI_GUARD ? into - PHY_WIFI_GUARD : 0;
+            int into = (int)d - PHY_WIFI_EARLY + early; /* the guard interval */
+            int beyond = into < 0 ? -into : into > usable ? into - usable : 0;
             spilt += beyond * (creal(f->taps[d]) * creal(f->taps[d]) + cimag(f->taps[d]) * cimag(f->taps[d]));
         }
         if (spilt < least) {

@@ -3,7 +3,7 @@
  * The mean of the two training symbols is fitted by an impulse response of PHY_WIFI_TAPS samples, least squares with the subcarriers'
  * noise as weights and a flat prior on the taps (the normal equations are Hermitian Toeplitz). The noise comes from the difference of
  * the symbols, and from what the fit leaves: a tone on a subcarrier's centre is the same in both, but fits no short impulse response.
- * Where the fit leaves more than noise, PHY_WIFI_LONG_TAPS samples are fitted, which end where the guard interval does, and the windows of
+ * Where the fit leaves more than noise, PHY_WIFI_LONG_TAPS samples are fitted, as far as the training symbols' guard interval reaches, and the windows of
  * the symbols that follow are put where the fewest of them reach into the symbols beside.
  *
  * Used subcarriers have an order of their own here: 0..47 the data ones, 48..51 the pilots. */
@@ -14,8 +14,8 @@
 
 enum {
     PHY_WIFI_TAPS = 16,
-    PHY_WIFI_LONG_TAPS = 24,
-    PHY_WIFI_EARLY = 8 /* samples by which windows of 64 samples begin before their symbol: taps -8..7 or -8..15 about the supposed start */
+    PHY_WIFI_LONG_TAPS = 32,
+    PHY_WIFI_EARLY = 8 /* samples by which windows of 64 samples begin before their symbol: taps -8..7 or -8..23 about the supposed start */
 };
 
 struct phy_wifi_used { /* a complex value on each used subcarrier */
@@ -28,7 +28,7 @@ struct phy_wifi_channel {
     _Alignas(64) float noise[PHY_WIFI_N_USED]; /* expected |error|^2 of one symbol */
     float noise_power; /* a sample's, were it white: from the difference of the two symbols, all subcarriers alike */
     float worth;    /* of the gain: as much as that of so many symbols, each subcarrier by itself */
-    unsigned early; /* samples by which the windows of the symbols that follow should begin early, 0..PHY_WIFI_EARLY */
+    int early;      /* samples by which the windows of the symbols that follow should begin early, within +-PHY_WIFI_EARLY */
 };
 
 /* Index in FFT order, and signed number -26..26, of used subcarrier i. */

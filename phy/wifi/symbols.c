@@ -224,7 +224,7 @@ void phy_wifi_symbols_init(struct phy_wifi_symbols *s, enum phy_simd simd)
 /* Windows from here on begin channel.early samples before their symbols; the training symbols' began PHY_WIFI_EARLY before. */
 static void move_windows(struct phy_wifi_symbols *s)
 {
-    s->shift = PHY_WIFI_EARLY - (int)s->channel.early;
+    s->shift = PHY_WIFI_EARLY - s->channel.early;
     for (unsigned i = 0; s->shift && i < N_USED; i++) {
         double angle = two_pi / N_FFT * s->shift * phy_wifi_used_number(i);
         float c = (float)cos(angle), sn = (float)sin(angle), re = s->channel.gain.re[i], im = s->channel.gain.im[i];
