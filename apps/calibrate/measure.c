@@ -8,7 +8,7 @@
 enum { SYMBOL = 80, N_DATA_SYMBOLS = 40, MAX_LEN = 2000, PULSE_EVERY = 10 };
 
 /* Which symbols are interfered with. */
-enum cover { COVER_NOTHING, COVER_ALL, COVER_SOME, COVER_PULSES, COVER_HEADER, COVER_PREAMBLE_PULSE };
+enum cover { COVER_NOTHING, COVER_ALL, COVER_FRAME, COVER_SOME, COVER_PULSES, COVER_HEADER, COVER_PREAMBLE_PULSE };
 
 struct cell {
     enum cover cover;
@@ -20,7 +20,7 @@ struct cell {
     /* outcome */
     double n, locks, headers, frames;
     double covered;       /* data symbols a frame, mean */
-    double lock_delay, frame_delay; /* means */
+    double cca_delay, lock_delay, frame_delay; /* means */
 };
 
 struct measure {
@@ -64,14 +64,17 @@ static unsigned place_spans(const struct measure *m, const struct cell *c, struc
     case COVER_ALL:
         add_span(t, -APP_LINK_HEAD, APP_LINK_HEAD + (int64_t)(n + 1) * SYMBOL);
         return n;
+    case COVER_FRAME:
+        add_span(t, 0, APP_LINK_HEAD + (int64_t)(n + 1) * SYMBOL);
+        return n;
     case COVER_SOME: {
-        int64_t first = (int64_t)(draw * (n - c->n_covered + 1));
-        add_span(t, APP_LINK_HEAD + first * SYMBOL, APP_LINK_HEAD + (first + c->n_covered) * SYMBOL);
+        int64_t first = APP_LINK_HEAD + (int64_t)(draw * ((n - c->n_covered) * SYMBOL + 1));
+        add_span(t, first, first + c->n_covered * SYMBOL);
         return c->n_covered;
     }
     case COVER_PULSES:
-        for (unsigned k = (unsigned)(draw * PULSE_EVERY); k < n; k += PULSE_EVERY, covered++)
-            add_span(t, APP_LINK_HEAD + k * SYMBOL, APP_LINK_HEAD + (k + 1) * SYMBOL);
+        for (unsigned at = (unsigned)(draw * PULSE_EVERY * SYMBOL); at + SYMBOL <= n * SYMBOL; at += PULSE_EVERY * SYMBOL, covered++)
+            add_span(t, APP_LINK_HEAD + at, APP_LINK_HEAD + at + SYMBOL);
         return covered;
     case COVER_HEADER:
         add_span(t, APP_LINK_HEAD - SYMBOL, APP_LINK_HEAD);
@@ -90,7 +93,8 @@ static unsigned place_spans(const struct measure *m, const struct cell *c, struc
 static int run_cell(struct measure *m, struct cell *c)
 {
     c->n = c->locks = c->headers = c->frames = c->covered = 0;
-    c->lock_delay = c->frame_delay = 0;
+    double n_busy = 0;
+    c->cca_delay = c->lock_delay = c->frame_delay = 0;
     for (uint32_t i = 0; i < m->cfg.n_frames; i++) {
         struct app_link_trial t = {.counter = m->counter++, .rate_index = c->rate_index, .psdu_len = m->len[c->rate_index],
                                    .snr_db = c->snr_db, .sir_db = c->sir_db, .kind = c->kind, .n_missed = c->n_missed};
@@ -103,10 +107,13 @@ static int run_cell(struct measure *m, struct cell *c)
         c->locks += o.locked;
         c->headers += o.header_ok;
         c->frames += o.frame_ok;
+        n_busy += o.busy;
+        c->cca_delay += o.busy ? (double)o.cca_delay : 0.0;
         c->lock_delay += o.locked ? (double)o.lock_delay : 0.0;
         c->frame_delay += o.frame_ok ? (double)o.frame_delay : 0.0;
     }
     c->covered /= c->n;
+    c->cca_delay /= fmax(n_busy, 1.0);
     c->lock_delay /= fmax(c->locks, 1.0);
     c->frame_delay /= fmax(c->frames, 1.0);
     return 0;
@@ -236,6 +243,7 @@ static int measure_delays(struct measure *m)
         return rc;
     if (c.frames < 0.9 * c.n)
         return -EDOM; /* not even at 25 dB: nothing to measure */
+    t->cca_delay_samples = (uint32_t)lround(c.cca_delay);
     t->lock_delay_samples = (uint32_t)lround(c.lock_delay);
     t->frame_delay_samples = (uint32_t)lround(fmax(c.frame_delay, 0.0));
     for (t->max_cut_samples = 0; t->max_cut_samples < 160; t->max_cut_samples += 8) {
@@ -282,7 +290,14 @@ static int measure_grid_head(struct measure *m, enum phy_interference kind, uint
         rc = run_cell(m, &c);
     if (rc)
         return rc;
-    t->grid_lock[kind][i][j] = (float)fmin(share(c.locks, clean.locks), 1.0);
+    t->grid_lock[0][kind][i][j] = t->grid_lock[1][kind][i][j] = (float)fmin(share(c.locks, clean.locks), 1.0);
+    if (kind != PHY_INTERFERENCE_PULSED) {
+        c.cover = COVER_FRAME;
+        rc = run_cell(m, &c);
+        if (rc)
+            return rc;
+        t->grid_lock[1][kind][i][j] = (float)fmin(share(c.locks, clean.locks), 1.0);
+    }
     c.cover = COVER_HEADER;
     c.sir_db = (double)t->grid_sir_db[j];
     rc = run_cell(m, &c);
@@ -342,7 +357,8 @@ static int measure_kind(struct measure *m, enum phy_interference kind)
         }
         tell(m, phy_interference_name(kind), (double)(i + 1) / t->n_grid_snr);
     }
-    smooth(t, t->grid_lock[kind], true);
+    smooth(t, t->grid_lock[0][kind], true);
+    smooth(t, t->grid_lock[1][kind], true);
     smooth(t, t->grid_header_loss[kind], false);
     for (unsigned r = 0; r < t->n_rates; r++) {
         smooth(t, t->grid_symbol_loss[0][kind][r], false);

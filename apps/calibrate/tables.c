@@ -49,7 +49,8 @@ static json_t *interference_json(const struct phy_packet_tables *t, unsigned kin
     for (unsigned sudden = 0; sudden < 2; sudden++)
         for (unsigned r = 0; r < t->n_rates; r++)
             json_array_append_new(losses[sudden], grid_json(t, t->grid_symbol_loss[sudden][kind][r]));
-    return json_pack("{s:o, s:o, s:o, s:o}", "lock", grid_json(t, t->grid_lock[kind]), "header_loss_log2",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "lock", grid_json(t, t->grid_lock[0][kind]), "fresh_lock",
+                     grid_json(t, t->grid_lock[1][kind]), "header_loss_log2",
                      grid_json(t, t->grid_header_loss[kind]), "symbol_loss_log2", losses[0], "sudden_symbol_loss_log2", losses[1]);
 }
 
@@ -66,6 +67,7 @@ json_t *app_tables_json(const struct phy_packet_tables *t, uint32_t sample_rate_
                              "max_cut_samples", (json_int_t)t->max_cut_samples);
     if (!json)
         return NULL;
+    json_object_set_new(json, "cca_delay_samples", json_integer(t->cca_delay_samples));
     json_object_set_new(json, "captures", json_boolean(t->captures));
     json_object_set_new(json, "snr_first_db", json_real((double)t->snr_first_db));
     json_object_set_new(json, "snr_step_db", json_real((double)t->snr_step_db));
@@ -137,7 +139,8 @@ static const double loss_min = -40.0, loss_max = 12.0;
 static void read_interference(struct reader *r, struct phy_packet_tables *t, const json_t *kinds, unsigned kind)
 {
     const json_t *k = member(r, kinds, phy_interference_name((enum phy_interference)kind));
-    read_grid(r, t, member(r, k, "lock"), "lock", 0.0, 1.0, t->grid_lock[kind]);
+    read_grid(r, t, member(r, k, "lock"), "lock", 0.0, 1.0, t->grid_lock[0][kind]);
+    read_grid(r, t, member(r, k, "fresh_lock"), "fresh_lock", 0.0, 1.0, t->grid_lock[1][kind]);
     read_grid(r, t, member(r, k, "header_loss_log2"), "header_loss_log2", loss_min, loss_max, t->grid_header_loss[kind]);
     static const char *const keys[2] = {"symbol_loss_log2", "sudden_symbol_loss_log2"};
     for (unsigned sudden = 0; sudden < 2; sudden++) {
@@ -168,7 +171,10 @@ static void read_tables(struct reader *r, const json_t *json, struct phy_packet_
         return;
     snprintf(t->waveform, sizeof t->waveform, "%.15s", waveform);
     t->n_rates = phy_waveform_find(waveform)->n_rates;
+    if (!json_is_object(member(r, json, "provenance")) && r->err == 0)
+        r->err = refuse(r->error, r->name, "field provenance must be an object");
     *sample_rate_hz_out = count(r, json, "sample_rate_hz", 1000000000);
+    t->cca_delay_samples = count(r, json, "cca_delay_samples", 4096);
     t->lock_delay_samples = count(r, json, "lock_delay_samples", 4096);
     t->frame_delay_samples = count(r, json, "frame_delay_samples", 4096);
     const json_t *captures = member(r, json, "captures");

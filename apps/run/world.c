@@ -15,7 +15,7 @@
 #define allocate app_world_allocate
 #define fail app_world_fail
 
-enum { ALIGN = 64, MAX_PLAY_SAMPLES = 1 << 24 };
+enum { APP_WIDE_SEARCH_HZ = 2000000, ALIGN = 64, MAX_PLAY_SAMPLES = 1 << 24 };
 /* virtual time 0: 2020-01-01T00:00:00Z */
 static const int64_t epoch_ns = 1577836800000000000;
 
@@ -423,6 +423,8 @@ static int load_tables(struct app_world *w)
         return fail(w, -EIO, "memory", strerror(ENOMEM));
     if (app_tables_load(path, sc->waveform, w->tables, &rate_hz, error) != 0)
         return fail(w, -EINVAL, sc->file, error);
+    if ((rate_hz > APP_WIDE_SEARCH_HZ) != (sc->sample_rate_hz > APP_WIDE_SEARCH_HZ))
+        return fail(w, -EINVAL, sc->file, "field tables: they were measured at 2 Msps or below, where the receiver searches further");
     if (strcmp(w->tables->waveform, sc->waveform) != 0)
         return fail(w, -EINVAL, sc->file, "field tables: they were measured for another waveform");
     return 0;

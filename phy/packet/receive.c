@@ -19,6 +19,7 @@ enum purpose { DRAW_LOCK = 1, DRAW_FRAME, DRAW_PROFILE, DRAW_CCA, DRAW_SENSE };
 struct candidate {
     uint64_t id, start, decide_at;
     uint64_t energy[PHY_N_INTERFERENCE]; /* of the others while its preamble lasted, units x samples */
+    uint64_t fresh; /* of this: not like noise, and not there before the frame */
 };
 
 struct reception {
@@ -32,6 +33,7 @@ struct reception {
     uint64_t symbol_at;              /* first sample of the symbol under way */
     uint64_t before[PHY_N_INTERFERENCE]; /* energy during the preamble */
     uint64_t energy[PHY_N_INTERFERENCE]; /* in this symbol */
+    uint64_t covered, last_covered;      /* samples of it in which something is on that is not like noise */
     uint64_t last_energy[PHY_N_INTERFERENCE]; /* of the symbol before, for which last_loss holds */
     double last_loss, loss;
     double quality;                  /* mean over the data symbols of SINR, linear */
@@ -217,6 +219,7 @@ static void decide_lock(struct phy_packet *p, const struct candidate *c, const s
     if (!p->cfg.tables->captures && (p->frame.active || c->start < p->engaged_until))
         return;
     struct phy_packet_levels levels = describe_levels(p, a->power, c->energy, PREAMBLE);
+    levels.fresh = to_ratio(c->fresh, PREAMBLE);
     if (draw_uniform(p, DRAW_LOCK, c->id, 0) < phy_packet_lock(p->cfg.tables, &levels))
         begin_reception(p, c, a);
 }
@@ -226,13 +229,17 @@ static double symbol_loss(const struct phy_packet *p, struct reception *r)
     struct phy_packet_levels levels = describe_levels(p, r->power, r->energy, SYMBOL);
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
         levels.before[k] = to_ratio(r->before[k], PREAMBLE);
+    levels.covered = (double)r->covered / SYMBOL;
     double others = 1.0;
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
         others += levels.interference[k];
     r->quality += levels.signal / others;
-    if (r->last_loss < 0.0 || memcmp(r->energy, r->last_energy, sizeof r->energy) != 0) {
+    for (unsigned k = PHY_INTERFERENCE_NOISE + 1; k < PHY_N_INTERFERENCE && r->covered; k++)
+        levels.interference[k] = to_ratio(r->energy[k], r->covered);
+    if (r->last_loss < 0.0 || r->covered != r->last_covered || memcmp(r->energy, r->last_energy, sizeof r->energy) != 0) {
         r->last_loss = phy_packet_symbol_loss(p->cfg.tables, r->rate_index, &levels);
         memcpy(r->last_energy, r->energy, sizeof r->energy);
+        r->last_covered = r->covered;
     }
     return r->last_loss;
 }
@@ -251,6 +258,7 @@ static void end_symbol(struct phy_packet *p)
         r->n_symbols++;
     }
     memset(r->energy, 0, sizeof r->energy);
+    r->covered = 0;
     r->symbol_at = at;
     if (!r->header_ok)
         report_frame(p, at, false);
@@ -326,6 +334,30 @@ static uint64_t next_edge(const struct phy_packet *p, const struct phy_arrival *
     return next;
 }
 
+static void add_to_candidate(const struct phy_packet *p, struct candidate *c, const struct phy_arrival *arrivals, size_t n_arrivals,
+                             uint64_t n)
+{
+    uint64_t at = p->position;
+    add_others(p, arrivals, n_arrivals, at, n, c->id, c->energy);
+    for (size_t i = 0; i < n_arrivals; i++) {
+        const struct phy_arrival *a = &arrivals[i];
+        bool is_fresh = a->interference != PHY_INTERFERENCE_NOISE && a->start_sample + PHY_PACKET_KNOWN_SAMPLES > c->start;
+        if (is_fresh && a->id != c->id && a->start_sample <= at && a->end_sample > at)
+            c->fresh += to_units(p, a->power) * n;
+    }
+}
+
+static void add_interference(struct phy_packet *p, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t n)
+{
+    uint64_t energy[PHY_N_INTERFERENCE] = {0}, rest = 0;
+    add_others(p, arrivals, n_arrivals, p->position, n, p->frame.id, energy);
+    for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++) {
+        p->frame.energy[k] += energy[k];
+        rest += k == PHY_INTERFERENCE_NOISE ? 0 : energy[k];
+    }
+    p->frame.covered += rest > 0 ? n : 0;
+}
+
 static void add_energy(struct phy_packet *p, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t n)
 {
     uint64_t at = p->position, all[PHY_N_INTERFERENCE] = {0}, sum = 0;
@@ -340,9 +372,9 @@ static void add_energy(struct phy_packet *p, const struct phy_arrival *arrivals,
         p->window.energy += sum;
     for (size_t i = 0; i < p->n_candidates; i++)
         if (at < p->candidates[i].start + PREAMBLE)
-            add_others(p, arrivals, n_arrivals, at, n, p->candidates[i].id, p->candidates[i].energy);
+            add_to_candidate(p, &p->candidates[i], arrivals, n_arrivals, n);
     if (p->frame.active && at < p->frame.end && at >= p->frame.symbol_at)
-        add_others(p, arrivals, n_arrivals, at, n, p->frame.id, p->frame.energy);
+        add_interference(p, arrivals, n_arrivals, n);
 }
 
 static void end_window(struct phy_packet *p)

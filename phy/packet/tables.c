@@ -42,6 +42,7 @@ struct point {
     double snr_db; /* over noise and what is like noise */
     double sir_db; /* over the rest */
     enum phy_interference kind; /* of the rest, the strongest; NOISE: there is no rest */
+    bool fresh;                 /* the rest was hardly there before the frame */
     bool sudden;                /* it was not there during the preamble, or weaker by more than 3 dB */
 };
 
@@ -58,6 +59,7 @@ static struct point locate(const struct phy_packet_levels *levels)
     }
     if (rest > 0.0)
         p.sir_db = phy_to_db(levels->signal / rest);
+    p.fresh = 2.0 * levels->fresh > rest;
     p.sudden = levels->before[p.kind] < 0.5 * strongest;
     return p;
 }
@@ -71,7 +73,7 @@ double phy_packet_lock(const struct phy_packet_tables *t, const struct phy_packe
 {
     struct point p = locate(levels);
     double clean = at_snr(t, t->lock, p.snr_db);
-    return p.kind == PHY_INTERFERENCE_NOISE ? clean : clean * at_grid(t, t->grid_lock[p.kind], p.snr_db, p.sir_db);
+    return p.kind == PHY_INTERFERENCE_NOISE ? clean : clean * at_grid(t, t->grid_lock[p.fresh][p.kind], p.snr_db, p.sir_db);
 }
 
 double phy_packet_header_loss(const struct phy_packet_tables *t, const struct phy_packet_levels *levels)
@@ -88,6 +90,6 @@ double phy_packet_symbol_loss(const struct phy_packet_tables *t, unsigned rate_i
     struct point p = locate(levels);
     double loss = from_log2(at_snr(t, t->symbol_loss[rate_index], p.snr_db));
     if (p.kind != PHY_INTERFERENCE_NOISE)
-        loss += from_log2(at_grid(t, t->grid_symbol_loss[p.sudden][p.kind][rate_index], p.snr_db, p.sir_db));
+        loss += levels->covered * from_log2(at_grid(t, t->grid_symbol_loss[p.sudden][p.kind][rate_index], p.snr_db, p.sir_db));
     return loss;
 }

@@ -21,7 +21,7 @@ enum phy_interference {
 /* "noise", "tone", "pulsed", "ofdm" */
 const char *phy_interference_name(enum phy_interference kind);
 
-enum { PHY_PACKET_MAX_SNR = 160, PHY_PACKET_MAX_GRID = 16, PHY_PACKET_MAX_RATES = PHY_MAX_RATES };
+enum { PHY_PACKET_KNOWN_SAMPLES = 200, PHY_PACKET_MAX_SNR = 160, PHY_PACKET_MAX_GRID = 16, PHY_PACKET_MAX_RATES = PHY_MAX_RATES };
 
 /* log2 of a loss: from this on (one symbol in 2^40) it counts as none. */
 #define PHY_PACKET_NO_LOSS (-40.0f)
@@ -29,6 +29,7 @@ enum { PHY_PACKET_MAX_SNR = 160, PHY_PACKET_MAX_GRID = 16, PHY_PACKET_MAX_RATES 
 struct phy_packet_tables {
     char waveform[16];
     unsigned n_rates;
+    uint32_t cca_delay_samples;   /* from a frame's first sample to busy by energy, mean; the machine's own blocks give it again */
     uint32_t lock_delay_samples;  /* from a frame's first sample to its lock */
     uint32_t frame_delay_samples; /* from its last sample to the frame signal */
     bool captures;                /* a frame whose preamble passes takes the receiver from the one under way */
@@ -42,7 +43,9 @@ struct phy_packet_tables {
     /* with interference, beyond the same noise; [kind][...] of NOISE is not used */
     uint32_t n_grid_snr, n_grid_sir;
     float grid_snr_db[PHY_PACKET_MAX_GRID], grid_sir_db[PHY_PACKET_MAX_GRID]; /* ascending */
-    float grid_lock[PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID]; /* probability over that without interference */
+    /* probability over that without interference; [0]: the interferer was there before the frame, [1]: it began no more than
+     * PHY_PACKET_KNOWN_SAMPLES before it, or within its preamble */
+    float grid_lock[2][PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
     float grid_header_loss[PHY_N_INTERFERENCE][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
     /* [0]: it was there during the preamble, so that the receiver knows it; [1]: it began within the frame */
     float grid_symbol_loss[2][PHY_N_INTERFERENCE][PHY_PACKET_MAX_RATES][PHY_PACKET_MAX_GRID][PHY_PACKET_MAX_GRID];
@@ -53,6 +56,8 @@ struct phy_packet_levels {
     double signal;
     double interference[PHY_N_INTERFERENCE];
     double before[PHY_N_INTERFERENCE]; /* data symbols: the same during the preamble */
+    double fresh;   /* lock: the part of the interference not like noise that has been there for less than PHY_PACKET_KNOWN_SAMPLES */
+    double covered; /* data symbols: share of the symbol during which what is not like noise is on; its interference is that while on */
 };
 
 /* Probability that the preamble check passes. */

@@ -9,7 +9,7 @@
 
 static struct phy_packet_tables make_tables(void)
 {
-    struct phy_packet_tables t = {.waveform = "flex", .n_rates = 4, .lock_delay_samples = 320, .frame_delay_samples = 3,
+    struct phy_packet_tables t = {.waveform = "flex", .n_rates = 4, .cca_delay_samples = 44, .lock_delay_samples = 320, .frame_delay_samples = 3,
                                   .max_cut_samples = 72, .captures = true, .n_snr = 5, .snr_first_db = -2.0f, .snr_step_db = 0.5f,
                                   .n_grid_snr = 2, .n_grid_sir = 3, .grid_snr_db = {5, 10}, .grid_sir_db = {-10, 0, 10}};
     for (unsigned i = 0; i < t.n_snr; i++) {
@@ -21,7 +21,7 @@ static struct phy_packet_tables make_tables(void)
     for (unsigned k = 1; k < PHY_N_INTERFERENCE; k++)
         for (unsigned i = 0; i < 2; i++)
             for (unsigned j = 0; j < 3; j++) {
-                t.grid_lock[k][i][j] = 0.25f;
+                t.grid_lock[0][k][i][j] = t.grid_lock[1][k][i][j] = 0.25f;
                 t.grid_header_loss[k][i][j] = -(float)(k + i);
                 for (unsigned r = 0; r < t.n_rates; r++)
                     t.grid_symbol_loss[0][k][r][i][j] = t.grid_symbol_loss[1][k][r][i][j] = -(float)(k + i + j + r);
@@ -76,6 +76,7 @@ START_TEST(what_is_wrong_is_named)
     check_refusal("\"lock\":[0.0,", "\"lock\":[", "field header_loss_log2 must be an array of 4 numbers");
     check_refusal("\"lock\":[0.0", "\"lock\":[-0.5", "field lock must be a number from 0 to 1");
     check_refusal("\"grid_sir_db\":[-10.0,0.0,", "\"grid_sir_db\":[10.0,0.0,", "field grid_sir_db must ascend");
+    check_refusal("\"provenance\"", "\"origin\"", "field provenance is missing");
     check_refusal("\"tone\"", "\"bell\"", "field tone is missing");
     check_refusal("{\"airdeed", "{{\"airdeed", "line 1");
 }

@@ -27,7 +27,7 @@ static struct phy_packet_tables make_tables(void)
         for (unsigned i = 0; i < 2; i++)
             for (unsigned j = 0; j < 2; j++) {
                 bool bad = k != PHY_INTERFERENCE_TONE && j == 0;
-                t.grid_lock[k][i][j] = bad ? 0.0f : 1.0f;
+                t.grid_lock[0][k][i][j] = t.grid_lock[1][k][i][j] = bad ? 0.0f : 1.0f;
                 t.grid_header_loss[k][i][j] = bad ? 4.0f : PHY_PACKET_NO_LOSS;
                 for (unsigned r = 0; r < t.n_rates; r++)
                     t.grid_symbol_loss[0][k][r][i][j] = t.grid_symbol_loss[1][k][r][i][j] = bad ? 4.0f : PHY_PACKET_NO_LOSS;
