@@ -268,7 +268,9 @@ int app_world_play(struct app_world *w, uint32_t i, uint64_t t)
     }
     if (t < UINT64_MAX - 1)
         phy_air_forget(w->air, t);
-    long id = phy_air_emit_loop(w->air, world_primary_node(w, i), p->channel, start, end, primary->loop, primary->n, 0, 1.0f);
+    /* a loop counts from sample 0 of the air; a radar's turn begins when it comes, as at packet fidelity */
+    size_t phase = strcmp(p->kind, "radar") == 0 ? primary->n - (size_t)(start % primary->n) : 0;
+    long id = phy_air_emit_loop(w->air, world_primary_node(w, i), p->channel, start, end, primary->loop, primary->n, phase, 1.0f);
     return id < 0 ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;
 }
 
