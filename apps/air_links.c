@@ -32,6 +32,11 @@ static int check_port(void *root, void *item, const char **field_out, char *why_
     const struct page *page = root;
     const struct port_row *row = item;
     *field_out = "port";
+    for (const struct port_row *other = page->ports; other < row; other++)
+        if (other->port == row->port) {
+            snprintf(why_out, APP_YAML_MAX_WHY, "port %u stands there twice", (unsigned)row->port);
+            return -EINVAL;
+        }
     if (row->port <= page->n_ports_there)
         return 0;
     snprintf(why_out, APP_YAML_MAX_WHY, "there are only %u ports", (unsigned)page->n_ports_there);
@@ -47,6 +52,11 @@ static int check_link(void *root, void *item, const char **field_out, char *why_
         snprintf(why_out, APP_YAML_MAX_WHY, "there are only %u ports", (unsigned)page->n_ports_there);
         return -EINVAL;
     }
+    for (const struct link_row *other = page->links; other < row; other++)
+        if (other->from == row->from && other->to == row->to) {
+            snprintf(why_out, APP_YAML_MAX_WHY, "the link from %u to %u stands there twice", (unsigned)row->from, (unsigned)row->to);
+            return -EINVAL;
+        }
     if (row->from != row->to)
         return 0;
     snprintf(why_out, APP_YAML_MAX_WHY, "a port does not hear itself");

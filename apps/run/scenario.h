@@ -41,6 +41,7 @@ struct app_scenario_primary {
     uint32_t channel;
     int64_t start_ns, stop_ns;    /* stop 0: to the end */
     double snr_db;                /* at every station, mean power over the recording, in the channel's full sample rate */
+    uint32_t snr_line;            /* where the scenario gives it; 0: it does not */
     double offset_hz;             /* shift within the channel */
     double bandwidth_hz;          /* OFDM, narrowband: 0: a usual one; radar: of the chirp */
     int64_t pulse_ns, period_ns, scan_ns, dwell_ns; /* radar */
@@ -61,6 +62,7 @@ struct app_scenario_jammer {
     uint32_t channel;
     int64_t start_ns, stop_ns;   /* stop 0: to the end */
     double snr_db;               /* its power over noise at every station while it is on */
+    uint32_t snr_line, period_line; /* where the scenario gives them; 0: it does not */
     int64_t react_ns, burst_ns;  /* from the first sample heard to the first sent; how long */
     int64_t period_ns;           /* pulse, preamble, deceptive */
     double offset_hz, bandwidth_hz; /* tone; noise of some bandwidth, 0: all */

@@ -12,6 +12,7 @@
 enum { MIN_DOPPLER_RATIO = 2000 };
 
 static const char *const iq_only = "is for fidelity: iq, the tables of packet fidelity do not know it";
+static const char *const power_rules = "goes without path_loss; with it power_dbm and the position say how it arrives";
 
 int app_scenario_check_fading(void *root, void *item, const char **field_out, char *why_out)
 {
@@ -68,12 +69,18 @@ int app_scenario_check_jammer_wave(const struct app_scenario *s, const struct ap
         return app_scenario_refuse(field_out, "kind", why_out, "%s", iq_only);
     if (app_scenario_is_packet(s) && j->bandwidth_hz > 0)
         return app_scenario_refuse(field_out, "bandwidth", why_out, "%s", iq_only);
+    if (j->snr_line > 0 && s->path_loss.exponent > 0)
+        return app_scenario_refuse(field_out, "snr_db", why_out, "%s", power_rules);
+    if (j->period_line > 0 && phy_emitter_schedule(kind) != PHY_EMITTER_PERIODIC)
+        return app_scenario_refuse(field_out, "period", why_out, "goes with kinds pulse, preamble and deceptive");
     if (kind == PHY_EMITTER_PULSE && j->period_ns < j->burst_ns)
         return app_scenario_refuse(field_out, "period burst", why_out, "period must not be shorter than burst");
     if (!is_in_channel(s, j->offset_hz))
         return app_scenario_refuse(field_out, "offset", why_out, "must lie within the channel, +-sample_rate/2");
     if (j->bandwidth_hz > s->sample_rate_hz)
         return app_scenario_refuse(field_out, "bandwidth", why_out, "must not exceed sample_rate");
+    if (kind != PHY_EMITTER_TONE && j->bandwidth_hz > 0 && !is_in_channel(s, fabs(j->offset_hz) + j->bandwidth_hz / 2.0))
+        return app_scenario_refuse(field_out, "offset bandwidth", why_out, "half the bandwidth to either side of offset must lie within the channel");
     if (kind == PHY_EMITTER_SWEEP && !is_in_channel(s, j->sweep_low_hz))
         return app_scenario_refuse(field_out, "sweep_low", why_out, "must lie within the channel, +-sample_rate/2");
     if (kind == PHY_EMITTER_SWEEP && !is_in_channel(s, j->sweep_high_hz))
@@ -91,6 +98,10 @@ int app_scenario_check_primary_wave(const struct app_scenario *s, const struct a
         return app_scenario_refuse(field_out, "recording", why_out, "goes with kind: recording");
     if (p->off_ns > 0 && p->on_ns == 0)
         return app_scenario_refuse(field_out, "off", why_out, "goes with on: for so long it stays each time");
+    if (p->on_ns > 0 && p->off_ns == 0)
+        return app_scenario_refuse(field_out, "on", why_out, "goes with off: for so long it is away each time");
+    if (p->snr_line > 0 && s->path_loss.exponent > 0)
+        return app_scenario_refuse(field_out, "snr_db", why_out, "%s", power_rules);
     if (p->bandwidth_hz > 0.95 * s->sample_rate_hz)
         return app_scenario_refuse(field_out, "bandwidth", why_out, "must be at most 95 %% of sample_rate");
     if (strcmp(p->kind, "ofdm") == 0 && p->bandwidth_hz > 0 && p->bandwidth_hz < s->sample_rate_hz / 32.0)

@@ -52,6 +52,15 @@ static int check_name(const void *items, const void *item, size_t stride, const 
     return 0;
 }
 
+/* Of a primary user or a jammer, which stand beside the stations in messages. */
+static int check_emitter_name(const struct app_scenario *s, const void *items, const void *item, size_t stride, const char **field_out,
+                              char *why_out)
+{
+    if (is_repeated(s->stations, s->stations + s->n_stations, sizeof *s->stations, item))
+        return refuse(field_out, "name", why_out, "'%s' is the name of a station", (const char *)item);
+    return check_name(items, item, stride, field_out, why_out);
+}
+
 /* from..to lies in the run; to 0 stands for its end */
 static int check_times(const struct app_scenario *s, int64_t start_ns, int64_t stop_ns, const char **field_out, char *why_out)
 {
@@ -113,7 +122,7 @@ int app_scenario_check_primary(void *root, void *item, const char **field_out, c
 {
     const struct app_scenario *s = root;
     const struct app_scenario_primary *p = item;
-    int err = check_name(s->primaries, p, sizeof *p, field_out, why_out);
+    int err = check_emitter_name(s, s->primaries, p, sizeof *p, field_out, why_out);
     if (err)
         return err;
     if (p->channel == s->control_channel)
@@ -130,7 +139,7 @@ int app_scenario_check_jammer(void *root, void *item, const char **field_out, ch
 {
     const struct app_scenario *s = root;
     const struct app_scenario_jammer *j = item;
-    int err = check_name(s->jammers, j, sizeof *j, field_out, why_out);
+    int err = check_emitter_name(s, s->jammers, j, sizeof *j, field_out, why_out);
     if (err)
         return err;
     err = app_scenario_check_jammer_wave(s, j, field_out, why_out);

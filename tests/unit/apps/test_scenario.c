@@ -220,6 +220,14 @@ START_TEST(an_air_that_cannot_be_is_refused)
     check_refused("primaries: [{name: p, channel: a}]\n", "primaries[0]", "must name a .sigmf-meta file");
     check_refused("primaries: [{name: p, kind: radar, channel: a, scan: 100ms}]\n", "primaries[0].scan", "dwell must be given");
     check_refused("primaries: [{name: p, kind: ofdm, channel: a, off: 1s}]\n", "primaries[0].off", "goes with on");
+    check_refused("primaries: [{name: p, kind: ofdm, channel: a, on: 1s}]\n", "primaries[0].on", "goes with off");
+    check_refused("path_loss: {exponent: 3}\nprimaries: [{name: p, kind: ofdm, channel: a, snr_db: 5}]\n", "primaries[0].snr_db",
+                  "power_dbm");
+    check_refused("jammers: [{name: j, kind: tone, channel: a, snr_db: 28}]\npath_loss: {exponent: 3}\n", "jammers[0].snr_db", "power_dbm");
+    check_refused("jammers: [{name: j, kind: tone, channel: a, period: 2ms}]\n", "jammers[0].period", "goes with kinds pulse");
+    check_refused("jammers: [{name: j, kind: noise, channel: a, offset: -4M, bandwidth: 3M}]\n", "jammers[0].offset", "within the channel");
+    check_refused("jammers: [{name: one, kind: tone, channel: a}]\n", "jammers[0].name", "of a station");
+    check_refused("primaries: [{name: two, kind: ofdm, channel: a}]\n", "primaries[0].name", "of a station");
 }
 END_TEST
 
