@@ -134,6 +134,21 @@ static double us(int64_t ns)
     return (double)ns / 1000;
 }
 
+/* A stream between programs goes as fast as they do: when its blocks arrive says nothing about a lead. */
+static bool has_own_clock(const struct command *c)
+{
+    return app_radio_radiates(c->radio_options.radio);
+}
+
+static json_t *describe_jitter(const struct command *c)
+{
+    const struct app_latency_result *r = &c->result;
+    if (!has_own_clock(c))
+        return json_null();
+    return json_pack("{s:f, s:f, s:f, s:I}", "p50", us(app_latency_quantile_ns(r, .5)), "p99", us(app_latency_quantile_ns(r, .99)), "max",
+                     us(app_latency_quantile_ns(r, 1)), "blocks", (json_int_t)r->n_jitter);
+}
+
 static void print_text(const struct command *c)
 {
     const struct app_latency_result *r = &c->result;
@@ -141,9 +156,11 @@ static void print_text(const struct command *c)
     double sample_us = 1e6 / c->radio->sample_rate_hz;
     printf("radio           %s, %u Hz, blocks of %zu samples (%.0f us)\n", c->radio->ops->name, c->radio->sample_rate_hz, r->block_samples,
            (double)r->block_samples * sample_us);
-    printf("receive jitter  blocks arrive %.0f us (median), %.0f us (99 %%), %.0f us (worst of %zu) behind the earliest; %llu samples lost\n",
-           us(app_latency_quantile_ns(r, .5)), us(app_latency_quantile_ns(r, .99)), us(app_latency_quantile_ns(r, 1)), r->n_jitter,
-           (unsigned long long)r->n_lost);
+    if (has_own_clock(c))
+        printf("receive jitter  blocks arrive %.0f us (median), %.0f us (99 %%), %.0f us (worst of %zu) behind the earliest\n",
+               us(app_latency_quantile_ns(r, .5)), us(app_latency_quantile_ns(r, .99)), us(app_latency_quantile_ns(r, 1)), r->n_jitter);
+    if (r->n_lost > 0)
+        printf("lost            %llu samples\n", (unsigned long long)r->n_lost);
     printf("lead            %llu samples (%.0f us): 0 of %u bursts late, that is at most %.2g %% with 95 %% confidence\n",
            (unsigned long long)r->lead_samples, (double)r->lead_samples * sample_us, r->n_trials, 300.0 / r->n_trials);
     printf("                %u bursts in all, %u late, %u failed otherwise\n", r->n_sent, r->n_late, r->n_other);
@@ -181,10 +198,9 @@ static void print_json(const struct command *c)
 {
     const struct app_latency_result *r = &c->result;
     json_t *object = json_pack(
-        "{s:s, s:I, s:s, s:I, s:{s:f, s:f, s:f, s:I}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "radio", c->radio->ops->name,
+        "{s:s, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "radio", c->radio->ops->name,
         "rate_hz", (json_int_t)c->radio->sample_rate_hz, "waveform", c->waveform->name, "block_samples", (json_int_t)r->block_samples,
-        "receive_jitter_us", "p50", us(app_latency_quantile_ns(r, .5)), "p99", us(app_latency_quantile_ns(r, .99)), "max",
-        us(app_latency_quantile_ns(r, 1)), "blocks", (json_int_t)r->n_jitter, "lost_samples", (json_int_t)r->n_lost, "lead_samples",
+        "receive_jitter_us", describe_jitter(c), "lost_samples", (json_int_t)r->n_lost, "lead_samples",
         (json_int_t)r->lead_samples, "late_below_samples", (json_int_t)r->late_below_samples, "trials", (json_int_t)r->n_trials, "bursts",
         (json_int_t)r->n_sent, "late", (json_int_t)r->n_late, "failed", (json_int_t)r->n_other, "turnaround_us", us(c->turnaround_ns),
         "profile", describe_profile(c), "counters", describe_counters(c->radio));

@@ -1,5 +1,6 @@
 /* airdeed: one program, subcommands. */
 #include "apps/options.h"
+#include "phy/radio/uhd.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -43,7 +44,9 @@ static int run_command(int argc, char **argv)
         return APP_OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("airdeed %s\n", AIRDEED_VERSION);
+        char uhd[64];
+        phy_uhd_version(uhd, sizeof uhd);
+        printf("airdeed %s (radios: %szmq)\n", AIRDEED_VERSION, *uhd ? "uhd, " : "");
         return APP_OK;
     }
     if (sodium_init() < 0) {

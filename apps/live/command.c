@@ -2,6 +2,9 @@
 #include "apps/live/init.h"
 #include "apps/live/live.h"
 #include "apps/options.h"
+#include "mac/frame.h"
+#include "phy/crc.h"
+#include "phy/waveform.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +20,8 @@ static const char about[] =
     "  airdeed air --ports 4 ... & for i in 0 1 2 3; do airdeed station demo/s$i.yaml & done   (it prints how)\n"
     "  airdeed ledger show --node demo/cluster.yaml --key demo/client.key\n"
     "Exit codes: 0 stopped by a signal or at the end of --duration, 2 a file is wrong, 3 the radio or the system failed.";
+
+static const int64_t max_duration_us = 32767; /* IEEE 802.11 clause 9.2.4.2 */
 
 static int refuse(const char *option, const char *why)
 {
@@ -39,6 +44,17 @@ static int check_init(const struct app_live_init *init)
     return 0;
 }
 
+/* What a station would refuse when it starts (mac/profile.c) is worth a line when its file is made. */
+static void warn_of_turnaround(const struct app_live_init *init)
+{
+    const struct phy_waveform *waveform = phy_waveform_find(init->waveform);
+    uint64_t ack_us = (uint64_t)waveform->frame_samples(MAC_ACK_BYTES + PHY_FCS_BYTES, 0) * 1000000u / init->sample_rate_hz;
+    if (init->turnaround_ns / 1000 + (int64_t)ack_us > max_duration_us)
+        fprintf(stderr, "airdeed station: warning: SIFS and ACK, %lld us, exceed what a Duration field can say, %lld us: stations refuse it without "
+                        "'no_hidden_stations: true' under profile\n", (long long)(init->turnaround_ns / 1000 + (int64_t)ack_us),
+                (long long)max_duration_us);
+}
+
 static int init_cluster(const struct app_live_init *init)
 {
     char error[APP_NODE_MAX_ERROR], air[160];
@@ -51,6 +67,7 @@ static int init_cluster(const struct app_live_init *init)
         fprintf(stderr, "airdeed station: %s\n", error);
         return err == -EEXIST || err == -ENOENT || err == -ENOTDIR || err == -ENAMETOOLONG ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
     }
+    warn_of_turnaround(init);
     printf("%s: %u %s stations. ", init->dir, (unsigned)init->n_members, init->engine);
     if (init->radio) {
         printf("Give each its own device, name the band in %s/s*.yaml, then start each with\n  airdeed station --tx %s/s0.yaml\n", init->dir,

@@ -80,8 +80,8 @@ static void put_member(FILE *file, uint32_t member, const void *ctx)
 {
     const struct plan *p = ctx;
     put_radio(file, p->init, member);
-    fprintf(file, "waveform: %s\ntx_dbfs: -20\nprofile: {turnaround: %lldus} # the same for all, the slowest member's\n", p->init->waveform,
-            (long long)(p->turnaround_ns / 1000));
+    fprintf(file, "waveform: %s\ntx_dbfs: -20\nprofile: {turnaround: %lldus} # the same for all, the slowest member's%s\n", p->init->waveform,
+            (long long)(p->turnaround_ns / 1000), p->init->radio ? ": airdeed latency-probe measures it" : "");
     if (p->init->radio)
         fprintf(file, "# Nothing is sent, --tx or not, until a band is named here that you may use. It has to lie in the control channel.\n"
                       "# transmit: {low: 5180M, high: 5190M, max_burst: 100ms, duty: 0.5}\n");
