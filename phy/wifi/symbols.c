@@ -28,6 +28,17 @@ INLINE float sum_used(const float x[N_USED])
     return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
+/* Unlike fminf and fmaxf these are no calls, so that loops become vectors; b where a is no number. */
+INLINE float lesser(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+INLINE float greater(float a, float b)
+{
+    return a > b ? a : b;
+}
+
 /* --- beginning --- */
 
 static void set_mixer(struct phy_wifi_symbols *s)
@@ -45,23 +56,29 @@ INLINE double mixer_phase(const struct phy_wifi_symbols *s, uint64_t sample)
     return two_pi * fmod(s->cfo * (double)(int64_t)(sample - s->origin), 1.0);
 }
 
-INLINE void copy_run(const struct phy_wifi_bins *bins, unsigned bin, struct phy_wifi_used *out, unsigned i, size_t n)
+/* phy_wifi_gather and its inverse in pieces: data subcarriers lie between pilots, direct current and the band's edges. */
+INLINE void gather(const float bins[N_FFT], float out[N_USED])
 {
-    memcpy(out->re + i, bins->re + bin, n * sizeof *out->re);
-    memcpy(out->im + i, bins->im + bin, n * sizeof *out->im);
+    memcpy(out, bins + 38, 5 * sizeof *out);
+    memcpy(out + 5, bins + 44, 13 * sizeof *out);
+    memcpy(out + 18, bins + 58, 6 * sizeof *out);
+    memcpy(out + 24, bins + 1, 6 * sizeof *out);
+    memcpy(out + 30, bins + 8, 13 * sizeof *out);
+    memcpy(out + 43, bins + 22, 5 * sizeof *out);
+    for (unsigned i = 0; i < 4; i++)
+        out[N_DATA + i] = bins[phy_wifi_pilot_bin[i]];
 }
 
-/* phy_wifi_gather in pieces: data subcarriers lie between pilots, direct current and the band's edges. */
-INLINE void gather(const struct phy_wifi_bins *bins, struct phy_wifi_used *out)
+INLINE void scatter(const float in[N_USED], float bins[N_FFT])
 {
-    copy_run(bins, 38, out, 0, 5);
-    copy_run(bins, 44, out, 5, 13);
-    copy_run(bins, 58, out, 18, 6);
-    copy_run(bins, 1, out, 24, 6);
-    copy_run(bins, 8, out, 30, 13);
-    copy_run(bins, 22, out, 43, 5);
+    memcpy(bins + 38, in, 5 * sizeof *in);
+    memcpy(bins + 44, in + 5, 13 * sizeof *in);
+    memcpy(bins + 58, in + 18, 6 * sizeof *in);
+    memcpy(bins + 1, in + 24, 6 * sizeof *in);
+    memcpy(bins + 8, in + 30, 13 * sizeof *in);
+    memcpy(bins + 22, in + 43, 5 * sizeof *in);
     for (unsigned i = 0; i < 4; i++)
-        copy_run(bins, phy_wifi_pilot_bin[i], out, N_DATA + i, 1);
+        bins[phy_wifi_pilot_bin[i]] = in[N_DATA + i];
 }
 
 /* The spectrum of 64 samples, without the mixer's phase at the first of them. */
@@ -74,7 +91,8 @@ INLINE void transform(const struct phy_wifi_symbols *s, const float complex *win
         bins.im[i] = x[2 * i] * s->mix.im[i] + x[2 * i + 1] * s->mix.re[i];
     }
     phy_wifi_fft_here(&s->fft, &bins);
-    gather(&bins, out);
+    gather(bins.re, out->re);
+    gather(bins.im, out->im);
 }
 
 static void rotate(struct phy_wifi_used *x, double angle)
@@ -322,6 +340,18 @@ INLINE void decide(const struct phy_wifi_symbols *s, unsigned n_bpsc, const stru
     }
 }
 
+/* A third of each subcarrier's value and of its two neighbours'; direct current and what is beyond the band have none. */
+INLINE void add_neighbours(float x[N_USED])
+{
+    float of_bin[N_FFT + 2] = {0}, sum[N_FFT], *mid = of_bin + 1;
+    for (int i = 0; i < N_USED; i++)
+        x[i] /= 3.0f;
+    scatter(x, mid);
+    for (int k = 0; k < N_FFT; k++)
+        sum[k] = (mid[k - 1] + mid[k]) + mid[k + 1];
+    gather(sum, x);
+}
+
 /* Errors that stand out on some subcarriers, here and now: a tone that began within the frame. An error speaks for its neighbours, too,
  * and for the next symbols. trust: what each subcarrier's weight is still worth, 1 on most. */
 INLINE void find_spoilt(struct phy_wifi_symbols *s, const struct phy_wifi_used *points, const struct phy_wifi_used *decided,
@@ -329,8 +359,8 @@ INLINE void find_spoilt(struct phy_wifi_symbols *s, const struct phy_wifi_used *
 {
     const float standing_out = 3.0f; /* noise alone: one in 1e4 */
     const float most_kept = 6.0f;    /* so that it is forgotten in two symbols */
-    float ratio[N_USED], of_bin[N_FFT + 2] = {0}, scale = 1.0f / fmaxf(s->level, 1.0f);
-    int n_high = 0;
+    float ratio[N_USED], scale = 1.0f / fmaxf(s->level, 1.0f);
+    int n_high = 0, n_spoilt = 0;
     for (int i = 0; i < N_USED; i++) {
         float re = points->re[i] - decided->re[i], im = points->im[i] - decided->im[i];
         ratio[i] = scale * s->weight[i] * (re * re + im * im);
@@ -339,17 +369,14 @@ INLINE void find_spoilt(struct phy_wifi_symbols *s, const struct phy_wifi_used *
     }
     if (!s->is_spoilt && n_high == 0)
         return;
-    s->is_spoilt = false;
-    for (int i = 0; i < N_USED; i++)
-        of_bin[s->bin[i] + 1] = ratio[i] / 3.0f;
+    add_neighbours(ratio);
     for (int i = 0; i < N_USED; i++) {
-        int k = s->bin[i] + 1;
-        s->spoilt[i] = 0.5f * (fminf(s->spoilt[i], most_kept) + (of_bin[k - 1] + of_bin[k]) + of_bin[k + 1]);
-        if (s->spoilt[i] > standing_out) {
-            s->is_spoilt = true;
-            trust[i] = 1.0f / s->spoilt[i];
-        }
+        float spoilt = 0.5f * (lesser(s->spoilt[i], most_kept) + ratio[i]);
+        n_spoilt += spoilt > standing_out;
+        s->spoilt[i] = spoilt;
+        trust[i] = spoilt > standing_out ? 1.0f / spoilt : 1.0f;
     }
+    s->is_spoilt = n_spoilt > 0;
     for (int i = 0; i < N_USED && !s->is_spoilt; i++)
         s->spoilt[i] = 1.0f;
 }
@@ -452,7 +479,7 @@ INLINE void refine(struct phy_wifi_symbols *s)
         float ratio = s->error[i] / floor;
         ratio = ratio > standing_out ? ratio : 1.0f;
         if (s->n_refined < 4 * REFINE_EVERY)
-            ratio = fmaxf(ratio, s->prior[i]);
+            ratio = greater(s->prior[i], ratio);
         s->channel.noise[i] = s->floor * ratio;
     }
 }
