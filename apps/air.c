@@ -213,16 +213,15 @@ static int run_air(int argc, char **argv)
         free(air);
         return code;
     }
-    struct sigaction action = {.sa_handler = take_signal}, before[2];
-    sigaction(SIGINT, &action, &before[0]);
-    sigaction(SIGTERM, &action, &before[1]);
+    /* It stays to the end of the program: a second signal, as timeout(1) sends it, must not cut the summary off. */
+    struct sigaction action = {.sa_handler = take_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     stop = 0;
     air->stop = &stop;
     code = open_and_run(air);
     if (code)
         fprintf(stderr, "airdeed air: %s\n", air->error);
-    sigaction(SIGINT, &before[0], NULL);
-    sigaction(SIGTERM, &before[1], NULL);
     close_air(air);
     return code;
 }
