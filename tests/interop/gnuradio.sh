@@ -65,11 +65,13 @@ for waveform in flex wifi; do
 done
 
 start_graph "$work/zmq_channel.py"
-timeout 100 "$build/interop/interop_zmq_frames" "$radio" wifi 600 lossy >"$work/frames" 2>&1 &
+: >"$work/frames"
+timeout 100 "$build/interop/interop_zmq_frames" "$radio" wifi 600 lossy >>"$work/frames" 2>&1 &
 frames=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ "$(grep -c ^good "$work/frames")" -lt 20 ] || break
-    sleep .5
+n_waits=0
+while [ "$(grep -c ^good "$work/frames")" -lt 20 ] && [ $n_waits -lt 300 ]; do
+    sleep .2
+    n_waits=$((n_waits + 1))
 done
 n_before=$(grep -c ^good "$work/frames")
 stop_graph
