@@ -3,13 +3,15 @@
  * Index of a batch = height of the block it becomes; heights start at 1 and have no holes. An empty batch (len 0) is legal: a new
  * Raft leader's first entry, a null request of a PBFT view change; it becomes an empty block.
  * The node (chain/node.h) authenticates messages before an engine sees them, executes what is committed, and tells the engine which
- * height is stable (certified by enough header votes). */
+ * height is stable (certified by enough header votes).
+ * Members are seats of one epoch. An engine lives for one epoch: the node closes it at the epoch's last, certified height and makes
+ * the next one there. */
 #ifndef CHAIN_ENGINE_H
 #define CHAIN_ENGINE_H
 
 #include "chain/msg.h"
 
-enum { CHAIN_MAX_OUT_MSGS = 32, CHAIN_MAX_RECORDS = 64, CHAIN_MAX_COMMITS = 16 };
+enum { CHAIN_MAX_OUT_MSGS = 32, CHAIN_MAX_RECORDS = 64, CHAIN_MAX_COMMITS = 16, CHAIN_MAX_READS = 16, CHAIN_MAX_PROOFS = 4 };
 #define CHAIN_TO_ALL UINT32_MAX
 
 struct chain_engine_config {
@@ -18,13 +20,17 @@ struct chain_engine_config {
     const struct chain_members *members; /* outlives the engine */
     const struct chain_signer *signer;   /* sign own messages (their signatures enter proofs), verify proofs' votes */
     /* Would this replica vote for the batch at this height now? 0, or negative errno with a counted reason. Pure function of the
-     * node's state (PBFT backups call it before PREPARE; -EAGAIN: not yet, ask again on the next event). */
+     * node's state (PBFT backups call it before PREPARE; -EAGAIN: not yet, ask again on the next event). The height may lie above
+     * the next one to execute: then what the state decides (nonces, the parent's time) is left to execution. */
     int (*check_batch)(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);
     void *check_ctx;
     int64_t heartbeat_ns;       /* Raft: leader's; PBFT: retransmission of own latest messages while something is open */
     int64_t timeout_ns;         /* Raft: election timeout T0 (uniform in [T0, 2 T0]); PBFT: view timer, doubles per view */
     int64_t timeout_max_ns;
     uint64_t stable_height;     /* at start: height of the last block in the store */
+    uint32_t window;            /* heights proposed and not yet stable, 1 .. CHAIN_WINDOW; 0 is CHAIN_WINDOW */
+    bool learner;               /* follows and never votes, leads or counts, until CHAIN_EV_VOTER */
+    uint32_t convicted;         /* bitmap of seats whose word counts nothing in this epoch; each is one of the f */
     bool strict_votes;          /* PBFT: a COMMIT does not stand for a PREPARE, and nobody commits what it has not prepared */
 };
 
@@ -36,7 +42,11 @@ enum chain_event_kind {
     CHAIN_EV_PENDING,   /* since when this node holds an unexecuted request (INT64_MAX: none): feeds PBFT's view timer */
     CHAIN_EV_PERSISTED, /* records up to seq are on disk */
     CHAIN_EV_STABLE,    /* height is certified and in the store: below it nothing is needed any more */
-    CHAIN_EV_SYNCED     /* the node took blocks up to height from others: go on from there */
+    CHAIN_EV_SYNCED,    /* the node took blocks up to height from others: go on from there */
+    CHAIN_EV_TRANSFER,  /* Raft leader: hand over to a member as soon as its log is as long; -EBADMSG from others */
+    CHAIN_EV_READ,      /* Raft leader: which height does a read have to see? the answer comes in reads; -EBADMSG from others */
+    CHAIN_EV_CONVICT,   /* a member's equivocation is on the ledger */
+    CHAIN_EV_VOTER      /* this learner votes from here on */
 };
 
 struct chain_event {
@@ -56,6 +66,8 @@ struct chain_event {
         int64_t pending_since_ns;
         uint64_t persisted_seq;
         uint64_t height; /* STABLE, SYNCED */
+        uint32_t member; /* TRANSFER, CONVICT */
+        uint64_t read_id;
     };
 };
 
@@ -87,6 +99,12 @@ struct chain_update {
     uint64_t persist_seq;   /* PERSISTED with this number releases what this update wrote; 0 if it wrote nothing */
     size_t n_commits;
     struct chain_commit commits[CHAIN_MAX_COMMITS]; /* in order, each height once */
+    size_t n_reads;
+    struct {
+        uint64_t id, height; /* serve the read from a state at or above height; UINT64_MAX: ask another leader */
+    } reads[CHAIN_MAX_READS];
+    size_t n_proofs;         /* of equivocation, found in this step */
+    struct chain_equivocation proofs[CHAIN_MAX_PROOFS];
 };
 
 struct chain_engine_stats {
@@ -95,8 +113,9 @@ struct chain_engine_stats {
     bool is_leader;
     bool may_propose;        /* leader, and room in the window */
     uint64_t committed;      /* last height committed */
+    uint64_t proposes;       /* the height that a proposal made now would have; 0: none may be made */
     uint64_t view_changes;   /* or elections started */
-    uint64_t sent, retransmitted, refused_stale, refused_window, refused_batch, refused_malformed, equivocations;
+    uint64_t sent, retransmitted, refused_stale, refused_window, refused_batch, refused_malformed, refused_convicted, equivocations;
 };
 
 struct chain_engine; /* first member of each engine's own struct points to its ops */

@@ -46,6 +46,7 @@ int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *
 void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in, struct chain_update *out)
 {
     out->n_msgs = out->n_records = out->n_commits = 0;
+    out->n_reads = out->n_proofs = 0;
     out->persist_seq = 0;
     b->out = out;
     b->now_ns = in->now_ns;

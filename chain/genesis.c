@@ -119,6 +119,7 @@ int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out, c
     struct chain_hash hash;
     chain_hash_of(octets, (size_t)len, &hash);
     memcpy(g->members.chain_id, hash.octets, sizeof g->members.chain_id);
+    chain_members_seat_in_order(&g->members);
     if (hash_out)
         *hash_out = hash;
     return 0;

@@ -78,5 +78,11 @@ void chain_ledger_expire_grants(struct chain_ledger *l);
 void chain_ledger_suspend_channel(struct chain_ledger *l, uint32_t channel);
 enum chain_response chain_ledger_add_evidence(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
                                               struct chain_ledger_event *subject);
+/* Every change of something that chain_ledger_entries lists calls this, so that the root costs what a block changed. */
+enum chain_ledger_table {
+    CHAIN_TABLE_COUNTERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS, CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS,
+    CHAIN_TABLE_EVIDENCE
+};
+void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub);
 void chain_ledger_state_root(const struct chain_ledger *l, struct chain_hash *out);
 #endif

@@ -29,9 +29,19 @@ static bool digest_follows(uint8_t kind, size_t body_len)
     return body_len > 0 || kind == CHAIN_MSG_PBFT_PRE_PREPARE;
 }
 
+bool chain_msg_by_seat(uint8_t kind)
+{
+    return kind == CHAIN_MSG_HEADER_VOTE || kind >= CHAIN_MSG_RAFT_APPEND;
+}
+
 bool chain_msg_author_known(const struct chain_members *members, uint8_t kind, uint32_t author)
 {
-    return author < (kind == CHAIN_MSG_TX ? members->n_keys : members->n);
+    return author < (chain_msg_by_seat(kind) ? members->n : members->n_keys);
+}
+
+static uint32_t find_epoch(const struct chain_members *members, uint8_t kind)
+{
+    return chain_msg_by_seat(kind) ? members->epoch : 0;
 }
 
 size_t chain_msg_preimage(const struct chain_members *members, const struct chain_msg *msg, uint8_t out[CHAIN_PREIMAGE_BYTES])
@@ -40,7 +50,7 @@ size_t chain_msg_preimage(const struct chain_members *members, const struct chai
     chain_cbor_put_array(&w, 8);
     chain_cbor_put_text(&w, "airdeed-msg");
     chain_cbor_put_bytes(&w, members->chain_id, sizeof members->chain_id);
-    chain_cbor_put_uint(&w, members->epoch);
+    chain_cbor_put_uint(&w, find_epoch(members, msg->kind));
     chain_cbor_put_uint(&w, msg->author);
     chain_cbor_put_uint(&w, msg->kind);
     chain_cbor_put_uint(&w, msg->view);
@@ -65,8 +75,9 @@ static int verify_ed25519(void *ctx, const struct chain_members *members, const 
         return -EBADMSG;
     uint8_t preimage[CHAIN_PREIMAGE_BYTES];
     size_t len = chain_msg_preimage(members, msg, preimage);
+    uint32_t key_id = chain_msg_by_seat(msg->kind) ? members->seats[msg->author] : msg->author;
     key->n_verified++;
-    return crypto_sign_verify_detached(msg->sig, preimage, len, members->keys[msg->author]) == 0 ? 0 : -EBADMSG;
+    return crypto_sign_verify_detached(msg->sig, preimage, len, members->keys[key_id]) == 0 ? 0 : -EBADMSG;
 }
 
 struct chain_signer chain_signer_ed25519(struct chain_ed25519 *key)
@@ -85,7 +96,7 @@ long chain_msg_encode(const struct chain_members *members, const struct chain_ms
     chain_cbor_put_array(&w, WIRE_ITEMS);
     chain_cbor_put_uint(&w, WIRE_VERSION);
     chain_cbor_put_bytes(&w, members->chain_id, sizeof members->chain_id);
-    chain_cbor_put_uint(&w, members->epoch);
+    chain_cbor_put_uint(&w, find_epoch(members, msg->kind));
     chain_cbor_put_uint(&w, msg->author);
     chain_cbor_put_uint(&w, msg->kind);
     chain_cbor_put_uint(&w, msg->view);
@@ -133,8 +144,8 @@ int chain_msg_decode(const struct chain_members *members, const uint8_t *data, s
     uint64_t epoch = read_fields(&r, &msg, chain_id, &digest_given);
     if (r.bad || r.pos > CHAIN_MAX_MSG_BYTES || memcmp(chain_id, members->chain_id, sizeof chain_id) != 0)
         return -EBADMSG;
-    if (epoch != members->epoch)
-        return -ESTALE;
+    if (epoch != find_epoch(members, msg.kind))
+        return chain_msg_by_seat(msg.kind) ? -ESTALE : -EBADMSG;
     if (!chain_msg_author_known(members, msg.kind, msg.author))
         return -EBADMSG;
     if (digest_given == digest_follows(msg.kind, msg.body_len))

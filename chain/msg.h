@@ -13,6 +13,9 @@ enum chain_msg_kind {
     CHAIN_MSG_HEADER_VOTE = 2,  /* seq: height, digest: header hash, view 0; the latest one doubles as status */
     CHAIN_MSG_FETCH = 3,        /* seq: first height wanted; body: CBOR [target, count] */
     CHAIN_MSG_BLOCK = 4,        /* seq: height; body: CBOR [batch, header, certificate] */
+    CHAIN_MSG_SEEN_ASK = 5,     /* a member that starts: what did you last see signed by my key? seq: a number of its choice */
+    CHAIN_MSG_SEEN = 6,         /* the answer, seq repeated; body */
+    CHAIN_MSG_SNAPSHOT = 7,     /* seq: height; body: a part of the state */
     /* engines */
     CHAIN_MSG_RAFT_APPEND = 16,
     CHAIN_MSG_RAFT_APPEND_REPLY = 17,
@@ -30,7 +33,7 @@ enum chain_msg_kind {
 
 struct chain_msg {
     uint8_t kind;
-    uint32_t author;  /* member id (for TX: station id, below n_keys) */
+    uint32_t author;  /* a seat of the epoch, or a key id: see chain_msg_by_seat */
     uint64_t view;    /* PBFT view or Raft term */
     uint64_t seq;     /* height, log index or nonce */
     struct chain_hash digest;
@@ -39,7 +42,10 @@ struct chain_msg {
     uint8_t sig[CHAIN_SIG_BYTES];
 };
 
-/* True if members lists the author: a sender of transactions has one of n_keys keys, everybody else votes (one of n). */
+/* Votes and what engines say come from a seat and bind the epoch. Transactions and the exchange of blocks, of snapshots and of what was
+ * seen come from a key, and hold in every epoch: their epoch is 0. */
+bool chain_msg_by_seat(uint8_t kind);
+/* True if members lists the author. */
 bool chain_msg_author_known(const struct chain_members *members, uint8_t kind, uint32_t author);
 /* The octets that are signed; returns how many. */
 enum { CHAIN_PREIMAGE_BYTES = 128 };
@@ -48,6 +54,15 @@ size_t chain_msg_preimage(const struct chain_members *members, const struct chai
 /* Hash of a body: for PRE_PREPARE the batch digest (chain/batch.h), else BLAKE2b-256 over kind and body. */
 int chain_msg_digest(const struct chain_members *members, uint8_t kind, const uint8_t *body, size_t body_len,
                      struct chain_hash *out);
+
+/* Two signatures of one author over two contents of what an honest member says once: the proof that it is none. */
+struct chain_equivocation {
+    uint8_t kind;
+    uint32_t epoch, author; /* a seat of that epoch */
+    uint64_t view, seq;
+    struct chain_hash digest[2];
+    uint8_t sig[2][CHAIN_SIG_BYTES];
+};
 
 /* Signing and verifying are a port, so that simulations can swap Ed25519 for something fast. */
 struct chain_signer {

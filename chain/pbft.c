@@ -164,7 +164,12 @@ static int dispatch(struct pbft *m, const struct chain_event *in)
         return 0;
     case CHAIN_EV_TICK:
     case CHAIN_EV_PERSISTED:
+    case CHAIN_EV_CONVICT:
+    case CHAIN_EV_VOTER:
         return 0;
+    case CHAIN_EV_TRANSFER:
+    case CHAIN_EV_READ:
+        return -EBADMSG;
     }
     return -EBADMSG;
 }
@@ -211,6 +216,7 @@ static void pbft_stats(const struct chain_engine *engine, struct chain_engine_st
     out->leader = m->active ? chain_pbft_primary(m, m->view) : CHAIN_TO_ALL;
     out->is_leader = out->leader == m->self;
     out->may_propose = chain_pbft_may_propose(m);
+    out->proposes = out->may_propose ? m->committed + 1 : 0;
     out->committed = m->committed;
 }
 

@@ -112,7 +112,12 @@ static int dispatch(struct raft *m, const struct chain_event *in)
         return 0;
     case CHAIN_EV_TICK:
     case CHAIN_EV_PENDING:
+    case CHAIN_EV_CONVICT:
+    case CHAIN_EV_VOTER:
         return 0;
+    case CHAIN_EV_TRANSFER:
+    case CHAIN_EV_READ:
+        return -EBADMSG;
     }
     return -EBADMSG;
 }
@@ -141,6 +146,7 @@ static void raft_stats(const struct chain_engine *engine, struct chain_engine_st
     out->leader = m->leader;
     out->is_leader = m->role == RAFT_LEADER;
     out->may_propose = chain_raft_may_propose(m);
+    out->proposes = out->may_propose ? m->last_index + 1 : 0;
     out->committed = m->committed;
 }
 

@@ -14,20 +14,23 @@ enum {
     CHAIN_MAX_MEMBERS = 32, /* ledger members; ids 0..n-1 in genesis order */
     CHAIN_MAX_KEYS = 64,    /* members, then admitted stations that do not vote; ids go on */
     CHAIN_WINDOW = 8,       /* sequence numbers above the last stable height that an engine works on */
-    CHAIN_MAX_BATCH_BYTES = 32768,
-    CHAIN_MAX_MSG_BYTES = 49152
+    CHAIN_MAX_BATCH_BYTES = 131072, /* genesis bounds it further */
+    CHAIN_MAX_MSG_BYTES = 163840
 };
 
 struct chain_hash {
     uint8_t octets[CHAIN_HASH_BYTES];
 };
 
-/* Who runs the ledger. Fixed for an epoch; from the genesis block. */
+/* Who runs the ledger. n, seats and epoch are fixed for an epoch; keys are only ever added.
+ * Two kinds of identity: a key id (0 .. n_keys - 1, for good) names a station; a seat (0 .. n - 1, for an epoch) names a vote. In the
+ * genesis epoch seat i is held by key i. */
 struct chain_members {
-    uint32_t n;      /* voting members */
+    uint32_t n;      /* seats */
     uint32_t n_keys; /* >= n: who may send transactions */
     uint32_t epoch;
     uint8_t chain_id[8]; /* first octets of the genesis hash */
+    uint8_t seats[CHAIN_MAX_MEMBERS]; /* key id of each seat's holder, ascending */
     uint8_t keys[CHAIN_MAX_KEYS][CHAIN_KEY_BYTES];
 };
 
@@ -38,4 +41,8 @@ struct chain_members {
 uint32_t chain_majority(uint32_t n);
 uint32_t chain_pbft_f(uint32_t n);
 uint32_t chain_pbft_quorum(uint32_t n);
+/* The genesis epoch: seat i is held by key i. */
+void chain_members_seat_in_order(struct chain_members *members);
+/* The seat that a key holds; CHAIN_MAX_MEMBERS if it has none. */
+uint32_t chain_members_seat(const struct chain_members *members, uint32_t key_id);
 #endif

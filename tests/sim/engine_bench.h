@@ -25,6 +25,7 @@ static inline struct bench *bench_new(const struct chain_engine_ops *ops, uint32
     struct bench *b = calloc(1, sizeof *b);
     ck_assert_ptr_nonnull(b);
     b->members.n = b->members.n_keys = n;
+    chain_members_seat_in_order(&b->members);
     b->node.id = self;
     b->now_ns = MS(1000);
     b->node.signer = (struct chain_signer){.ctx = &b->node, .sign = sign_fast, .verify = verify_fast};

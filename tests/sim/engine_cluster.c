@@ -253,6 +253,7 @@ struct cluster *cluster_new(const struct cluster_config *cfg)
     c->cfg = *cfg;
     c->now_ns = INT64_C(1577836800000000000);
     c->members.n = c->members.n_keys = cfg->n;
+    chain_members_seat_in_order(&c->members);
     memcpy(c->members.chain_id, "cluster1", 8);
     crypto_generichash_init(&c->trace, NULL, 0, 32);
     c->fetch_at_ns = cfg->fetch_ns > 0 ? c->now_ns + cfg->fetch_ns : INT64_MAX;

@@ -15,6 +15,7 @@ static inline void make_keyring(struct keyring *ring, uint32_t n, uint32_t n_key
 {
     memset(ring, 0, sizeof *ring);
     ring->members.n = n;
+    chain_members_seat_in_order(&ring->members);
     ring->members.n_keys = n_keys;
     memcpy(ring->members.chain_id, "airdeed1", 8);
     for (uint32_t i = 0; i < n_keys; i++) {

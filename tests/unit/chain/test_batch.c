@@ -72,9 +72,9 @@ START_TEST(times_and_counts_out_of_range_are_refused)
     ck_assert_int_eq(chain_batch_decode(&view, many, 5 + 257), -EBADMSG);
     many[4] = 0;
     ck_assert_int_eq(chain_batch_decode(&view, many, 5 + 256), 0);
-    static uint8_t big[CHAIN_MAX_BATCH_BYTES + 1] = {0x82, 0x00, 0x81, 0x59, 0x7f, 0xfa};
+    static uint8_t big[CHAIN_MAX_BATCH_BYTES + 1] = {0x82, 0x00, 0x81, 0x5a, 0x00, 0x01, 0xff, 0xf8};
     ck_assert_int_eq(chain_batch_decode(&view, big, CHAIN_MAX_BATCH_BYTES), 0);
-    big[5] = 0xfb;
+    big[7] = 0xf9;
     ck_assert_int_eq(chain_batch_decode(&view, big, CHAIN_MAX_BATCH_BYTES + 1), -EBADMSG);
 }
 END_TEST

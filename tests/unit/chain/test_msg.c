@@ -136,8 +136,8 @@ START_TEST(strangers_other_chains_and_other_epochs_are_refused)
     tx.author = 6;
     len = (size_t)chain_msg_encode(&ring.members, &tx, wire, sizeof wire);
     ck_assert_int_eq(chain_msg_decode(&ring.members, wire, len, &back, NULL), -EBADMSG);
-    tx.author = 5;
-    len = (size_t)chain_msg_encode(&ring.members, &tx, wire, sizeof wire);
+    vote.author = 0;
+    len = (size_t)chain_msg_encode(&ring.members, &vote, wire, sizeof wire);
     ring.members.epoch = 1;
     ck_assert_int_eq(chain_msg_decode(&ring.members, wire, len, &back, NULL), -ESTALE);
     ring.members.chain_id[0] ^= 1;
@@ -145,6 +145,18 @@ START_TEST(strangers_other_chains_and_other_epochs_are_refused)
     ring.members.epoch = 0;
     ring.members.chain_id[0] ^= 1;
     ck_assert_int_eq(chain_msg_decode(&ring.members, wire, len, &back, NULL), 0);
+}
+END_TEST
+
+START_TEST(a_transaction_holds_in_every_epoch)
+{
+    uint8_t wire[256];
+    struct chain_msg back, tx = make_msg(CHAIN_MSG_TX, 5, "x");
+    size_t len = (size_t)chain_msg_encode(&ring.members, &tx, wire, sizeof wire);
+    ring.members.epoch = 1;
+    ck_assert_int_eq(chain_msg_decode(&ring.members, wire, len, &back, NULL), 0);
+    ck_assert_int_eq(verify(&back), 0);
+    ring.members.epoch = 0;
 }
 END_TEST
 
@@ -210,6 +222,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, changing_any_signed_field_breaks_the_signature);
     tcase_add_test(tc, no_octet_of_a_message_can_change_unnoticed);
     tcase_add_test(tc, every_truncation_is_refused);
+    tcase_add_test(tc, a_transaction_holds_in_every_epoch);
     tcase_add_test(tc, strangers_other_chains_and_other_epochs_are_refused);
     tcase_add_test(tc, a_pre_prepare_names_the_batch_digest_even_of_the_empty_batch);
     tcase_add_test(tc, a_key_follows_from_its_seed);
