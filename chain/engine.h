@@ -25,7 +25,8 @@ struct chain_engine_config {
     int (*check_batch)(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);
     void *check_ctx;
     int64_t heartbeat_ns;       /* Raft: leader's; PBFT: retransmission of own latest messages while something is open */
-    int64_t timeout_ns;         /* Raft: election timeout T0 (uniform in [T0, 2 T0]); PBFT: view timer, doubles per view */
+    int64_t timeout_ns;         /* Raft: election timeout T0; PBFT: view timer, doubles per view */
+    int64_t spread_ns;          /* Raft: election timeouts are uniform in [T0, T0 + spread]; 0: as much as T0 */
     int64_t timeout_max_ns;
     uint64_t stable_height;     /* at start: height of the last block in the store */
     uint32_t window;            /* heights proposed and not yet stable, 1 .. CHAIN_WINDOW; 0 is CHAIN_WINDOW */

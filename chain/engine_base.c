@@ -19,6 +19,8 @@ static const char *find_bad_field(const struct chain_engine_config *cfg)
         return "heartbeat_ns";
     if (cfg->timeout_ns < 2 * cfg->heartbeat_ns || cfg->timeout_ns > INT64_MAX / 8)
         return "timeout_ns";
+    if (cfg->spread_ns < 0 || cfg->spread_ns > INT64_MAX / 8)
+        return "spread_ns";
     if (cfg->timeout_max_ns < cfg->timeout_ns || cfg->timeout_max_ns > INT64_MAX / 8)
         return "timeout_max_ns";
     return NULL;

@@ -7,8 +7,10 @@
 
 void chain_raft_reset_election(struct raft *m)
 {
-    uint64_t spread = chain_base_draw(&m->base, "airdeed-raft-election") % (uint64_t)(m->base.cfg.timeout_ns + 1);
-    m->election_ns = chain_base_later(m->base.now_ns, m->base.cfg.timeout_ns + (int64_t)spread);
+    const struct chain_engine_config *cfg = &m->base.cfg;
+    int64_t spread_ns = cfg->spread_ns > 0 ? cfg->spread_ns : cfg->timeout_ns;
+    int64_t wait_ns = cfg->timeout_ns + (int64_t)(chain_base_draw(&m->base, "airdeed-raft-election") % ((uint64_t)spread_ns + 1));
+    m->election_ns = chain_base_later(m->base.now_ns, wait_ns);
 }
 
 void chain_raft_follow(struct raft *m, uint64_t term, uint32_t leader)
