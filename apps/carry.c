@@ -39,7 +39,8 @@ static int step_once(struct app_carry *c, const struct chain_node_event *event)
         c->submit_result = u->submit_result;
         c->submitted_nonce = u->submitted_nonce;
     }
-    memcpy(c->held + c->n_held, u->events, u->n_events * sizeof(u->events[0]));
+    if (u->n_events > 0)
+        memcpy(c->held + c->n_held, u->events, u->n_events * sizeof(u->events[0]));
     c->n_held += u->n_events;
     return write_rows(c) != 0 ? -EIO : rc;
 }

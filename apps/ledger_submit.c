@@ -26,8 +26,8 @@ static uint64_t next_nonce(void)
 static long sign_tx(const struct app_ledger_client *c, const struct chain_op *op, uint8_t *out, size_t cap)
 {
     const struct chain_members *members = &c->cluster.genesis.members;
-    uint8_t body[CHAIN_MAX_OP_BYTES];
-    long len = chain_op_encode(op, body, sizeof body);
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1];
+    long len = chain_tx_encode(op, 1, body, sizeof body);
     if (len < 0)
         return len;
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->self, .seq = next_nonce(), .body = body, .body_len = (size_t)len};

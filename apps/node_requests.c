@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TX_BYTES = 1024 };
+enum { MAX_TX_BYTES = CHAIN_MAX_TX_BYTES };
 
 static void reply(struct app_node_requests *r, const struct chain_net_caller *caller, json_t *answer)
 {

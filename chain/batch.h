@@ -4,7 +4,7 @@
 
 #include "chain/msg.h"
 
-enum { CHAIN_MAX_BATCH_TXS = 256, CHAIN_MAX_HEADER_BYTES = 256, CHAIN_MAX_CERT_BYTES = 16 + CHAIN_MAX_MEMBERS * CHAIN_SIG_BYTES };
+enum { CHAIN_MAX_BATCH_TXS = 512, CHAIN_MAX_HEADER_BYTES = 256, CHAIN_MAX_CERT_BYTES = 16 + CHAIN_MAX_MEMBERS * CHAIN_SIG_BYTES };
 
 /* Batch on the wire: CBOR [time_ns, [tx, ...]], each tx an encoded chain_msg as a byte string. An empty batch has no octets
  * (its block's time is the parent's + 1 ns); [time_ns, []] is legal too and only moves block time on. */

@@ -108,8 +108,21 @@ static enum chain_response apply_op(struct chain_ledger *l, uint32_t author, con
     }
 }
 
-static enum chain_response apply_tx(struct chain_ledger *l, const uint8_t *data, size_t len, bool verify_signatures,
-                                    struct chain_ledger_event *subject)
+/* Concludes one operation, or an envelope that is refused as a whole. */
+static void conclude(struct chain_ledger *l, struct chain_ledger_event *subject, enum chain_response code)
+{
+    subject->code = code;
+    if (code != CHAIN_SUCCESS) {
+        subject->kind = CHAIN_LE_REFUSED;
+        *chain_ledger_emit(l, CHAIN_LE_REFUSED) = *subject;
+    }
+    subject->kind = CHAIN_LE_TX;
+    *chain_ledger_emit(l, CHAIN_LE_TX) = *subject;
+}
+
+/* Takes the envelope's nonces and opens it. One that is ill-formed uses up its first nonce. */
+static enum chain_response open_tx(struct chain_ledger *l, const uint8_t *data, size_t len, bool verify_signatures, size_t most_ops,
+                                   struct chain_ledger_event *subject, struct chain_tx_reader *ops)
 {
     struct chain_msg tx;
     size_t consumed;
@@ -119,40 +132,62 @@ static enum chain_response apply_tx(struct chain_ledger *l, const uint8_t *data,
     subject->nonce = tx.seq;
     if (verify_signatures && l->signer.verify(l->signer.ctx, &l->genesis.members, &tx) != 0)
         return CHAIN_CERT_ERROR;
-    if (chain_ledger_nonce_check(&l->nonces[tx.author], tx.seq) != 0)
+    int n = chain_tx_count(tx.body, tx.body_len);
+    if (n > 0 && (size_t)n > most_ops)
+        return CHAIN_INVALID_VALUE;
+    uint64_t n_nonces = n > 0 ? (uint64_t)n : 1;
+    if (chain_ledger_nonce_check(&l->nonces[tx.author], tx.seq, n_nonces) != 0)
         return CHAIN_UNSYNC_OP_PARAM;
-    chain_ledger_nonce_take(&l->nonces[tx.author], tx.seq);
+    chain_ledger_nonce_take(&l->nonces[tx.author], tx.seq, n_nonces);
+    chain_ledger_touch(l, CHAIN_TABLE_NONCES, tx.author, 0);
+    return n > 0 && chain_tx_begin(ops, tx.body, tx.body_len) == n ? CHAIN_SUCCESS : CHAIN_MISSING_PARAM;
+}
+
+/* Returns how many operations it held. */
+static size_t apply_tx(struct chain_ledger *l, const uint8_t *data, size_t len, bool verify_signatures, size_t index, size_t most_ops)
+{
+    struct chain_ledger_event whole = {.height = l->height, .block_time_ns = l->time_ns, .station = CHAIN_MAX_KEYS,
+                                       .channel = CHAIN_MAX_CHANNELS, .tx = (uint32_t)index};
+    struct chain_tx_reader ops;
+    enum chain_response code = open_tx(l, data, len, verify_signatures, most_ops, &whole, &ops);
+    if (code != CHAIN_SUCCESS) {
+        conclude(l, &whole, code);
+        return 0;
+    }
     struct chain_op op;
-    if (chain_op_decode(&op, tx.body, tx.body_len) != 0)
-        return CHAIN_MISSING_PARAM;
-    subject->op = op.kind;
-    return apply_op(l, tx.author, &op, subject);
+    uint32_t n = 0;
+    for (; chain_tx_next(&ops, &op) == 0; n++) {
+        struct chain_ledger_event subject = whole;
+        subject.nonce += n;
+        subject.index = n;
+        subject.op = op.kind;
+        code = apply_op(l, whole.station, &op, &subject);
+        conclude(l, &subject, code);
+    }
+    return n;
 }
 
 static void execute(struct chain_ledger *l, const struct chain_batch_view *view, bool verify_signatures)
 {
+    size_t n_ops = 0;
     chain_ledger_expire_grants(l);
-    for (size_t i = 0; i < view->n_txs; i++) {
-        struct chain_ledger_event subject = {
-            .height = l->height, .block_time_ns = l->time_ns, .station = CHAIN_MAX_KEYS, .channel = CHAIN_MAX_CHANNELS};
-        subject.code = apply_tx(l, view->txs[i].data, view->txs[i].len, verify_signatures, &subject);
-        if (subject.code != CHAIN_SUCCESS) {
-            subject.kind = CHAIN_LE_REFUSED;
-            *chain_ledger_emit(l, CHAIN_LE_REFUSED) = subject;
-        }
-        subject.kind = CHAIN_LE_TX;
-        *chain_ledger_emit(l, CHAIN_LE_TX) = subject;
-    }
+    for (size_t i = 0; i < view->n_txs; i++)
+        n_ops += apply_tx(l, view->txs[i].data, view->txs[i].len, verify_signatures, i, CHAIN_MAX_BATCH_OPS - n_ops);
     chain_ledger_fuse_due(l);
 }
 
-size_t chain_ledger_events_bound(size_t n_txs)
+static_assert(CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 + CHAIN_MAX_CHANNELS +
+                      2 * (CHAIN_MAX_BATCH_OPS + CHAIN_MAX_BATCH_TXS) + CHAIN_MAX_EVIDENCE +
+                      (CHAIN_MAX_BATCH_OPS + CHAIN_MAX_BATCH_TXS) / 2 <= CHAIN_MAX_LEDGER_EVENTS,
+              "a block's events fit");
+
+size_t chain_ledger_events_bound(size_t n)
 {
     /* a grant expires once, a window says two things a channel, and one grant a channel is suspended at most */
     size_t of_time = CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 + CHAIN_MAX_CHANNELS;
-    /* a transaction says what it did and that it was applied; one may confirm an old record, a new one takes two */
-    size_t n_confirmed = CHAIN_MAX_EVIDENCE + n_txs / 2;
-    return of_time + 2 * n_txs + (n_confirmed < n_txs ? n_confirmed : n_txs);
+    /* an operation says what it did and that it was applied; one may confirm an old record, a new one takes two */
+    size_t n_confirmed = CHAIN_MAX_EVIDENCE + n / 2;
+    return of_time + 2 * n + (n_confirmed < n ? n_confirmed : n);
 }
 
 int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len, bool verify_signatures,
@@ -162,7 +197,7 @@ int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
     struct chain_header header = {.height = l->tip.height + 1, .parent = l->tip_hash};
     if (chain_batch_digest(&l->genesis.members, batch, len, &header.batch_digest) != 0 || chain_batch_decode(&view, batch, len) != 0)
         return -EBADMSG;
-    if (cap < chain_ledger_events_bound(view.n_txs))
+    if (cap < CHAIN_MAX_LEDGER_EVENTS)
         return -ENOSPC;
     chain_batch_tx_root(&view, &header.tx_root);
     header.time_ns = view.time_ns > l->tip.time_ns ? view.time_ns : l->tip.time_ns + 1;

@@ -5,9 +5,14 @@
 #define CHAIN_LEDGER_H
 
 #include "chain/batch.h"
-#include "chain/op.h"
+#include "chain/tx.h"
 
-enum { CHAIN_MAX_GRANTS = 64, CHAIN_MAX_EVIDENCE = 64, CHAIN_MAX_LEDGER_EVENTS = 1024 };
+enum {
+    CHAIN_MAX_GRANTS = 64,
+    CHAIN_MAX_EVIDENCE = 64,
+    CHAIN_MAX_BATCH_OPS = 1024, /* operations in a block, over all envelopes */
+    CHAIN_MAX_LEDGER_EVENTS = 4224
+};
 
 enum chain_response { /* WINNF-TS-0016 */
     CHAIN_SUCCESS = 0, CHAIN_BLACKLISTED = 101, CHAIN_MISSING_PARAM = 102, CHAIN_INVALID_VALUE = 103, CHAIN_CERT_ERROR = 104,
@@ -52,7 +57,7 @@ struct chain_evidence {
 enum chain_ledger_event_kind {
     CHAIN_LE_REGISTERED, CHAIN_LE_WINDOW_FUSED, CHAIN_LE_WHITE_SPACE, CHAIN_LE_INCUMBENT, CHAIN_LE_GRANTED, CHAIN_LE_AUTHORIZED,
     CHAIN_LE_HEARTBEAT, CHAIN_LE_SUSPENDED, CHAIN_LE_EXPIRED, CHAIN_LE_RELINQUISHED, CHAIN_LE_EVIDENCE, CHAIN_LE_EVIDENCE_CONFIRMED,
-    CHAIN_LE_REFUSED, CHAIN_LE_TX /* every transaction, applied or refused: result */
+    CHAIN_LE_REFUSED, CHAIN_LE_TX /* every operation, applied or refused: result */
 };
 const char *chain_ledger_event_name(enum chain_ledger_event_kind kind);
 
@@ -63,8 +68,9 @@ struct chain_ledger_event {
     uint32_t station;        /* author, holder or witness; CHAIN_MAX_KEYS if nobody */
     uint32_t channel;        /* CHAIN_MAX_CHANNELS if none */
     uint64_t id;             /* grant id, window or evidence id */
-    uint64_t nonce;          /* of the transaction, for TX and REFUSED */
-    enum chain_op_kind op;   /* for TX and REFUSED; 0 if it did not decode */
+    uint64_t nonce;          /* of the operation, for TX and REFUSED */
+    uint32_t tx, index;      /* for TX and REFUSED: the envelope in the block, and the operation in it */
+    enum chain_op_kind op;   /* for TX and REFUSED; 0: the envelope was refused as a whole, by one event with its first nonce */
     enum chain_response code;
     uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */
     bool occupied;                  /* WINDOW_FUSED */
@@ -81,16 +87,19 @@ __attribute__((warn_unused_result)) int chain_ledger_init(void *mem, size_t len,
                                                           const struct chain_signer *signer, struct chain_ledger **out,
                                                           const char **bad_field_out);
 /* May this transaction (decoded, signature verified by the caller) enter the mempool now? SUCCESS, or why not.
- * It says nothing about rules that depend on what happens before it is ordered. -EALREADY: its nonce was used. */
+ * It says nothing about rules that depend on what happens before it is ordered, nor about the single operations of an envelope that holds
+ * several: each of those gets its own answer. -EALREADY: a nonce of its range was used. */
 int chain_ledger_check_tx(const struct chain_ledger *l, const struct chain_msg *tx);
-/* Would this node vote for the batch as next block? Decodes, checks each signature, nonces, time (> parent; <= now + max_ahead).
- * 0, -EBADMSG (malformed, bad signature), -ETIME (time), -EALREADY (a nonce used twice). */
-int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns);
-/* The most events that a block of n_txs transactions yields. */
-size_t chain_ledger_events_bound(size_t n_txs);
-/* Executes the next block at block time max(batch time, parent's + 1). Transactions succeed or fail one by one (an ill-formed one is refused with a code, never fatal:
- * a Raft follower executes what was committed). events_out: cap entries, CHAIN_MAX_LEDGER_EVENTS always suffice.
- * 0; -EBADMSG if the octets are no batch, -ENOSPC if cap is below chain_ledger_events_bound: nothing changed.
+/* Would this node vote for the batch? Decodes, checks each envelope's form and signature, and time (> the tip's; <= now + max_ahead).
+ * is_next: it would be the block after the tip, so that nonces are checked too; a later one's are left to its execution, which refuses
+ * what was used with a code. 0, -EBADMSG (malformed, too many operations, bad signature), -ETIME (time), -EALREADY (a nonce used twice). */
+int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns, bool is_next);
+/* The most events that a block of n operations yields; an envelope that is refused as a whole counts as one. */
+size_t chain_ledger_events_bound(size_t n);
+/* Executes the next block at block time max(batch time, parent's + 1). Operations succeed or fail one by one. An envelope is
+ * refused as a whole, with a code and never fatally (a Raft follower executes what was committed), if it is ill-formed or a nonce of its
+ * range was used, or if it would be more than the block's CHAIN_MAX_BATCH_OPS.
+ * 0; -EBADMSG if the octets are no batch, -ENOSPC if cap, events_out's entries, is below CHAIN_MAX_LEDGER_EVENTS: nothing changed.
  * verify_signatures: also verify every transaction's signature (ledger verify; Raft followers trust the leader's check). */
 __attribute__((warn_unused_result)) int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
                                                            bool verify_signatures, struct chain_header *header_out,

@@ -4,25 +4,39 @@
 
 #include "chain/ledger_state.h"
 
-int chain_ledger_nonce_check(const struct chain_nonces *nonces, uint64_t nonce)
+int chain_ledger_nonce_check(const struct chain_nonces *nonces, uint64_t first, uint64_t n)
 {
-    if (nonce == UINT64_MAX)
-        return -EALREADY; /* its successor could not be counted */
-    if (nonce >= nonces->top)
-        return 0;
-    uint64_t below = nonces->top - 1 - nonce;
-    return below >= CHAIN_NONCE_WINDOW || (nonces->used >> below & 1) ? -EALREADY : 0;
+    if (first > UINT64_MAX - n)
+        return -EALREADY; /* the last one's successor could not be counted */
+    for (uint64_t nonce = first; nonce < first + n && nonce < nonces->top; nonce++) {
+        uint64_t below = nonces->top - 1 - nonce;
+        if (below >= CHAIN_NONCE_WINDOW || (nonces->used[below / 64] >> (below % 64) & 1))
+            return -EALREADY;
+    }
+    return 0;
 }
 
-void chain_ledger_nonce_take(struct chain_nonces *nonces, uint64_t nonce)
+/* Moves the window's bits up; what leaves at the top is forgotten. */
+static void shift(uint64_t used[CHAIN_NONCE_WORDS], uint64_t by)
 {
-    if (nonce < nonces->top) {
-        nonces->used |= UINT64_C(1) << (nonces->top - 1 - nonce);
-        return;
+    size_t words = by >= CHAIN_NONCE_WINDOW ? CHAIN_NONCE_WORDS : (size_t)(by / 64);
+    unsigned bits = (unsigned)(by % 64);
+    for (size_t i = CHAIN_NONCE_WORDS; i-- > 0;) {
+        uint64_t low = i > words ? used[i - words - 1] : 0, high = i >= words ? used[i - words] : 0;
+        used[i] = bits == 0 ? high : high << bits | low >> (64 - bits);
     }
-    uint64_t by = nonce + 1 - nonces->top;
-    nonces->used = by >= CHAIN_NONCE_WINDOW ? 1 : nonces->used << by | 1;
-    nonces->top = nonce + 1;
+}
+
+void chain_ledger_nonce_take(struct chain_nonces *nonces, uint64_t first, uint64_t n)
+{
+    if (first + n > nonces->top) {
+        shift(nonces->used, first + n - nonces->top);
+        nonces->top = first + n;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t below = nonces->top - 1 - (first + i);
+        nonces->used[below / 64] |= UINT64_C(1) << (below % 64);
+    }
 }
 
 static enum chain_response check_register(const struct chain_op *op)
@@ -61,15 +75,43 @@ enum chain_response chain_ledger_check_op(const struct chain_ledger *l, const st
 
 int chain_ledger_check_tx(const struct chain_ledger *l, const struct chain_msg *tx)
 {
+    struct chain_tx_reader r;
     struct chain_op op;
-    if (tx->kind != CHAIN_MSG_TX || tx->author >= l->genesis.members.n_keys || chain_op_decode(&op, tx->body, tx->body_len) != 0)
+    int n = tx->kind == CHAIN_MSG_TX && tx->author < l->genesis.members.n_keys ? chain_tx_begin(&r, tx->body, tx->body_len) : -EBADMSG;
+    if (n < 0)
         return CHAIN_MISSING_PARAM;
-    if (chain_ledger_nonce_check(&l->nonces[tx->author], tx->seq) != 0)
+    if (chain_ledger_nonce_check(&l->nonces[tx->author], tx->seq, (uint64_t)n) != 0)
         return -EALREADY;
-    return (int)chain_ledger_check_op(l, &op);
+    enum chain_response first = CHAIN_SUCCESS;
+    for (int i = 0; i < n; i++) {
+        if (chain_tx_next(&r, &op) != 0)
+            return CHAIN_MISSING_PARAM;
+        if (first == CHAIN_SUCCESS)
+            first = chain_ledger_check_op(l, &op);
+    }
+    return n == 1 ? (int)first : CHAIN_SUCCESS; /* of several, each gets its own answer */
 }
 
-int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns)
+/* One envelope of a batch: well-formed, unused nonces, a good signature. n_ops: of the batch so far. */
+static int check_batch_tx(const struct chain_ledger *l, const uint8_t *data, size_t len, struct chain_nonces nonces[CHAIN_MAX_KEYS],
+                          size_t *n_ops)
+{
+    struct chain_msg tx;
+    size_t consumed;
+    if (chain_msg_decode(&l->genesis.members, data, len, &tx, &consumed) != 0 || consumed != len || tx.kind != CHAIN_MSG_TX)
+        return -EBADMSG;
+    int n = chain_tx_count(tx.body, tx.body_len);
+    if (n < 0 || (*n_ops += (size_t)n) > CHAIN_MAX_BATCH_OPS)
+        return -EBADMSG;
+    if (nonces) {
+        if (chain_ledger_nonce_check(&nonces[tx.author], tx.seq, (uint64_t)n) != 0)
+            return -EALREADY;
+        chain_ledger_nonce_take(&nonces[tx.author], tx.seq, (uint64_t)n);
+    }
+    return l->signer.verify(l->signer.ctx, &l->genesis.members, &tx) == 0 ? 0 : -EBADMSG;
+}
+
+int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns, bool is_next)
 {
     struct chain_batch_view view;
     if (chain_batch_decode(&view, batch, len) != 0)
@@ -80,18 +122,13 @@ int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch,
     if (view.time_ns <= l->tip.time_ns || (now_ns < view.time_ns && view.time_ns - l->genesis.max_ahead_ns > now_ns))
         return -ETIME;
     struct chain_nonces nonces[CHAIN_MAX_KEYS];
-    memcpy(nonces, l->nonces, sizeof nonces);
+    if (is_next)
+        memcpy(nonces, l->nonces, sizeof nonces);
+    size_t n_ops = 0;
     for (size_t i = 0; i < view.n_txs; i++) {
-        struct chain_msg tx;
-        size_t consumed;
-        if (chain_msg_decode(&l->genesis.members, view.txs[i].data, view.txs[i].len, &tx, &consumed) != 0 ||
-            consumed != view.txs[i].len || tx.kind != CHAIN_MSG_TX)
-            return -EBADMSG;
-        if (chain_ledger_nonce_check(&nonces[tx.author], tx.seq) != 0)
-            return -EALREADY;
-        chain_ledger_nonce_take(&nonces[tx.author], tx.seq);
-        if (l->signer.verify(l->signer.ctx, &l->genesis.members, &tx) != 0)
-            return -EBADMSG;
+        int rc = check_batch_tx(l, view.txs[i].data, view.txs[i].len, is_next ? nonces : NULL, &n_ops);
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }

@@ -67,7 +67,10 @@ static void walk_nonces(const struct chain_ledger *l, struct walk *walk)
         struct chain_cbor_writer w = begin(walk);
         chain_cbor_put_array(&w, 2);
         chain_cbor_put_uint(&w, n->top);
-        chain_cbor_put_uint(&w, n->used);
+        uint8_t used[CHAIN_NONCE_WINDOW / 8];
+        for (size_t k = 0; k < sizeof used; k++)
+            used[k] = (uint8_t)(n->used[k / 8] >> (8 * (k % 8)));
+        chain_cbor_put_bytes(&w, used, sizeof used);
         end(walk, &w, CHAIN_TABLE_NONCES, i, 0);
     }
 }

@@ -5,7 +5,7 @@
 #include "chain/ledger.h"
 #include "chain/ledger_fuse.h"
 
-enum { CHAIN_MAX_WINDOWS = 12, CHAIN_NONCE_WINDOW = 64 };
+enum { CHAIN_MAX_WINDOWS = 12, CHAIN_NONCE_WINDOW = 1024, CHAIN_NONCE_WORDS = CHAIN_NONCE_WINDOW / 64 };
 
 struct chain_station {
     bool registered;
@@ -17,7 +17,7 @@ struct chain_station {
 
 struct chain_nonces {
     uint64_t top;  /* highest nonce seen + 1; 0 if none */
-    uint64_t used; /* bit i: nonce top - 1 - i was used */
+    uint64_t used[CHAIN_NONCE_WORDS]; /* bit i: nonce top - 1 - i was used */
 };
 
 /* What one station said of one window. */
@@ -60,9 +60,9 @@ struct chain_ledger {
 /* A zeroed event of the current block with station and channel "none"; never NULL: the bound was checked before. */
 struct chain_ledger_event *chain_ledger_emit(struct chain_ledger *l, enum chain_ledger_event_kind kind);
 
-/* -EALREADY if the nonce was used or is below the window; take marks it. */
-int chain_ledger_nonce_check(const struct chain_nonces *nonces, uint64_t nonce);
-void chain_ledger_nonce_take(struct chain_nonces *nonces, uint64_t nonce);
+/* For n nonces from first on. -EALREADY if one of them was used or lies below the window; take marks them. */
+int chain_ledger_nonce_check(const struct chain_nonces *nonces, uint64_t first, uint64_t n);
+void chain_ledger_nonce_take(struct chain_nonces *nonces, uint64_t first, uint64_t n);
 /* What the operation's own fields say, without any state but genesis. */
 enum chain_response chain_ledger_check_op(const struct chain_ledger *l, const struct chain_op *op);
 

@@ -6,7 +6,7 @@
 
 #include "chain/ledger.h"
 
-enum { CHAIN_MEMPOOL_TX_BYTES = CHAIN_MAX_OP_BYTES + 192 }; /* an encoded chain_msg around the largest operation */
+enum { CHAIN_MEMPOOL_TX_BYTES = CHAIN_MAX_OP_BYTES + CHAIN_TX_OVERHEAD }; /* an encoded chain_msg around the largest operation */
 
 struct chain_mempool_config {
     size_t max_txs;

@@ -39,7 +39,7 @@ static struct chain_engine_config engine_config(const struct chain_node_config *
 
 /* Where each part lies behind the struct. */
 struct layout {
-    size_t pool, ledger, engine, batches, inbox, outbox, bundle, scratch, proposal, end;
+    size_t pool, ledger, engine, batches, inbox, outbox, bundle, scratch, proposal, events, end;
 };
 
 static struct layout lay_out(const struct chain_node_config *cfg)
@@ -56,7 +56,8 @@ static struct layout lay_out(const struct chain_node_config *cfg)
     l.bundle = l.outbox + NODE_OUTBOX_BYTES;
     l.scratch = l.bundle + NODE_BUNDLE_BYTES;
     l.proposal = l.scratch + CHAIN_MAX_MSG_BYTES;
-    l.end = l.proposal + round_up(cfg->genesis->max_batch_bytes);
+    l.events = l.proposal + round_up(cfg->genesis->max_batch_bytes);
+    l.end = l.events + round_up(CHAIN_MAX_LEDGER_EVENTS * sizeof(struct chain_ledger_event));
     return l;
 }
 
@@ -109,6 +110,7 @@ static void place_buffers(struct chain_node *m, uint8_t *base, const struct layo
     m->bundle_octets = base + l->bundle;
     m->scratch = base + l->scratch;
     m->proposal = base + l->proposal;
+    m->events = (struct chain_ledger_event *)(void *)(base + l->events);
 }
 
 int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, struct chain_node **out,
@@ -176,6 +178,7 @@ static void clear(struct chain_node_update *out)
 {
     out->n_records = out->n_blocks = out->n_sends = out->n_events = 0;
     out->persist_seq = out->submitted_nonce = out->fatal_height = 0;
+    out->events = NULL;
     out->ledger = NULL;
     out->submit_result = out->fatal = 0;
     out->n_verified = out->n_signed = out->n_executed = 0;

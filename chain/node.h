@@ -93,7 +93,7 @@ struct chain_node_update {
     size_t n_sends;
     struct chain_node_send sends[CHAIN_NODE_MAX_SENDS];
     size_t n_events;
-    struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS]; /* of the block executed in this step: at most one */
+    const struct chain_ledger_event *events; /* of the block executed in this step, at most one; valid until the next step */
     const struct chain_ledger *ledger; /* state after that block; NULL when none was executed */
     uint64_t submitted_nonce; /* SUBMIT: the transaction's nonce */
     int submit_result;        /* SUBMIT, SUBMIT_TX: chain_response, or negative errno */

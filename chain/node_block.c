@@ -40,8 +40,9 @@ static struct node_block *apply(struct chain_node *m, const uint8_t *batch, size
     if (len > 0)
         memmove(block->batch, batch, len);
     block->batch_len = len;
-    int rc = chain_ledger_apply(m->ledger, block->batch, len, false, &block->header, out->events, CHAIN_MAX_LEDGER_EVENTS,
+    int rc = chain_ledger_apply(m->ledger, block->batch, len, false, &block->header, m->events, CHAIN_MAX_LEDGER_EVENTS,
                                 &out->n_events);
+    out->events = m->events;
     if (rc != 0) {
         node_fail(m, height);
         return NULL;

@@ -63,7 +63,7 @@ int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t le
     if (len > m->cfg.genesis->max_batch_bytes)
         return -EMSGSIZE;
     if (height == tip + 1)
-        return chain_ledger_check_batch(m->ledger, batch, len, now_ns);
+        return chain_ledger_check_batch(m->ledger, batch, len, now_ns, true);
     /* proposed again in a later view: the very batch that was executed, or none */
     const struct node_block *block = node_find_block(m, height);
     struct chain_hash digest;

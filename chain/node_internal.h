@@ -121,6 +121,7 @@ struct chain_node {
     size_t n_outbox, outbox_len;
     struct node_outbox_entry outbox[NODE_OUTBOX_MSGS];
     struct node_seen seen[NODE_SEEN];
+    struct chain_ledger_event *events; /* CHAIN_MAX_LEDGER_EVENTS */
     uint8_t *inbox_octets, *outbox_octets, *bundle_octets, *scratch, *proposal;
 };
 

@@ -4,6 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
+static int chain_tx_first(const uint8_t *body, size_t len, struct chain_op *out)
+{
+    struct chain_tx_reader r;
+    return chain_tx_count(body, len) > 0 && chain_tx_begin(&r, body, len) > 0 ? chain_tx_next(&r, out) : -EBADMSG;
+}
+
 /* Consecutive within a run, so that any order of execution stays inside the ledger's replay window; above every nonce of a run
  * before, whose last ones may never have reached a block. */
 static uint64_t next_nonce(const struct chain_node *m)
@@ -54,8 +60,8 @@ static int add_own(struct chain_node *m, const struct chain_msg *msg, enum chain
 
 void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES], octets[CHAIN_MEMPOOL_TX_BYTES];
-    long len = chain_op_encode(op, body, sizeof(body));
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1], octets[CHAIN_MEMPOOL_TX_BYTES];
+    long len = chain_tx_encode(op, 1, body, sizeof(body));
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = m->cfg.self, .seq = next_nonce(m), .body = body};
     if (len < 0) {
         out->submit_result = (int)len;
@@ -90,7 +96,7 @@ int node_submit_tx(struct chain_node *m, const uint8_t *data, size_t len)
         m->stats.refused_epoch++;
         return rc;
     }
-    if (rc != 0 || consumed != len || msg.kind != CHAIN_MSG_TX || chain_op_decode(&op, msg.body, msg.body_len) != 0) {
+    if (rc != 0 || consumed != len || msg.kind != CHAIN_MSG_TX || chain_tx_first(msg.body, msg.body_len, &op) != 0) {
         m->stats.refused_malformed++;
         return -EBADMSG;
     }
@@ -108,7 +114,7 @@ void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry)
 {
     const struct chain_msg *msg = &entry->msg;
     struct chain_op op;
-    if (msg->view != 0 || chain_op_decode(&op, msg->body, msg->body_len) != 0) {
+    if (msg->view != 0 || chain_tx_first(msg->body, msg->body_len, &op) != 0) {
         m->stats.refused_malformed++;
         return;
     }

@@ -169,16 +169,14 @@ static void get_register(struct chain_cbor_reader *r, struct chain_op *op)
     op->reg.height_cm = chain_cbor_get_i32(r);
 }
 
-int chain_op_decode(struct chain_op *out, const uint8_t *data, size_t len)
+int chain_op_decode_prefix(struct chain_op *out, const uint8_t *data, size_t len, size_t *used_out)
 {
     static const size_t items[CHAIN_OP_N] = {
         [CHAIN_OP_REGISTER] = 5,  [CHAIN_OP_SENSE_COMMIT] = 3, [CHAIN_OP_SENSE_REVEAL] = 5, [CHAIN_OP_GRANT] = 5,
         [CHAIN_OP_HEARTBEAT] = 2, [CHAIN_OP_RELINQUISH] = 2,   [CHAIN_OP_EVIDENCE] = 8,
     };
     memset(out, 0, sizeof *out);
-    if (len > CHAIN_MAX_OP_BYTES)
-        return -EBADMSG;
-    struct chain_cbor_reader r = {.data = data, .len = len};
+    struct chain_cbor_reader r = {.data = data, .len = len < CHAIN_MAX_OP_BYTES ? len : CHAIN_MAX_OP_BYTES};
     size_t n = chain_cbor_get_array(&r, 8);
     uint64_t kind = chain_cbor_get_uint(&r);
     if (r.bad || kind == 0 || kind >= CHAIN_OP_N || n != items[kind])
@@ -198,5 +196,12 @@ int chain_op_decode(struct chain_op *out, const uint8_t *data, size_t len)
     } else {
         out->lease.grant_id = chain_cbor_get_uint(&r);
     }
-    return chain_cbor_end(&r);
+    *used_out = r.pos;
+    return r.bad ? -EBADMSG : 0;
+}
+
+int chain_op_decode(struct chain_op *out, const uint8_t *data, size_t len)
+{
+    size_t used;
+    return chain_op_decode_prefix(out, data, len, &used) == 0 && used == len ? 0 : -EBADMSG;
 }

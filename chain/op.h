@@ -1,5 +1,5 @@
-/* Operations: what a transaction asks the ledger to do. A transaction is a chain_msg of kind TX whose body is one operation in
- * deterministic CBOR; author = sender, seq = nonce (a replay window of 64 below the highest seen). */
+/* Operations: what a transaction asks the ledger to do. A transaction is a chain_msg of kind TX whose body is an array of operations
+ * in deterministic CBOR (chain/tx.h); author = sender, seq = the first one's nonce. */
 #ifndef CHAIN_OP_H
 #define CHAIN_OP_H
 
@@ -54,5 +54,7 @@ struct chain_op {
 
 int chain_sense_commitment(uint32_t author, const struct chain_sense_report *report, struct chain_hash *out);
 long chain_op_encode(const struct chain_op *op, uint8_t *out, size_t cap);
+/* The operation that data begins with; used_out: its octets. 0 or -EBADMSG. */
+__attribute__((warn_unused_result)) int chain_op_decode_prefix(struct chain_op *out, const uint8_t *data, size_t len, size_t *used_out);
 __attribute__((warn_unused_result)) int chain_op_decode(struct chain_op *out, const uint8_t *data, size_t len);
 #endif

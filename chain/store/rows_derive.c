@@ -122,6 +122,21 @@ static int derive_op(struct store_rows *r, const struct chain_ledger_event *e, s
     }
 }
 
+/* The operation that an event is about. */
+static bool find_op(const struct store_rows *r, const struct chain_ledger_event *e, const uint8_t *data, size_t len, struct chain_op *out)
+{
+    struct chain_msg msg;
+    struct chain_tx_reader ops;
+    if (chain_msg_decode(&r->genesis->members, data, len, &msg, NULL) != 0 || chain_tx_begin(&ops, msg.body, msg.body_len) < 0)
+        return false;
+    uint32_t i = 0;
+    while (chain_tx_next(&ops, out) == 0)
+        if (i++ == e->index)
+            return true;
+    return false;
+}
+
+/* i: of the operation among the block's. The envelope's octets stand with its first one. */
 static int derive_tx(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const uint8_t *data, size_t len,
                      const struct chain_ledger *ledger)
 {
@@ -129,11 +144,9 @@ static int derive_tx(struct store_rows *r, const struct chain_ledger_event *e, s
     int rc = store_rows_run(r, STORE_PUT_TRANSACTION, "iiootooiti", (int64_t)e->height, (int64_t)i, (int)known, (int64_t)e->station,
                             (int)known, (int64_t)e->nonce, has_op ? chain_op_name(e->op) : NULL, (int)is_channel(r, e->channel),
                             (int64_t)e->channel, (int)(e->id != 0), (int64_t)e->id, (int64_t)e->code, chain_response_name(e->code),
-                            (int64_t)len);
-    struct chain_msg msg;
+                            e->index == 0 ? (int64_t)len : 0);
     struct chain_op op;
-    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || chain_msg_decode(&r->genesis->members, data, len, &msg, NULL) != 0 ||
-        chain_op_decode(&op, msg.body, msg.body_len) != 0)
+    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || !find_op(r, e, data, len, &op))
         return rc;
     return derive_op(r, e, i, &op, ledger);
 }
@@ -145,13 +158,12 @@ int store_rows_derive(struct store_rows *r, const struct chain_node_block *block
     if (chain_batch_decode(&batch, block->batch, block->batch_len) != 0)
         return SQLITE_MISMATCH;
     int rc = SQLITE_OK;
-    size_t i_tx = 0;
+    size_t i_op = 0;
     for (size_t i = 0; i < n_events && rc == SQLITE_OK; i++) {
         if (events[i].kind != CHAIN_LE_TX) {
             rc = derive_event(r, &events[i], i, ledger);
-        } else if (i_tx < batch.n_txs) {
-            rc = derive_tx(r, &events[i], i_tx, batch.txs[i_tx].data, batch.txs[i_tx].len, ledger);
-            i_tx++;
+        } else if (events[i].tx < batch.n_txs) {
+            rc = derive_tx(r, &events[i], i_op++, batch.txs[events[i].tx].data, batch.txs[events[i].tx].len, ledger);
         }
     }
     return rc;

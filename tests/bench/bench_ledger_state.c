@@ -29,9 +29,9 @@ static int accept_signature(void *ctx, const struct chain_members *members, cons
 
 static void add_op(uint32_t author, const struct chain_op *op)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES];
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1];
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = author, .seq = ++nonces[author], .body = body};
-    msg.body_len = (size_t)chain_op_encode(op, body, sizeof body);
+    msg.body_len = (size_t)chain_tx_encode(op, 1, body, sizeof body);
     struct chain_signer signer = chain_signer_ed25519(&keys[author]);
     if (chain_msg_digest(&genesis.members, msg.kind, body, msg.body_len, &msg.digest) != 0 ||
         signer.sign(signer.ctx, &genesis.members, &msg) != 0)

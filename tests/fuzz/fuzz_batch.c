@@ -49,7 +49,7 @@ static void execute(const uint8_t *data, size_t len)
     struct chain_batch_view view;
     require(mem != NULL);
     require(chain_ledger_init(mem, bytes, g, &signer, &l, NULL) == 0);
-    (void)chain_ledger_check_batch(l, data, len, 1000);
+    (void)chain_ledger_check_batch(l, data, len, 1000, true);
     int rc = chain_ledger_apply(l, data, len, true, &header, events, CHAIN_MAX_LEDGER_EVENTS, &n_events);
     require(rc == chain_batch_decode(&view, data, len));
     require(chain_ledger_height(l) == (rc == 0));

@@ -134,8 +134,8 @@ static inline void add_body(struct bench *b, uint32_t author, const uint8_t *bod
 
 static inline void add_op(struct bench *b, uint32_t author, const struct chain_op *op)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES];
-    long len = chain_op_encode(op, body, sizeof body);
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1];
+    long len = chain_tx_encode(op, 1, body, sizeof body);
     ck_assert_int_gt(len, 0);
     add_body(b, author, body, (size_t)len);
 }

@@ -47,10 +47,10 @@ static struct chain_op make_op(enum chain_op_kind kind, uint64_t content)
 static int add(struct pool *t, uint32_t author, uint64_t nonce, enum chain_op_kind kind, uint64_t content, int64_t now_ns,
                struct chain_mempool_tx **out)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES], octets[CHAIN_MEMPOOL_TX_BYTES];
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1], octets[CHAIN_MEMPOOL_TX_BYTES];
     struct chain_op op = make_op(kind, content);
     const struct chain_members *members = &t->bench->genesis.members;
-    long len = chain_op_encode(&op, body, sizeof body);
+    long len = chain_tx_encode(&op, 1, body, sizeof body);
     ck_assert_int_gt(len, 0);
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = author, .seq = nonce, .body = body, .body_len = (size_t)len};
     len = chain_msg_encode(members, &msg, octets, sizeof octets);

@@ -282,9 +282,9 @@ START_TEST(a_client_s_transaction_is_taken_once_and_only_with_its_signature)
 {
     struct cluster *c = cluster_open(&chain_pbft_ops, 4, 10);
     cluster_run(c, 300 * MS);
-    uint8_t body[CHAIN_MAX_OP_BYTES], bundle[1024];
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1], bundle[1024];
     struct chain_op op = register_op(2);
-    long len = chain_op_encode(&op, body, sizeof body);
+    long len = chain_tx_encode(&op, 1, body, sizeof body);
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = 2, .seq = 1, .body = body, .body_len = (size_t)len};
     size_t forged = make_bundle(c, msg, 3, bundle, sizeof bundle);
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .bytes = {bundle + 1, forged - 1}};

@@ -196,9 +196,9 @@ static void make_ops(void)
 static void make_block(void)
 {
     struct chain_op op = {.kind = CHAIN_OP_REGISTER, .reg = {.call_sign = "N0CALL", .lat_e7 = 485000000, .lon_e7 = -90000000, .height_cm = 300}};
-    uint8_t body[CHAIN_MAX_OP_BYTES], tx[512];
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1], tx[512];
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = 0, .seq = 1, .body = body};
-    msg.body_len = (size_t)chain_op_encode(&op, body, sizeof body);
+    msg.body_len = (size_t)chain_tx_encode(&op, 1, body, sizeof body);
     ck_assert_int_eq(chain_msg_digest(&ring.members, msg.kind, body, msg.body_len, &msg.digest), 0);
     sign_msg(&ring, &msg);
     struct chain_batch_view view = {.time_ns = T0 + 20 * MS, .n_txs = 1};
