@@ -150,15 +150,16 @@ static void pump_node(struct cluster *c, struct cluster_node *node)
             continue;
         }
         c->cfg.ops->stats(node->engine, &stats);
-        if (!stats.may_propose || pending_ns == INT64_MAX)
+        size_t len = stats.may_propose ? make_batch(c, node, &stats, batch, sizeof batch) : 0;
+        if (len == 0)
             return;
         struct chain_event event = {.kind = CHAIN_EV_PROPOSE, .now_ns = c->now_ns};
         event.propose.batch = batch;
-        event.propose.len = make_batch(c, node, batch, sizeof batch);
-        uint64_t before = node->tip;
+        event.propose.len = len;
+        uint64_t height = stats.proposes;
         step_node(c, node, &event);
         c->cfg.ops->stats(node->engine, &stats);
-        if (stats.may_propose && node->tip == before) {
+        if (stats.proposes == height) {
             FAIL(c, "node %u took no batch", node->id);
             return;
         }
@@ -187,6 +188,7 @@ static void start_engine(struct cluster *c, struct cluster_node *node)
     node->told_stable = 0;
     node->tip = node->disk_height;
     memset(node->executed, 0, sizeof node->executed);
+    memset(node->proposed, 0, sizeof node->proposed);
     for (uint64_t height = 1; height <= node->disk_height; height++) {
         struct chain_batch_view view;
         uint32_t ids[CHAIN_MAX_BATCH_TXS];
@@ -241,7 +243,7 @@ static void set_up_node(struct cluster *c, uint32_t id)
     node->cfg = (struct chain_engine_config){.seed = c->cfg.seed, .self = id, .members = &c->members, .signer = &node->signer,
                                              .check_batch = check_batch, .check_ctx = node, .heartbeat_ns = c->cfg.heartbeat_ns,
                                              .timeout_ns = c->cfg.timeout_ns, .timeout_max_ns = c->cfg.timeout_max_ns,
-                                             .strict_votes = c->cfg.strict_votes};
+                                             .window = c->cfg.window, .strict_votes = c->cfg.strict_votes};
     node->mem = malloc(c->cfg.ops->bytes(&node->cfg));
     assert(node->mem);
 }

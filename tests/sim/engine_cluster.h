@@ -21,6 +21,8 @@ struct cluster_config {
     int64_t heartbeat_ns, timeout_ns, timeout_max_ns;
     int64_t fetch_ns;    /* a node behind the certified height takes blocks this often; 0: never */
     int64_t certify_ns;  /* from a quorum of disks to STABLE */
+    uint32_t window;     /* as in chain_engine_config */
+    uint32_t batch_txs;  /* requests in a batch at most; 0: 4 */
     bool ed25519;
     bool strict_votes;
 };
@@ -68,6 +70,9 @@ struct cluster_node {
     /* memory */
     uint64_t tip;
     bool executed[CLUSTER_MAX_REQUESTS];
+    struct {
+        uint64_t height, view; /* in which this node proposed the request last; height 0: never */
+    } proposed[CLUSTER_MAX_REQUESTS];
     int64_t told_pending_ns;
     uint64_t told_stable;
     struct cluster_write *writes, **writes_tail;
@@ -101,6 +106,7 @@ struct cluster {
     size_t n_frames, cap_frames;
     struct cluster_frame *frames; /* heap by (at_ns, order) */
     uint64_t n_ordered, n_drawn, n_sent, n_lost;
+    uint64_t n_repeated; /* requests that a block held again: with a window above 1 a new leader cannot know them all */
     int64_t fetch_at_ns, certified_at_ns;
     uint64_t certified;
     crypto_generichash_state trace;

@@ -5,18 +5,32 @@ static void pump_node(struct cluster *c, struct cluster_node *node);
 
 /* ---- what is ordered: batches of numbered requests */
 
-static size_t make_batch(struct cluster *c, const struct cluster_node *node, uint8_t *out, size_t cap)
+enum { CLUSTER_MAX_BATCH = 16 };
+
+/* In flight: proposed by this node in this view, and its height still to come. */
+static bool waits(const struct cluster_node *node, uint32_t request, uint64_t view)
+{
+    bool in_flight = node->proposed[request].height > node->tip && node->proposed[request].view == view;
+    return !node->executed[request] && !in_flight;
+}
+
+/* 0: nothing waits. */
+static size_t make_batch(struct cluster *c, struct cluster_node *node, const struct chain_engine_stats *stats, uint8_t *out, size_t cap)
 {
     struct chain_batch_view batch = {.time_ns = c->now_ns};
-    uint32_t ids[4];
-    for (uint32_t i = 0; i < c->n_requests && batch.n_txs < 4; i++) {
-        if (node->executed[i])
+    uint32_t ids[CLUSTER_MAX_BATCH], most = c->cfg.batch_txs > 0 ? c->cfg.batch_txs : 4;
+    for (uint32_t i = 0; i < c->n_requests && batch.n_txs < most; i++) {
+        if (!waits(node, i, stats->view))
             continue;
         ids[batch.n_txs] = i;
         batch.txs[batch.n_txs].data = (const uint8_t *)&ids[batch.n_txs];
         batch.txs[batch.n_txs].len = sizeof ids[0];
         batch.n_txs++;
+        node->proposed[i].height = stats->proposes;
+        node->proposed[i].view = stats->view;
     }
+    if (batch.n_txs == 0)
+        return 0;
     long len = chain_batch_encode(&batch, out, cap);
     assert(len > 0);
     return (size_t)len;
@@ -42,11 +56,11 @@ static int check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t 
     struct chain_batch_view view;
     uint32_t ids[CHAIN_MAX_BATCH_TXS];
     (void)now_ns;
-    if (height != node->tip + 1)
+    if (height <= node->tip || height > node->tip + CHAIN_WINDOW)
         return height > node->tip ? -EAGAIN : -ESTALE;
     if (read_batch(node->cluster, batch, len, &view, ids) != 0 || view.n_txs == 0)
         return -EBADMSG;
-    for (size_t i = 0; i < view.n_txs; i++)
+    for (size_t i = 0; i < view.n_txs && node->cfg.window == 1; i++)
         if (node->executed[ids[i]])
             return -EALREADY;
     return 0;
@@ -66,7 +80,8 @@ static void apply_commit(struct cluster *c, struct cluster_node *node, uint64_t 
         return;
     }
     for (size_t i = 0; i < view.n_txs; i++) {
-        if (node->executed[ids[i]])
+        c->n_repeated += node->executed[ids[i]]; /* execution refuses it */
+        if (node->executed[ids[i]] && node->cfg.window == 1)
             FAIL(c, "node %u executes request %u twice", node->id, ids[i]);
         node->executed[ids[i]] = true;
     }
