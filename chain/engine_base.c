@@ -27,7 +27,7 @@ static const char *find_bad_field(const struct chain_engine_config *cfg)
 }
 
 int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *ops, const struct chain_engine_config *cfg,
-                    const char **bad_field_out)
+                    uint8_t *scratch, size_t scratch_cap, const char **bad_field_out)
 {
     const char *bad = find_bad_field(cfg);
     if (bad_field_out)
@@ -41,6 +41,8 @@ int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *
     b->now_ns = 0;
     b->n_draws = 0;
     b->written_seq = b->persisted_seq = 0;
+    b->scratch = scratch;
+    b->scratch_cap = scratch_cap;
     b->scratch_len = 0;
     return 0;
 }
@@ -64,13 +66,13 @@ bool chain_base_settled(const struct chain_engine_base *b)
 
 uint8_t *chain_base_room(struct chain_engine_base *b, size_t *cap_out)
 {
-    *cap_out = sizeof b->scratch - b->scratch_len;
+    *cap_out = b->scratch_cap - b->scratch_len;
     return b->scratch + b->scratch_len;
 }
 
 void chain_base_take(struct chain_engine_base *b, size_t len)
 {
-    assert(len <= sizeof b->scratch - b->scratch_len);
+    assert(len <= b->scratch_cap - b->scratch_len);
     b->scratch_len += len;
 }
 

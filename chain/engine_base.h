@@ -4,8 +4,6 @@
 
 #include "chain/engine.h"
 
-enum { CHAIN_SCRATCH_BYTES = 320 * 1024 };
-
 struct chain_engine {
     const struct chain_engine_ops *ops;
 };
@@ -18,12 +16,13 @@ struct chain_engine_base {
     int64_t now_ns;
     uint64_t n_draws;
     uint64_t written_seq, persisted_seq; /* of updates that hold records */
-    size_t scratch_len;
-    uint8_t scratch[CHAIN_SCRATCH_BYTES]; /* bodies and records of the last update */
+    size_t scratch_len, scratch_cap;
+    uint8_t *scratch; /* the engine's: bodies and records of the last update */
 };
 
+/* scratch lies in the engine's own memory and holds what its largest update points to. */
 int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *ops, const struct chain_engine_config *cfg,
-                    const char **bad_field_out);
+                    uint8_t *scratch, size_t scratch_cap, const char **bad_field_out);
 void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in, struct chain_update *out);
 
 /* Nothing that was written still waits for the disk. */

@@ -16,7 +16,7 @@ static int pbft_init(void *mem, size_t len, const struct chain_engine_config *cf
     struct pbft *m = mem;
     if (len < sizeof *m)
         return -ENOSPC;
-    int rc = chain_base_init(&m->base, &chain_pbft_ops, cfg, bad_field_out);
+    int rc = chain_base_init(&m->base, &chain_pbft_ops, cfg, m->scratch, sizeof m->scratch, bad_field_out);
     if (rc != 0)
         return rc;
     memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct pbft, slots) - sizeof m->base);

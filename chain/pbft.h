@@ -9,6 +9,7 @@ enum {
     PBFT_SLOTS = 2 * CHAIN_WINDOW,
     PBFT_VIEW_CHANGE_BYTES = 4096, /* at n = 32 two certificates of 22 signatures take 3.4 kB */
     PBFT_CERTS = 2,
+    PBFT_SCRATCH_BYTES = 320 * 1024,
     PBFT_KEY_VIEW = 1,
     PBFT_KEY_NEW_VIEW = 2,
     PBFT_KEY_SLOTS = 16
@@ -107,6 +108,7 @@ struct pbft {
         struct chain_msg msg;
         uint8_t body[CHAIN_MAX_MSG_BYTES];
     } new_view;
+    uint8_t scratch[PBFT_SCRATCH_BYTES];
 };
 
 /* pbft_slot.c */

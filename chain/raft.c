@@ -15,7 +15,7 @@ static int raft_init(void *mem, size_t len, const struct chain_engine_config *cf
     struct raft *m = mem;
     if (len < sizeof *m)
         return -ENOSPC;
-    int rc = chain_base_init(&m->base, &chain_raft_ops, cfg, bad_field_out);
+    int rc = chain_base_init(&m->base, &chain_raft_ops, cfg, m->scratch, sizeof m->scratch, bad_field_out);
     if (rc != 0)
         return rc;
     memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct raft, entries) - sizeof m->base);

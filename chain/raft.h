@@ -48,6 +48,7 @@ struct raft {
     uint32_t beat_step, resend_step;
     struct raft_peer peers[CHAIN_MAX_MEMBERS];
     struct raft_entry entries[RAFT_SLOTS];
+    uint8_t scratch[2 * CHAIN_MAX_MSG_BYTES];
 };
 
 /* A decoded APPEND. */
