@@ -216,6 +216,17 @@ int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
     return 0;
 }
 
+const struct chain_members *chain_ledger_members(const struct chain_ledger *l)
+{
+    return &l->genesis.members;
+}
+
+uint32_t chain_ledger_convicted(const struct chain_ledger *l)
+{
+    (void)l;
+    return 0;
+}
+
 uint64_t chain_ledger_height(const struct chain_ledger *l)
 {
     return l->tip.height;

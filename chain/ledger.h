@@ -105,6 +105,10 @@ __attribute__((warn_unused_result)) int chain_ledger_apply(struct chain_ledger *
                                                            bool verify_signatures, struct chain_header *header_out,
                                                            struct chain_ledger_event *events_out, size_t cap, size_t *n_out);
 
+/* Who certifies the next block. Keys are added by admission within an epoch, seats change with the epoch. */
+const struct chain_members *chain_ledger_members(const struct chain_ledger *l);
+/* Bitmap of the epoch's seats whose equivocation is on the ledger. */
+uint32_t chain_ledger_convicted(const struct chain_ledger *l);
 uint64_t chain_ledger_height(const struct chain_ledger *l);
 const struct chain_header *chain_ledger_tip(const struct chain_ledger *l); /* height 0: genesis header */
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel);
