@@ -6,7 +6,7 @@
 #include "chain/cbor.h"
 #include "chain/merkle.h"
 
-enum { HEADER_VERSION = 1 };
+enum { HEADER_VERSION = 2 };
 
 long chain_batch_encode(const struct chain_batch_view *batch, uint8_t *out, size_t cap)
 {
@@ -76,7 +76,7 @@ int chain_batch_digest(const struct chain_members *members, const uint8_t *data,
 long chain_header_encode(const struct chain_header *header, uint8_t *out, size_t cap)
 {
     struct chain_cbor_writer w = {.out = out, .cap = cap};
-    chain_cbor_put_array(&w, 7);
+    chain_cbor_put_array(&w, 8);
     chain_cbor_put_uint(&w, HEADER_VERSION);
     chain_cbor_put_uint(&w, header->height);
     chain_cbor_put_int(&w, header->time_ns);
@@ -84,6 +84,7 @@ long chain_header_encode(const struct chain_header *header, uint8_t *out, size_t
     chain_cbor_put_bytes(&w, header->batch_digest.octets, CHAIN_HASH_BYTES);
     chain_cbor_put_bytes(&w, header->tx_root.octets, CHAIN_HASH_BYTES);
     chain_cbor_put_bytes(&w, header->state_root.octets, CHAIN_HASH_BYTES);
+    chain_cbor_put_bytes(&w, header->history_root.octets, CHAIN_HASH_BYTES);
     return chain_cbor_finish(&w);
 }
 
@@ -91,7 +92,7 @@ int chain_header_decode(struct chain_header *out, const uint8_t *data, size_t le
 {
     struct chain_cbor_reader r = {.data = data, .len = len};
     struct chain_header header = {0};
-    chain_cbor_expect_array(&r, 7);
+    chain_cbor_expect_array(&r, 8);
     if (chain_cbor_get_uint(&r) != HEADER_VERSION)
         r.bad = true;
     header.height = chain_cbor_get_uint(&r);
@@ -100,6 +101,7 @@ int chain_header_decode(struct chain_header *out, const uint8_t *data, size_t le
     chain_cbor_get_fixed(&r, header.batch_digest.octets, CHAIN_HASH_BYTES);
     chain_cbor_get_fixed(&r, header.tx_root.octets, CHAIN_HASH_BYTES);
     chain_cbor_get_fixed(&r, header.state_root.octets, CHAIN_HASH_BYTES);
+    chain_cbor_get_fixed(&r, header.history_root.octets, CHAIN_HASH_BYTES);
     if (chain_cbor_end(&r) != 0)
         return -EBADMSG;
     *out = header;

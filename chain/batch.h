@@ -26,6 +26,7 @@ struct chain_header {
     uint64_t height;
     int64_t time_ns;
     struct chain_hash parent, batch_digest, tx_root, state_root;
+    struct chain_hash history_root; /* RFC 9162 root over the hashes of the headers below this one, genesis first */
 };
 long chain_header_encode(const struct chain_header *header, uint8_t *out, size_t cap);
 __attribute__((warn_unused_result)) int chain_header_decode(struct chain_header *out, const uint8_t *data, size_t len);

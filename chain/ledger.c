@@ -5,12 +5,17 @@
 #include <stdalign.h>
 #include <string.h>
 
-#include "chain/ledger_state.h"
+#include "chain/ledger_entries.h"
+
+static size_t map_offset(void)
+{
+    return (sizeof(struct chain_ledger) + 15) & ~(size_t)15;
+}
 
 size_t chain_ledger_bytes(const struct chain_genesis *genesis)
 {
     (void)genesis; /* the tables have fixed bounds */
-    return sizeof(struct chain_ledger);
+    return map_offset() + chain_map_bytes(chain_ledger_max_entries());
 }
 
 static int refuse(const char **bad_field_out, const char *field)
@@ -23,14 +28,17 @@ static int refuse(const char **bad_field_out, const char *field)
 int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis, const struct chain_signer *signer,
                       struct chain_ledger **out, const char **bad_field_out)
 {
-    if (!mem || len < sizeof(struct chain_ledger) || (uintptr_t)mem % alignof(struct chain_ledger) != 0)
+    if (!mem || len < chain_ledger_bytes(genesis) || (uintptr_t)mem % alignof(struct chain_ledger) != 0)
         return refuse(bad_field_out, "mem");
     if (!signer || !signer->verify)
         return refuse(bad_field_out, "signer");
     struct chain_ledger *l = mem;
     memset(l, 0, sizeof *l);
     l->genesis = *genesis;
-    int rc = chain_genesis_finish(&l->genesis, &l->genesis_hash, bad_field_out);
+    int rc = chain_map_init((uint8_t *)mem + map_offset(), len - map_offset(), chain_ledger_max_entries(), &l->map);
+    if (rc != 0)
+        return refuse(bad_field_out, "mem");
+    rc = chain_genesis_finish(&l->genesis, &l->genesis_hash, bad_field_out);
     if (rc != 0)
         return rc;
     if (memcmp(l->genesis.members.chain_id, genesis->members.chain_id, sizeof genesis->members.chain_id) != 0)
@@ -43,8 +51,11 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
             l->channels[c] = (struct chain_channel_record){.status = CHAIN_CHANNEL_WHITE, .since_ns = genesis->time_ns};
     l->tip = (struct chain_header){.time_ns = genesis->time_ns, .batch_digest = l->genesis_hash};
     chain_merkle_root(NULL, NULL, 0, &l->tip.tx_root);
-    chain_ledger_state_root(l, &l->tip.state_root);
+    chain_merkle_init(&l->history);
+    chain_merkle_finish(&l->history, &l->tip.history_root);
+    chain_ledger_rebuild_root(l, &l->tip.state_root);
     chain_header_hash(&l->tip, &l->tip_hash);
+    chain_merkle_add(&l->history, l->tip_hash.octets, CHAIN_HASH_BYTES, NULL, 0);
     *out = l;
     return 0;
 }
@@ -74,6 +85,7 @@ static enum chain_response register_station(struct chain_ledger *l, uint32_t aut
     s->lat_e7 = op->reg.lat_e7;
     s->lon_e7 = op->reg.lon_e7;
     s->height_cm = op->reg.height_cm;
+    chain_ledger_touch(l, CHAIN_TABLE_STATIONS, author, 0);
     chain_ledger_emit(l, CHAIN_LE_REGISTERED)->station = author;
     return CHAIN_SUCCESS;
 }
@@ -208,9 +220,11 @@ int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
     l->n_events = 0;
     execute(l, &view, verify_signatures);
     l->events = NULL;
-    chain_ledger_state_root(l, &header.state_root);
+    chain_ledger_update_root(l, &header.state_root);
+    chain_merkle_finish(&l->history, &header.history_root);
     l->tip = header;
     chain_header_hash(&header, &l->tip_hash);
+    chain_merkle_add(&l->history, l->tip_hash.octets, CHAIN_HASH_BYTES, NULL, 0);
     *header_out = header;
     *n_out = l->n_events;
     return 0;

@@ -52,6 +52,7 @@ static struct chain_evidence *take_slot(struct chain_ledger *l, uint32_t author)
     for (size_t i = l->n_evidence; i-- > 0;)
         if (has_one_witness(&l->evidence[i]) && l->evidence[i].witnesses >> author & 1)
             victim = i;
+    chain_ledger_touch(l, CHAIN_TABLE_EVIDENCE, l->evidence[victim].id, 0);
     memmove(&l->evidence[victim], &l->evidence[victim + 1], (l->n_evidence - victim - 1) * sizeof l->evidence[0]);
     return &l->evidence[l->n_evidence - 1];
 }
@@ -83,7 +84,9 @@ enum chain_response chain_ledger_add_evidence(struct chain_ledger *l, uint32_t a
                                      .from_ns = from_ns,
                                      .at_ns = at_ns,
                                      .id = l->next_evidence_id++};
+        chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
     }
+    chain_ledger_touch(l, CHAIN_TABLE_EVIDENCE, e->id, 0);
     subject->id = e->id;
     e->from_ns = from_ns < e->from_ns ? from_ns : e->from_ns;
     e->at_ns = at_ns > e->at_ns ? at_ns : e->at_ns;

@@ -49,6 +49,7 @@ static struct chain_grant *find_grant(struct chain_ledger *l, uint64_t id)
 static struct chain_ledger_event *emit_grant(struct chain_ledger *l, enum chain_ledger_event_kind kind, const struct chain_grant *g)
 {
     struct chain_ledger_event *event = chain_ledger_emit(l, kind);
+    chain_ledger_touch(l, CHAIN_TABLE_GRANTS, g->id, 0); /* nothing of a grant changes without an event */
     event->station = g->holder;
     event->channel = g->channel;
     event->id = g->id;
@@ -63,6 +64,7 @@ static struct chain_grant *take_slot(struct chain_ledger *l)
     for (size_t i = 0; i < l->n_grants; i++) {
         if (is_live(&l->grants[i]) || blocks_band(l, &l->grants[i], l->time_ns))
             continue;
+        chain_ledger_touch(l, CHAIN_TABLE_GRANTS, l->grants[i].id, 0);
         memmove(&l->grants[i], &l->grants[i + 1], (l->n_grants - i - 1) * sizeof l->grants[0]);
         return &l->grants[l->n_grants - 1];
     }
@@ -108,6 +110,7 @@ enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t 
         return CHAIN_GRANT_CONFLICT;
     memset(g, 0, sizeof *g);
     g->id = l->next_grant_id++;
+    chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
     g->holder = author;
     g->channel = channel;
     g->n_peers = op->grant.n_peers;

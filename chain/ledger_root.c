@@ -1,180 +1,74 @@
-/* The state as sorted (key, value) entries, and its root. Keys are CBOR arrays [table, id, sub], so that their octets sort like
- * the numbers; a leaf is key and value after each other. */
-#include "chain/cbor.h"
-#include "chain/ledger_state.h"
-#include "chain/merkle.h"
+/* The state root: which entries a block touched, and the map over all of them. */
+#include <assert.h>
+#include <string.h>
 
-typedef void visit_fn(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len);
-
-struct walk {
-    visit_fn *visit;
-    void *ctx;
-    size_t n;
-    uint8_t value[320];
-};
-
-static struct chain_cbor_writer begin(struct walk *walk)
-{
-    return (struct chain_cbor_writer){.out = walk->value, .cap = sizeof walk->value};
-}
-
-static void end(struct walk *walk, const struct chain_cbor_writer *value, uint64_t table, uint64_t id, uint64_t sub)
-{
-    uint8_t octets[24];
-    struct chain_cbor_writer key = {.out = octets, .cap = sizeof octets};
-    chain_cbor_put_array(&key, 3);
-    chain_cbor_put_uint(&key, table);
-    chain_cbor_put_uint(&key, id);
-    chain_cbor_put_uint(&key, sub);
-    walk->visit(walk->ctx, octets, key.len, walk->value, value->len);
-    walk->n++;
-}
-
-static void walk_counters(const struct chain_ledger *l, struct walk *walk)
-{
-    struct chain_cbor_writer w = begin(walk);
-    chain_cbor_put_array(&w, 3);
-    chain_cbor_put_uint(&w, l->next_window);
-    chain_cbor_put_uint(&w, l->next_grant_id);
-    chain_cbor_put_uint(&w, l->next_evidence_id);
-    end(walk, &w, CHAIN_TABLE_COUNTERS, 0, 0);
-}
-
-static void walk_stations(const struct chain_ledger *l, struct walk *walk)
-{
-    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
-        const struct chain_station *s = &l->stations[i];
-        if (!s->registered)
-            continue;
-        struct chain_cbor_writer w = begin(walk);
-        chain_cbor_put_array(&w, 6);
-        chain_cbor_put_text(&w, s->call_sign);
-        chain_cbor_put_int(&w, s->lat_e7);
-        chain_cbor_put_int(&w, s->lon_e7);
-        chain_cbor_put_int(&w, s->height_cm);
-        chain_cbor_put_int(&w, s->registered_ns);
-        chain_cbor_put_uint(&w, s->reputation);
-        end(walk, &w, CHAIN_TABLE_STATIONS, i, 0);
-    }
-}
-
-static void walk_nonces(const struct chain_ledger *l, struct walk *walk)
-{
-    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
-        const struct chain_nonces *n = &l->nonces[i];
-        if (n->top == 0)
-            continue;
-        struct chain_cbor_writer w = begin(walk);
-        chain_cbor_put_array(&w, 2);
-        chain_cbor_put_uint(&w, n->top);
-        uint8_t used[CHAIN_NONCE_WINDOW / 8];
-        for (size_t k = 0; k < sizeof used; k++)
-            used[k] = (uint8_t)(n->used[k / 8] >> (8 * (k % 8)));
-        chain_cbor_put_bytes(&w, used, sizeof used);
-        end(walk, &w, CHAIN_TABLE_NONCES, i, 0);
-    }
-}
-
-static void walk_channels(const struct chain_ledger *l, struct walk *walk)
-{
-    for (uint32_t i = 0; i < l->genesis.n_channels; i++) {
-        const struct chain_channel_record *c = &l->channels[i];
-        struct chain_cbor_writer w = begin(walk);
-        chain_cbor_put_array(&w, 4);
-        chain_cbor_put_uint(&w, c->status);
-        chain_cbor_put_uint(&w, c->since_window);
-        chain_cbor_put_int(&w, c->since_ns);
-        chain_cbor_put_uint(&w, c->free_windows);
-        end(walk, &w, CHAIN_TABLE_CHANNELS, i, 0);
-    }
-}
-
-static void walk_sensing(const struct chain_ledger *l, struct walk *walk)
-{
-    for (size_t i = 0; i < l->n_windows; i++) {
-        for (uint32_t j = 0; j < l->genesis.members.n_keys; j++) {
-            const struct chain_sensing *s = &l->windows[i].by_station[j];
-            if (!s->committed)
-                continue;
-            struct chain_cbor_writer w = begin(walk);
-            chain_cbor_put_array(&w, 3);
-            chain_cbor_put_uint(&w, s->commit_height);
-            chain_cbor_put_bytes(&w, s->commitment.octets, CHAIN_HASH_BYTES);
-            if (s->revealed)
-                chain_cbor_put_uint(&w, s->occupied);
-            else
-                chain_cbor_put_null(&w);
-            end(walk, &w, CHAIN_TABLE_SENSING, l->windows[i].window, j);
-        }
-    }
-}
-
-static void walk_grants(const struct chain_ledger *l, struct walk *walk)
-{
-    for (size_t i = 0; i < l->n_grants; i++) {
-        const struct chain_grant *g = &l->grants[i];
-        struct chain_cbor_writer w = begin(walk);
-        chain_cbor_put_array(&w, 11);
-        chain_cbor_put_uint(&w, g->holder);
-        chain_cbor_put_uint(&w, g->channel);
-        chain_cbor_put_array(&w, g->n_peers);
-        for (uint32_t j = 0; j < g->n_peers; j++)
-            chain_cbor_put_uint(&w, g->peers[j]);
-        chain_cbor_put_int(&w, g->max_eirp_cdbm_mhz);
-        chain_cbor_put_uint(&w, g->state);
-        chain_cbor_put_bool(&w, g->suspended);
-        chain_cbor_put_int(&w, g->granted_ns);
-        chain_cbor_put_int(&w, g->grant_expire_ns);
-        chain_cbor_put_int(&w, g->transmit_expire_ns);
-        chain_cbor_put_int(&w, g->suspended_ns);
-        chain_cbor_put_int(&w, g->ended_ns);
-        end(walk, &w, CHAIN_TABLE_GRANTS, g->id, 0);
-    }
-}
-
-static void walk_evidence(const struct chain_ledger *l, struct walk *walk)
-{
-    for (size_t i = 0; i < l->n_evidence; i++) {
-        const struct chain_evidence *e = &l->evidence[i];
-        struct chain_cbor_writer w = begin(walk);
-        chain_cbor_put_array(&w, 6);
-        chain_cbor_put_uint(&w, e->channel);
-        chain_cbor_put_uint(&w, e->kind);
-        chain_cbor_put_int(&w, e->from_ns);
-        chain_cbor_put_int(&w, e->at_ns);
-        chain_cbor_put_uint(&w, e->witnesses);
-        chain_cbor_put_bool(&w, e->confirmed);
-        end(walk, &w, CHAIN_TABLE_EVIDENCE, e->id, 0);
-    }
-}
-
-size_t chain_ledger_entries(const struct chain_ledger *l, visit_fn *visit, void *ctx)
-{
-    struct walk walk = {.visit = visit, .ctx = ctx};
-    walk_counters(l, &walk);
-    walk_stations(l, &walk);
-    walk_nonces(l, &walk);
-    walk_channels(l, &walk);
-    walk_sensing(l, &walk);
-    walk_grants(l, &walk);
-    walk_evidence(l, &walk);
-    return walk.n;
-}
+#include "chain/batch.h"
+#include "chain/ledger_entries.h"
 
 void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub)
 {
-    (void)l, (void)table, (void)id, (void)sub; /* the root is computed anew for each block */
+    struct chain_touched *touched = &l->touched;
+    uint64_t z = ((uint64_t)table << 58 ^ id * UINT64_C(0x9e3779b97f4a7c15) ^ sub) * UINT64_C(0xbf58476d1ce4e5b9);
+    for (size_t slot = (size_t)(z >> 32); touched->n <= CHAIN_MAX_TOUCHED; slot++) {
+        uint16_t *at = &touched->index[slot % CHAIN_TOUCH_SLOTS];
+        if (*at == 0) {
+            if (touched->n++ == CHAIN_MAX_TOUCHED)
+                return; /* more than that: everything counts as touched */
+            *at = (uint16_t)touched->n;
+            touched->keys[touched->n - 1].table = table;
+            touched->keys[touched->n - 1].id = id;
+            touched->keys[touched->n - 1].sub = sub;
+            return;
+        }
+        if (touched->keys[*at - 1].table == table && touched->keys[*at - 1].id == id && touched->keys[*at - 1].sub == sub)
+            return;
+    }
 }
 
-static void add_leaf(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+static void put(struct chain_ledger *l, const struct chain_ledger_entry *entry, bool present)
 {
-    chain_merkle_add(ctx, key, key_len, value, value_len);
+    struct chain_hash key, value;
+    chain_hash_of(entry->key, entry->key_len, &key);
+    if (!present) {
+        chain_map_remove(l->map, &key);
+        return;
+    }
+    chain_hash_of(entry->value, entry->value_len, &value);
+    int rc = chain_map_put(l->map, &key, &value);
+    assert(rc == 0); /* it has room for every slot of every table */
+    (void)rc;
 }
 
-void chain_ledger_state_root(const struct chain_ledger *l, struct chain_hash *out)
+static void forget_touched(struct chain_ledger *l)
 {
-    struct chain_merkle tree;
-    chain_merkle_init(&tree);
-    chain_ledger_entries(l, add_leaf, &tree);
-    chain_merkle_finish(&tree, out);
+    memset(&l->touched.index, 0, sizeof l->touched.index);
+    l->touched.n = 0;
+}
+
+void chain_ledger_rebuild_root(struct chain_ledger *l, struct chain_hash *out)
+{
+    struct chain_ledger_cursor cursor = {0};
+    struct chain_ledger_entry entry;
+    chain_map_clear(l->map);
+    while (chain_ledger_next_entry(l, &cursor, &entry))
+        put(l, &entry, true);
+    forget_touched(l);
+    chain_map_root(l->map, out);
+}
+
+void chain_ledger_update_root(struct chain_ledger *l, struct chain_hash *out)
+{
+    if (l->touched.n > CHAIN_MAX_TOUCHED) {
+        chain_ledger_rebuild_root(l, out);
+        return;
+    }
+    struct chain_ledger_entry entry;
+    /* what is gone first: the table may be full */
+    for (int present = 0; present < 2; present++)
+        for (size_t i = 0; i < l->touched.n; i++)
+            if (chain_ledger_find_entry(l, l->touched.keys[i].table, l->touched.keys[i].id, l->touched.keys[i].sub, &entry) == present)
+                put(l, &entry, present);
+    if (l->touched.n > 0)
+        forget_touched(l);
+    chain_map_root(l->map, out);
 }

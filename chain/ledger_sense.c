@@ -53,6 +53,7 @@ enum chain_response chain_ledger_commit(struct chain_ledger *l, uint32_t author,
     s->committed = true;
     s->commit_height = l->height;
     s->commitment = op->commit.commitment;
+    chain_ledger_touch(l, CHAIN_TABLE_SENSING, window, author);
     return CHAIN_SUCCESS;
 }
 
@@ -74,6 +75,7 @@ enum chain_response chain_ledger_reveal(struct chain_ledger *l, uint32_t author,
         s->occupied |= (uint8_t)(report->occupied[c] << c);
     s->revealed = true;
     w->any_revealed = true;
+    chain_ledger_touch(l, CHAIN_TABLE_SENSING, report->window, author);
     return CHAIN_SUCCESS;
 }
 
@@ -160,6 +162,7 @@ static void update_reputations(struct chain_ledger *l, const struct chain_window
             n_missed += !said && is;
         }
         l->stations[i].reputation = chain_fuse_reputation(l->stations[i].reputation, n_false, n_missed);
+        chain_ledger_touch(l, CHAIN_TABLE_STATIONS, i, 0);
     }
 }
 
@@ -173,6 +176,7 @@ static void fuse_window(struct chain_ledger *l, const struct chain_window_state 
     for (uint32_t c = 0; c < l->genesis.n_channels; c++) {
         uint32_t n_positive, n_effective;
         bool occupied = fuse_channel(l, w, c, &n_positive, &n_effective);
+        chain_ledger_touch(l, CHAIN_TABLE_CHANNELS, c, 0);
         is_void = is_void || n_effective < 2;
         if (gap || is_void)
             l->channels[c].free_windows = 0;
@@ -191,6 +195,10 @@ static void fuse_window(struct chain_ledger *l, const struct chain_window_state 
     if (!is_void)
         update_reputations(l, w, verdict);
     l->next_window = w->window + 1;
+    chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++)
+        if (w->by_station[i].committed)
+            chain_ledger_touch(l, CHAIN_TABLE_SENSING, w->window, i);
 }
 
 void chain_ledger_fuse_due(struct chain_ledger *l)

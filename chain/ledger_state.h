@@ -4,8 +4,11 @@
 
 #include "chain/ledger.h"
 #include "chain/ledger_fuse.h"
+#include "chain/map.h"
+#include "chain/merkle.h"
 
 enum { CHAIN_MAX_WINDOWS = 12, CHAIN_NONCE_WINDOW = 1024, CHAIN_NONCE_WORDS = CHAIN_NONCE_WINDOW / 64 };
+enum { CHAIN_MAX_ENTRY_KEY = 32, CHAIN_MAX_ENTRY_VALUE = 512, CHAIN_MAX_TOUCHED = 1536, CHAIN_TOUCH_SLOTS = 2048 };
 
 struct chain_station {
     bool registered;
@@ -34,6 +37,16 @@ struct chain_window_state {
     struct chain_sensing by_station[CHAIN_MAX_KEYS];
 };
 
+/* Entries that the block in execution changed, each once; n > CHAIN_MAX_TOUCHED: too many to list. */
+struct chain_touched {
+    size_t n;
+    uint16_t index[CHAIN_TOUCH_SLOTS]; /* number in keys + 1; 0: free */
+    struct {
+        uint32_t table;
+        uint64_t id, sub;
+    } keys[CHAIN_MAX_TOUCHED];
+};
+
 struct chain_ledger {
     struct chain_genesis genesis;
     struct chain_signer signer;
@@ -50,6 +63,9 @@ struct chain_ledger {
     size_t n_grants, n_evidence; /* ids ascending */
     struct chain_grant grants[CHAIN_MAX_GRANTS];
     struct chain_evidence evidence[CHAIN_MAX_EVIDENCE];
+    struct chain_map *map; /* over all entries, as of the last block */
+    struct chain_touched touched;
+    struct chain_merkle history; /* over the hashes of all headers up to the tip */
     /* the block that is being executed */
     uint64_t height;
     int64_t time_ns;
@@ -78,11 +94,11 @@ void chain_ledger_expire_grants(struct chain_ledger *l);
 void chain_ledger_suspend_channel(struct chain_ledger *l, uint32_t channel);
 enum chain_response chain_ledger_add_evidence(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
                                               struct chain_ledger_event *subject);
-/* Every change of something that chain_ledger_entries lists calls this, so that the root costs what a block changed. */
+/* Every change of something that chain_ledger_entries lists calls chain_ledger_touch: the root costs what a block changed. A new table gets
+ * its number here and its functions in ledger_entries.h. */
 enum chain_ledger_table {
     CHAIN_TABLE_COUNTERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS, CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS,
-    CHAIN_TABLE_EVIDENCE
+    CHAIN_TABLE_EVIDENCE, CHAIN_TABLES
 };
 void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub);
-void chain_ledger_state_root(const struct chain_ledger *l, struct chain_hash *out);
 #endif

@@ -25,7 +25,9 @@ static const char *find_difference(const struct chain_header *a, const struct ch
         return "batch_digest";
     if (memcmp(&a->tx_root, &b->tx_root, sizeof(a->tx_root)) != 0)
         return "tx_root";
-    return memcmp(&a->state_root, &b->state_root, sizeof(a->state_root)) != 0 ? "state_root" : NULL;
+    if (memcmp(&a->state_root, &b->state_root, sizeof(a->state_root)) != 0)
+        return "state_root";
+    return memcmp(&a->history_root, &b->history_root, sizeof(a->history_root)) != 0 ? "history_root" : NULL;
 }
 
 static bool check_header(struct store_check *c, const struct chain_node_block *row, const struct chain_header *executed)

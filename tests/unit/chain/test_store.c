@@ -223,7 +223,9 @@ static void expect_fault(const char *sql, const char *words)
 START_TEST(a_fault_is_told_with_its_block_and_field)
 {
     make_databases("a", &chain_pbft_ops);
-    expect_fault("UPDATE blocks SET header = CAST(substr(header,1,length(header)-1) || x'00' AS BLOB) WHERE height=7", "block 7: state_root in header");
+    expect_fault("UPDATE blocks SET header = CAST(substr(header,1,length(header)-1) || x'00' AS BLOB) WHERE height=7", "block 7: history_root in header");
+    expect_fault("UPDATE blocks SET header = CAST(substr(header,1,length(header)-35) || x'00' || substr(header,length(header)-33) AS BLOB) WHERE height=7",
+                 "block 7: state_root in header");
     expect_fault("UPDATE blocks SET state_root = zeroblob(32) WHERE height=9", "blocks row 9: state_root is other octets");
     expect_fault("UPDATE blocks SET time_ns = time_ns + 1 WHERE height=3", "blocks row 3: time_ns is");
     expect_fault("UPDATE blocks SET batch = x'8201' WHERE height=4", "block 4: batch is no batch");

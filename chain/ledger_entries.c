@@ -1,0 +1,73 @@
+/* Every table, and walking, finding and loading entries. */
+#include "chain/ledger_entries.h"
+
+#include <errno.h>
+
+static const struct chain_ledger_table_ops *const tables[CHAIN_TABLES] = {
+    [CHAIN_TABLE_COUNTERS] = &chain_table_counters, [CHAIN_TABLE_STATIONS] = &chain_table_stations,
+    [CHAIN_TABLE_NONCES] = &chain_table_nonces,     [CHAIN_TABLE_CHANNELS] = &chain_table_channels,
+    [CHAIN_TABLE_SENSING] = &chain_table_sensing,   [CHAIN_TABLE_GRANTS] = &chain_table_grants,
+    [CHAIN_TABLE_EVIDENCE] = &chain_table_evidence,
+};
+
+const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table)
+{
+    return table < CHAIN_TABLES ? tables[table] : NULL;
+}
+
+size_t chain_ledger_max_entries(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < CHAIN_TABLES; i++)
+        n += tables[i]->slots;
+    return n;
+}
+
+bool chain_ledger_find_entry(const struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, struct chain_ledger_entry *out)
+{
+    struct chain_cbor_writer key = {.out = out->key, .cap = sizeof out->key};
+    struct chain_cbor_writer value = {.out = out->value, .cap = sizeof out->value};
+    out->table = table;
+    out->id = id;
+    out->sub = sub;
+    chain_cbor_put_array(&key, 3);
+    chain_cbor_put_uint(&key, table);
+    chain_cbor_put_uint(&key, id);
+    chain_cbor_put_uint(&key, sub);
+    out->key_len = key.len;
+    bool found = table < CHAIN_TABLES && tables[table]->encode(l, id, sub, &value) && !value.full;
+    out->value_len = found ? value.len : 0;
+    return found;
+}
+
+bool chain_ledger_next_entry(const struct chain_ledger *l, struct chain_ledger_cursor *cursor, struct chain_ledger_entry *out)
+{
+    for (; cursor->table < CHAIN_TABLES; cursor->table++, cursor->slot = 0) {
+        while (cursor->slot < tables[cursor->table]->slots) {
+            uint64_t id, sub;
+            if (tables[cursor->table]->key_at(l, cursor->slot++, &id, &sub))
+                return chain_ledger_find_entry(l, cursor->table, id, sub, out);
+        }
+    }
+    return false;
+}
+
+size_t chain_ledger_entries(const struct chain_ledger *l,
+                            void (*visit)(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len),
+                            void *ctx)
+{
+    struct chain_ledger_cursor cursor = {0};
+    struct chain_ledger_entry entry;
+    size_t n = 0;
+    for (; chain_ledger_next_entry(l, &cursor, &entry); n++)
+        visit(ctx, entry.key, entry.key_len, entry.value, entry.value_len);
+    return n;
+}
+
+int chain_ledger_load_entry(struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, const uint8_t *value, size_t len)
+{
+    struct chain_cbor_reader r = {.data = value, .len = len};
+    if (table >= CHAIN_TABLES || len > CHAIN_MAX_ENTRY_VALUE || !tables[table]->decode(l, id, sub, &r))
+        return -EBADMSG;
+    return chain_cbor_end(&r);
+}

@@ -1,0 +1,137 @@
+/* Entries: leases, and jamming evidence. */
+#include "chain/ledger_entries.h"
+
+static bool grants_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
+{
+    if (slot >= l->n_grants)
+        return false;
+    *id_out = l->grants[slot].id;
+    *sub_out = 0;
+    return true;
+}
+
+static const struct chain_grant *find_grant(const struct chain_ledger *l, uint64_t id)
+{
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].id == id)
+            return &l->grants[i];
+    return NULL;
+}
+
+static bool encode_grant(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
+{
+    const struct chain_grant *g = sub == 0 ? find_grant(l, id) : NULL;
+    if (!g)
+        return false;
+    chain_cbor_put_array(w, 11);
+    chain_cbor_put_uint(w, g->holder);
+    chain_cbor_put_uint(w, g->channel);
+    chain_cbor_put_array(w, g->n_peers);
+    for (uint32_t j = 0; j < g->n_peers; j++)
+        chain_cbor_put_uint(w, g->peers[j]);
+    chain_cbor_put_int(w, g->max_eirp_cdbm_mhz);
+    chain_cbor_put_uint(w, g->state);
+    chain_cbor_put_bool(w, g->suspended);
+    chain_cbor_put_int(w, g->granted_ns);
+    chain_cbor_put_int(w, g->grant_expire_ns);
+    chain_cbor_put_int(w, g->transmit_expire_ns);
+    chain_cbor_put_int(w, g->suspended_ns);
+    chain_cbor_put_int(w, g->ended_ns);
+    return true;
+}
+
+/* Times of grants are added to; none may be near the end of its range. */
+static int64_t get_time(struct chain_cbor_reader *r)
+{
+    int64_t time_ns = chain_cbor_get_int(r);
+    if (time_ns < 0 || time_ns > INT64_MAX - (INT64_MAX >> 2))
+        r->bad = true;
+    return time_ns;
+}
+
+static bool decode_grant(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
+{
+    bool ascends = l->n_grants == 0 || l->grants[l->n_grants - 1].id < id;
+    if (sub != 0 || !ascends || l->n_grants == CHAIN_MAX_GRANTS)
+        return false;
+    struct chain_grant *g = &l->grants[l->n_grants];
+    *g = (struct chain_grant){.id = id};
+    chain_cbor_expect_array(r, 11);
+    g->holder = chain_cbor_get_u32(r);
+    g->channel = chain_cbor_get_u32(r);
+    g->n_peers = (uint32_t)chain_cbor_get_array(r, sizeof g->peers / sizeof *g->peers);
+    for (uint32_t j = 0; j < g->n_peers && !r->bad; j++)
+        g->peers[j] = chain_cbor_get_u32(r);
+    g->max_eirp_cdbm_mhz = chain_cbor_get_i32(r);
+    uint64_t state = chain_cbor_get_uint(r);
+    g->suspended = chain_cbor_get_bool(r);
+    g->granted_ns = get_time(r);
+    g->grant_expire_ns = get_time(r);
+    g->transmit_expire_ns = get_time(r);
+    g->suspended_ns = get_time(r);
+    g->ended_ns = get_time(r);
+    if (r->bad || g->holder >= l->genesis.members.n_keys || g->channel >= l->genesis.n_channels || state > CHAIN_GRANT_AUTHORIZED)
+        return false;
+    g->state = (enum chain_grant_state)state;
+    g->low_hz = l->genesis.channels[g->channel].low_hz;
+    g->high_hz = l->genesis.channels[g->channel].high_hz;
+    l->n_grants++;
+    return true;
+}
+
+const struct chain_ledger_table_ops chain_table_grants = {"grants", CHAIN_MAX_GRANTS, grants_at, encode_grant, decode_grant};
+
+static bool evidence_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
+{
+    if (slot >= l->n_evidence)
+        return false;
+    *id_out = l->evidence[slot].id;
+    *sub_out = 0;
+    return true;
+}
+
+static const struct chain_evidence *find_evidence(const struct chain_ledger *l, uint64_t id)
+{
+    for (size_t i = 0; i < l->n_evidence; i++)
+        if (l->evidence[i].id == id)
+            return &l->evidence[i];
+    return NULL;
+}
+
+static bool encode_evidence(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
+{
+    const struct chain_evidence *e = sub == 0 ? find_evidence(l, id) : NULL;
+    if (!e)
+        return false;
+    chain_cbor_put_array(w, 6);
+    chain_cbor_put_uint(w, e->channel);
+    chain_cbor_put_uint(w, e->kind);
+    chain_cbor_put_int(w, e->from_ns);
+    chain_cbor_put_int(w, e->at_ns);
+    chain_cbor_put_uint(w, e->witnesses);
+    chain_cbor_put_bool(w, e->confirmed);
+    return true;
+}
+
+static bool decode_evidence(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
+{
+    bool ascends = l->n_evidence == 0 || l->evidence[l->n_evidence - 1].id < id;
+    if (sub != 0 || !ascends || l->n_evidence == CHAIN_MAX_EVIDENCE)
+        return false;
+    struct chain_evidence *e = &l->evidence[l->n_evidence];
+    *e = (struct chain_evidence){.id = id};
+    chain_cbor_expect_array(r, 6);
+    e->channel = chain_cbor_get_u32(r);
+    uint32_t kind = chain_cbor_get_u32(r);
+    e->kind = (uint8_t)kind;
+    e->from_ns = get_time(r);
+    e->at_ns = get_time(r);
+    e->witnesses = chain_cbor_get_uint(r);
+    e->confirmed = chain_cbor_get_bool(r);
+    if (r->bad || kind > UINT8_MAX || e->from_ns > e->at_ns)
+        return false;
+    l->n_evidence++;
+    return true;
+}
+
+const struct chain_ledger_table_ops chain_table_evidence = {"evidence", CHAIN_MAX_EVIDENCE, evidence_at, encode_evidence, decode_evidence};

@@ -1,0 +1,112 @@
+/* Entries: counters, stations, nonces. */
+#include "chain/ledger_entries.h"
+
+static bool counters_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
+{
+    (void)l;
+    *id_out = slot;
+    *sub_out = 0;
+    return true;
+}
+
+static bool encode_counters(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
+{
+    if (id != 0 || sub != 0)
+        return false;
+    chain_cbor_put_array(w, 3);
+    chain_cbor_put_uint(w, l->next_window);
+    chain_cbor_put_uint(w, l->next_grant_id);
+    chain_cbor_put_uint(w, l->next_evidence_id);
+    return true;
+}
+
+static bool decode_counters(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
+{
+    chain_cbor_expect_array(r, 3);
+    l->next_window = chain_cbor_get_uint(r);
+    l->next_grant_id = chain_cbor_get_uint(r);
+    l->next_evidence_id = chain_cbor_get_uint(r);
+    return id == 0 && sub == 0;
+}
+
+const struct chain_ledger_table_ops chain_table_counters = {"counters", 1, counters_at, encode_counters, decode_counters};
+
+static bool is_station(const struct chain_ledger *l, uint64_t id, uint64_t sub)
+{
+    return id < l->genesis.members.n_keys && sub == 0;
+}
+
+static bool stations_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
+{
+    *id_out = slot;
+    *sub_out = 0;
+    return is_station(l, slot, 0) && l->stations[slot].registered;
+}
+
+static bool encode_station(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
+{
+    if (!is_station(l, id, sub) || !l->stations[id].registered)
+        return false;
+    const struct chain_station *s = &l->stations[id];
+    chain_cbor_put_array(w, 6);
+    chain_cbor_put_text(w, s->call_sign);
+    chain_cbor_put_int(w, s->lat_e7);
+    chain_cbor_put_int(w, s->lon_e7);
+    chain_cbor_put_int(w, s->height_cm);
+    chain_cbor_put_int(w, s->registered_ns);
+    chain_cbor_put_uint(w, s->reputation);
+    return true;
+}
+
+static bool decode_station(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
+{
+    if (!is_station(l, id, sub))
+        return false;
+    struct chain_station *s = &l->stations[id];
+    chain_cbor_expect_array(r, 6);
+    chain_cbor_get_text(r, s->call_sign, sizeof s->call_sign);
+    s->lat_e7 = chain_cbor_get_i32(r);
+    s->lon_e7 = chain_cbor_get_i32(r);
+    s->height_cm = chain_cbor_get_i32(r);
+    s->registered_ns = chain_cbor_get_int(r);
+    s->reputation = chain_cbor_get_u32(r);
+    s->registered = true;
+    return true;
+}
+
+const struct chain_ledger_table_ops chain_table_stations = {"stations", CHAIN_MAX_KEYS, stations_at, encode_station, decode_station};
+
+static bool nonces_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
+{
+    *id_out = slot;
+    *sub_out = 0;
+    return is_station(l, slot, 0) && l->nonces[slot].top > 0;
+}
+
+static bool encode_nonces(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
+{
+    if (!is_station(l, id, sub) || l->nonces[id].top == 0)
+        return false;
+    chain_cbor_put_array(w, 2);
+    chain_cbor_put_uint(w, l->nonces[id].top);
+    uint8_t used[CHAIN_NONCE_WINDOW / 8];
+    for (size_t k = 0; k < sizeof used; k++)
+        used[k] = (uint8_t)(l->nonces[id].used[k / 8] >> (8 * (k % 8)));
+    chain_cbor_put_bytes(w, used, sizeof used);
+    return true;
+}
+
+static bool decode_nonces(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
+{
+    if (!is_station(l, id, sub))
+        return false;
+    chain_cbor_expect_array(r, 2);
+    l->nonces[id].top = chain_cbor_get_uint(r);
+    uint8_t used[CHAIN_NONCE_WINDOW / 8];
+    chain_cbor_get_fixed(r, used, sizeof used);
+    for (size_t k = 0; k < sizeof used && !r->bad; k++)
+        l->nonces[id].used[k / 8] |= (uint64_t)used[k] << (8 * (k % 8));
+    return l->nonces[id].top > 0;
+}
+
+const struct chain_ledger_table_ops chain_table_nonces = {"nonces", CHAIN_MAX_KEYS, nonces_at, encode_nonces, decode_nonces};
