@@ -30,7 +30,7 @@ struct app_validate_result {
     const char *quantity;
     double measured, expected;
     double std_error; /* of measured */
-    double z;         /* passes where |z| <= 3.5 */
+    double z;         /* passes where |z| <= 3.5, or where nothing is expected: NAN, like expected */
 };
 
 /* One run of a case. */
@@ -60,8 +60,12 @@ struct app_validate_case {
 void app_validate_proportion(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double p);
 /* A mean or another estimate with a standard error, > 0: z is the difference over it. */
 void app_validate_estimate(struct app_validate *v, const char *quantity, double measured, double expected, double std_error);
+/* A proportion that no formula speaks of: shown with its standard error, and neither passes nor fails. */
+void app_validate_observation(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n);
 void app_validate_constant(struct app_validate *v, const char *name, double value);
 
 /* cases_sense.c, case_wall.c */
 extern const struct app_validate_case app_validate_energy, app_validate_wall, app_validate_cp, app_validate_mme;
+/* cases_consensus.c */
+extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
 #endif
