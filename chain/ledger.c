@@ -44,7 +44,6 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
     if (memcmp(l->genesis.members.chain_id, genesis->members.chain_id, sizeof genesis->members.chain_id) != 0)
         return refuse(bad_field_out, "members.chain_id");
     l->signer = *signer;
-    l->weights = chain_fuse_weights_of(genesis->local_p_fa_ppb);
     l->next_grant_id = l->next_evidence_id = 1;
     for (uint32_t c = 0; c < genesis->n_channels; c++)
         if (chain_genesis_is_white(genesis, c))
@@ -80,7 +79,7 @@ static enum chain_response register_station(struct chain_ledger *l, uint32_t aut
         return CHAIN_INVALID_VALUE;
     s->registered = true;
     s->registered_ns = l->time_ns;
-    s->reputation = CHAIN_REPUTATION_START;
+    chain_fuse_start(&s->sensing, l->genesis.local_p_fa_ppb);
     memcpy(s->call_sign, op->reg.call_sign, sizeof s->call_sign);
     s->lat_e7 = op->reg.lat_e7;
     s->lon_e7 = op->reg.lon_e7;
@@ -283,5 +282,7 @@ bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station)
 
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station)
 {
-    return station < CHAIN_MAX_KEYS ? l->stations[station].reputation : 0;
+    if (!chain_ledger_registered(l, station))
+        return 0;
+    return chain_fuse_reputation(&l->stations[station].sensing, l->genesis.local_p_fa_ppb);
 }

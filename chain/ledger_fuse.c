@@ -1,6 +1,6 @@
 #include "chain/ledger_fuse.h"
 
-enum { GAIN_AGREED = 10, LOSS_FALSE_ALARM = 50, LOSS_MISS = 25 };
+enum { CERTAIN_PPB = 1000000000 };
 
 int64_t chain_fuse_ln_micro(uint64_t x)
 {
@@ -22,31 +22,82 @@ int64_t chain_fuse_ln_micro(uint64_t x)
     return (int64_t)(log2_q32 * 693147 >> 32); /* ln 2 = 0.693147 */
 }
 
-struct chain_fuse_weights chain_fuse_weights_of(uint32_t local_p_fa_ppb)
+void chain_fuse_start(struct chain_fuse_record *record, uint32_t local_p_fa_ppb)
 {
+    *record = (struct chain_fuse_record){.p_d_ppb = CHAIN_FUSE_P_D_PPB, .p_fa_ppb = local_p_fa_ppb};
+}
+
+bool chain_fuse_record_valid(const struct chain_fuse_record *record)
+{
+    return record->p_d_ppb <= CERTAIN_PPB && record->p_fa_ppb <= CERTAIN_PPB && record->agreed <= CHAIN_FUSE_PROBATION;
+}
+
+static uint32_t move_towards(uint32_t from_ppb, uint32_t to_ppb)
+{
+    return (uint32_t)(from_ppb + ((int64_t)to_ppb - from_ppb) / CHAIN_FUSE_MEMORY);
+}
+
+void chain_fuse_learn(struct chain_fuse_record *record, bool said, bool is)
+{
+    uint32_t *average_ppb = is ? &record->p_d_ppb : &record->p_fa_ppb;
+    *average_ppb = move_towards(*average_ppb, said ? CERTAIN_PPB : 0);
+}
+
+void chain_fuse_agree(struct chain_fuse_record *record)
+{
+    record->agreed += record->agreed < CHAIN_FUSE_PROBATION;
+}
+
+void chain_fuse_forgive(struct chain_fuse_record *record, uint32_t local_p_fa_ppb)
+{
+    record->p_d_ppb = move_towards(record->p_d_ppb, CHAIN_FUSE_P_D_PPB);
+    record->p_fa_ppb = move_towards(record->p_fa_ppb, local_p_fa_ppb);
+}
+
+/* Nobody is credited with more than genesis assumes, so that a perfect past buys nobody more than one voice. */
+static void credit(const struct chain_fuse_record *record, uint32_t local_p_fa_ppb, uint32_t *p_d_ppb_out, uint32_t *p_fa_ppb_out)
+{
+    *p_d_ppb_out = record->p_d_ppb < CHAIN_FUSE_P_D_PPB ? record->p_d_ppb : CHAIN_FUSE_P_D_PPB;
+    *p_fa_ppb_out = record->p_fa_ppb > local_p_fa_ppb ? record->p_fa_ppb : local_p_fa_ppb;
+}
+
+static uint32_t share_of_full(const struct chain_fuse_record *record)
+{
+    return CHAIN_FUSE_FULL - CHAIN_FUSE_PROBATION + record->agreed;
+}
+
+uint32_t chain_fuse_reputation(const struct chain_fuse_record *record, uint32_t local_p_fa_ppb)
+{
+    uint32_t p_d_ppb, p_fa_ppb;
+    credit(record, local_p_fa_ppb, &p_d_ppb, &p_fa_ppb);
+    if (p_d_ppb <= p_fa_ppb)
+        return 0;
+    uint64_t gain = (uint64_t)(p_d_ppb - p_fa_ppb) * share_of_full(record) * CHAIN_REPUTATION_MAX;
+    return (uint32_t)(gain / ((uint64_t)(CHAIN_FUSE_P_D_PPB - local_p_fa_ppb) * CHAIN_FUSE_FULL));
+}
+
+struct chain_fuse_weights chain_fuse_weights_of(const struct chain_fuse_record *record, uint32_t local_p_fa_ppb)
+{
+    uint32_t p_d_ppb, p_fa_ppb;
+    credit(record, local_p_fa_ppb, &p_d_ppb, &p_fa_ppb);
+    if (p_d_ppb <= p_fa_ppb)
+        return (struct chain_fuse_weights){0};
+    int64_t share = share_of_full(record);
     return (struct chain_fuse_weights){
-        .occupied_micro = chain_fuse_ln_micro(CHAIN_FUSE_P_D_PPB) - chain_fuse_ln_micro(local_p_fa_ppb),
-        .free_micro = chain_fuse_ln_micro(1000000000 - CHAIN_FUSE_P_D_PPB) - chain_fuse_ln_micro(1000000000 - local_p_fa_ppb),
+        .occupied = share * (chain_fuse_ln_micro(p_d_ppb) - chain_fuse_ln_micro(p_fa_ppb)),
+        .free = share * (chain_fuse_ln_micro(CERTAIN_PPB - p_d_ppb) - chain_fuse_ln_micro(CERTAIN_PPB - p_fa_ppb)),
     };
 }
 
-bool chain_fuse_occupied(const struct chain_fuse_weights *weights, uint32_t min_positive, const struct chain_fuse_vote *votes,
-                         size_t n)
+bool chain_fuse_occupied(uint32_t min_positive, const struct chain_fuse_vote *votes, size_t n)
 {
-    int64_t sum = 0; /* 64 votes of at most 500 times 21e6: far inside */
+    int64_t sum = 0, greatest = 0; /* 64 votes of at most 32 times 21e6: far inside */
     uint32_t n_positive = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t weight = votes[i].reputation < CHAIN_REPUTATION_START ? votes[i].reputation : CHAIN_REPUTATION_START;
-        sum += (int64_t)weight * (votes[i].occupied ? weights->occupied_micro : weights->free_micro);
-        n_positive += votes[i].occupied && weight > 0;
+        sum += votes[i].occupied ? votes[i].weights.occupied : votes[i].weights.free;
+        greatest = votes[i].weights.occupied > greatest ? votes[i].weights.occupied : greatest;
     }
+    for (size_t i = 0; i < n; i++)
+        n_positive += votes[i].occupied && votes[i].weights.occupied > 0 && 4 * votes[i].weights.occupied >= greatest;
     return sum > 0 && n_positive >= min_positive;
-}
-
-uint32_t chain_fuse_reputation(uint32_t reputation, uint32_t n_false_alarms, uint32_t n_misses)
-{
-    if (n_false_alarms == 0 && n_misses == 0)
-        return reputation + GAIN_AGREED < CHAIN_REPUTATION_MAX ? reputation + GAIN_AGREED : CHAIN_REPUTATION_MAX;
-    uint32_t loss = n_false_alarms * LOSS_FALSE_ALARM + n_misses * LOSS_MISS;
-    return reputation > loss ? reputation - loss : 0;
 }

@@ -131,59 +131,83 @@ static void record_verdict(struct chain_ledger *l, uint32_t channel, uint64_t wi
         chain_ledger_suspend_channel(l, channel);
 }
 
-/* Returns the verdict; *n_effective_out: stations that still have a weight. */
-static bool fuse_channel(const struct chain_ledger *l, const struct chain_window_state *w, uint32_t channel,
-                         uint32_t *n_positive_out, uint32_t *n_effective_out)
+/* The reports of a window, with the weight that each station has in all of its verdicts. */
+struct reports {
+    size_t n;
+    uint32_t n_with_say;
+    uint32_t station[CHAIN_MAX_KEYS];
+    uint8_t occupied[CHAIN_MAX_KEYS]; /* bit per channel */
+    struct chain_fuse_weights weights[CHAIN_MAX_KEYS];
+};
+
+static void collect_reports(const struct chain_ledger *l, const struct chain_window_state *w, struct reports *out)
 {
-    struct chain_fuse_vote votes[CHAIN_MAX_KEYS];
-    size_t n = 0;
-    *n_positive_out = *n_effective_out = 0;
+    out->n = 0;
+    out->n_with_say = 0;
     for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
         if (!w->by_station[i].revealed)
             continue;
-        votes[n].occupied = w->by_station[i].occupied >> channel & 1;
-        votes[n].reputation = l->stations[i].reputation;
-        *n_positive_out += votes[n].occupied;
-        *n_effective_out += votes[n].reputation > 0;
-        n++;
+        out->station[out->n] = i;
+        out->occupied[out->n] = w->by_station[i].occupied;
+        out->weights[out->n] = chain_fuse_weights_of(&l->stations[i].sensing, l->genesis.local_p_fa_ppb);
+        out->n_with_say += out->weights[out->n].occupied > 0;
+        out->n++;
     }
-    return chain_fuse_occupied(&l->weights, l->genesis.fuse_min_positive, votes, n);
 }
 
-static void update_reputations(struct chain_ledger *l, const struct chain_window_state *w, uint8_t verdict)
+static bool fuse_channel(const struct chain_ledger *l, const struct reports *reports, uint32_t channel, uint32_t *n_positive_out)
 {
-    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++) {
-        if (!w->by_station[i].revealed)
-            continue;
-        uint32_t n_false = 0, n_missed = 0;
-        for (uint32_t c = 0; c < l->genesis.n_channels; c++) {
-            bool said = w->by_station[i].occupied >> c & 1, is = verdict >> c & 1;
-            n_false += said && !is;
-            n_missed += !said && is;
-        }
-        l->stations[i].reputation = chain_fuse_reputation(l->stations[i].reputation, n_false, n_missed);
-        chain_ledger_touch(l, CHAIN_TABLE_STATIONS, i, 0);
+    struct chain_fuse_vote votes[CHAIN_MAX_KEYS];
+    *n_positive_out = 0;
+    for (size_t i = 0; i < reports->n; i++) {
+        votes[i].occupied = reports->occupied[i] >> channel & 1;
+        votes[i].weights = reports->weights[i];
+        *n_positive_out += votes[i].occupied;
     }
+    return chain_fuse_occupied(l->genesis.fuse_min_positive, votes, reports->n);
+}
+
+static void update_reputations(struct chain_ledger *l, const struct reports *reports, uint8_t verdict, bool is_void)
+{
+    for (size_t i = 0; i < reports->n; i++) {
+        struct chain_fuse_record *record = &l->stations[reports->station[i]].sensing;
+        for (uint32_t c = 0; c < l->genesis.n_channels && !is_void; c++)
+            chain_fuse_learn(record, reports->occupied[i] >> c & 1, verdict >> c & 1);
+        if (is_void && reports->weights[i].occupied == 0)
+            chain_fuse_forgive(record, l->genesis.local_p_fa_ppb);
+        if (!is_void && reports->occupied[i] == verdict)
+            chain_fuse_agree(record);
+        chain_ledger_touch(l, CHAIN_TABLE_STATIONS, reports->station[i], 0);
+    }
+}
+
+static void close_window(struct chain_ledger *l, const struct chain_window_state *w)
+{
+    l->next_window = w->window + 1;
+    chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
+    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++)
+        if (w->by_station[i].committed)
+            chain_ledger_touch(l, CHAIN_TABLE_SENSING, w->window, i);
 }
 
 static void fuse_window(struct chain_ledger *l, const struct chain_window_state *w)
 {
-    uint32_t n_reports = count_reports(l, w);
+    struct reports reports;
+    collect_reports(l, w, &reports);
     uint8_t verdict = 0;
-    bool is_void = n_reports < 2;
+    bool is_void = reports.n < 2 || reports.n_with_say < 2;
     /* white space takes consecutive windows: one that nobody reported breaks the row */
     bool gap = w->window != l->next_window;
     for (uint32_t c = 0; c < l->genesis.n_channels; c++) {
-        uint32_t n_positive, n_effective;
-        bool occupied = fuse_channel(l, w, c, &n_positive, &n_effective);
-        chain_ledger_touch(l, CHAIN_TABLE_CHANNELS, c, 0);
-        is_void = is_void || n_effective < 2;
+        uint32_t n_positive;
+        bool occupied = fuse_channel(l, &reports, c, &n_positive);
         if (gap || is_void)
             l->channels[c].free_windows = 0;
+        chain_ledger_touch(l, CHAIN_TABLE_CHANNELS, c, 0);
         struct chain_ledger_event *event = chain_ledger_emit(l, CHAIN_LE_WINDOW_FUSED);
         event->channel = c;
         event->id = w->window;
-        event->n_reports = n_reports;
+        event->n_reports = (uint32_t)reports.n;
         event->n_positive = n_positive;
         event->occupied = occupied && !is_void;
         event->code = is_void ? CHAIN_UNSYNC_OP_PARAM : CHAIN_SUCCESS;
@@ -192,13 +216,9 @@ static void fuse_window(struct chain_ledger *l, const struct chain_window_state 
         verdict |= (uint8_t)(occupied << c);
         record_verdict(l, c, w->window, occupied);
     }
-    if (!is_void)
-        update_reputations(l, w, verdict);
-    l->next_window = w->window + 1;
-    chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
-    for (uint32_t i = 0; i < l->genesis.members.n_keys; i++)
-        if (w->by_station[i].committed)
-            chain_ledger_touch(l, CHAIN_TABLE_SENSING, w->window, i);
+    if (reports.n >= 2)
+        update_reputations(l, &reports, verdict, is_void);
+    close_window(l, w);
 }
 
 void chain_ledger_fuse_due(struct chain_ledger *l)

@@ -13,7 +13,7 @@ enum { CHAIN_MAX_ENTRY_KEY = 32, CHAIN_MAX_ENTRY_VALUE = 512, CHAIN_MAX_TOUCHED 
 struct chain_station {
     bool registered;
     int64_t registered_ns;
-    uint32_t reputation;
+    struct chain_fuse_record sensing;
     char call_sign[CHAIN_MAX_NAME];
     int32_t lat_e7, lon_e7, height_cm;
 };
@@ -52,7 +52,6 @@ struct chain_ledger {
     struct chain_signer signer;
     struct chain_hash genesis_hash, tip_hash;
     struct chain_header tip;
-    struct chain_fuse_weights weights;
     struct chain_station stations[CHAIN_MAX_KEYS];
     struct chain_nonces nonces[CHAIN_MAX_KEYS];
     struct chain_channel_record channels[CHAIN_MAX_CHANNELS];

@@ -48,13 +48,15 @@ static bool encode_station(const struct chain_ledger *l, uint64_t id, uint64_t s
     if (!is_station(l, id, sub) || !l->stations[id].registered)
         return false;
     const struct chain_station *s = &l->stations[id];
-    chain_cbor_put_array(w, 6);
+    chain_cbor_put_array(w, 8);
     chain_cbor_put_text(w, s->call_sign);
     chain_cbor_put_int(w, s->lat_e7);
     chain_cbor_put_int(w, s->lon_e7);
     chain_cbor_put_int(w, s->height_cm);
     chain_cbor_put_int(w, s->registered_ns);
-    chain_cbor_put_uint(w, s->reputation);
+    chain_cbor_put_uint(w, s->sensing.p_d_ppb);
+    chain_cbor_put_uint(w, s->sensing.p_fa_ppb);
+    chain_cbor_put_uint(w, s->sensing.agreed);
     return true;
 }
 
@@ -63,15 +65,17 @@ static bool decode_station(struct chain_ledger *l, uint64_t id, uint64_t sub, st
     if (!is_station(l, id, sub))
         return false;
     struct chain_station *s = &l->stations[id];
-    chain_cbor_expect_array(r, 6);
+    chain_cbor_expect_array(r, 8);
     chain_cbor_get_text(r, s->call_sign, sizeof s->call_sign);
     s->lat_e7 = chain_cbor_get_i32(r);
     s->lon_e7 = chain_cbor_get_i32(r);
     s->height_cm = chain_cbor_get_i32(r);
     s->registered_ns = chain_cbor_get_int(r);
-    s->reputation = chain_cbor_get_u32(r);
+    s->sensing.p_d_ppb = chain_cbor_get_u32(r);
+    s->sensing.p_fa_ppb = chain_cbor_get_u32(r);
+    s->sensing.agreed = chain_cbor_get_u32(r);
     s->registered = true;
-    return true;
+    return chain_fuse_record_valid(&s->sensing);
 }
 
 const struct chain_ledger_table_ops chain_table_stations = {"stations", CHAIN_MAX_KEYS, stations_at, encode_station, decode_station};

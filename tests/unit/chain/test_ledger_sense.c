@@ -100,7 +100,7 @@ START_TEST(one_report_alone_decides_nothing)
     ck_assert(!event->occupied);
     ck_assert_uint_eq(event->n_reports, 1);
     ck_assert_int_eq(chain_ledger_channel(b->ledger, 1)->status, CHAIN_CHANNEL_UNKNOWN);
-    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 0), 500);
+    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 0), 125); /* as at first */
 }
 END_TEST
 
@@ -238,29 +238,89 @@ END_TEST
 START_TEST(a_liar_loses_its_say)
 {
     uint32_t bits[4] = {0, 0, 0, 12}; /* the last one cries wolf on two channels */
-    for (uint64_t k = 0; k < 5; k++) {
-        ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 3), 500 - 100 * k);
-        ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 0), 500 + 10 * k);
+    for (uint32_t k = 0; k < 5; k++) {
+        uint32_t before = chain_ledger_reputation(b->ledger, 3);
+        ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 0), 1000 * (4 + k) / 32);
         sense_window(b, k, 15, bits);
+        ck_assert_uint_lt(chain_ledger_reputation(b->ledger, 3), before);
     }
-    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 3), 0);
     /* with one honest false alarm it would have made two */
     bits[0] = 4;
     sense_window(b, 5, 15, bits);
     ck_assert_uint_eq(find_event(b, CHAIN_LE_WINDOW_FUSED, 2)->n_positive, 2);
     ck_assert(!find_event(b, CHAIN_LE_WINDOW_FUSED, 2)->occupied);
     /* and honest words bring it back */
+    uint32_t least = chain_ledger_reputation(b->ledger, 3);
     sense_windows(b, 6, 8, 0);
-    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 3), 20);
+    ck_assert_uint_gt(chain_ledger_reputation(b->ledger, 3), least);
 }
 END_TEST
 
-START_TEST(a_station_that_misses_a_primary_loses_less_and_does_not_hide_it)
+START_TEST(a_station_that_misses_a_primary_loses_and_does_not_hide_it)
 {
     uint32_t bits[4] = {4, 4, 4, 0};
     sense_window(b, 0, 15, bits);
     ck_assert(find_event(b, CHAIN_LE_WINDOW_FUSED, 2)->occupied);
-    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 3), 475);
+    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 3), 121);
+    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 0), 1000 * 5 / 32);
+}
+END_TEST
+
+START_TEST(newcomers_on_probation_do_not_overrule_those_who_proved_themselves)
+{
+    bench_close(b);
+    b = bench_open(7);
+    struct chain_op op = op_register();
+    for (uint32_t i = 0; i < 2; i++)
+        add_op(b, i, &op);
+    run_block(b, 1 * MS);
+    uint32_t bits[7] = {0};
+    for (uint64_t k = 0; k < 40; k++)
+        sense_window(b, k, 3, bits);
+    ck_assert_uint_eq(chain_ledger_reputation(b->ledger, 0), 1000);
+    for (uint32_t i = 2; i < 7; i++)
+        add_op(b, i, &op);
+    run_block(b, window_end(b, 39) + 30 * MS);
+    for (uint32_t i = 2; i < 7; i++)
+        bits[i] = 8; /* five together say that channel 3 is taken */
+    sense_window(b, 40, 127, bits);
+    ck_assert_uint_eq(find_event(b, CHAIN_LE_WINDOW_FUSED, 3)->n_positive, 5);
+    ck_assert(!find_event(b, CHAIN_LE_WINDOW_FUSED, 3)->occupied);
+    /* one word of theirs beside one of an old hand is no second word either */
+    bits[0] = 8;
+    for (uint32_t i = 3; i < 7; i++)
+        bits[i] = 0;
+    sense_window(b, 41, 127, bits);
+    ck_assert(!find_event(b, CHAIN_LE_WINDOW_FUSED, 3)->occupied);
+    bits[0] = bits[2] = 0;
+    for (uint64_t k = 42; k < 72; k++)
+        sense_window(b, k, 127, bits);
+    bits[0] = bits[3] = 8; /* after thirty windows in which it agreed, it is */
+    sense_window(b, 72, 127, bits);
+    ck_assert(find_event(b, CHAIN_LE_WINDOW_FUSED, 3)->occupied);
+}
+END_TEST
+
+/* Two that always disagree leave nobody with a say beside the other: the ledger must not stay deaf for good. */
+START_TEST(what_is_held_against_stations_fades_while_too_few_have_a_say)
+{
+    bench_close(b);
+    b = bench_open(2);
+    register_all(b, 1 * MS);
+    uint32_t bits[2] = {15, 0};
+    uint64_t k = 0;
+    size_t n_void = 0;
+    for (; k < 200; k++) {
+        sense_window(b, k, 3, bits);
+        n_void += find_event(b, CHAIN_LE_WINDOW_FUSED, 0)->code == CHAIN_UNSYNC_OP_PARAM;
+        ck_assert(!find_event(b, CHAIN_LE_WINDOW_FUSED, 0)->occupied);
+    }
+    ck_assert_uint_gt(n_void, 0);
+    bits[1] = 15;
+    for (; k < 400; k++)
+        sense_window(b, k, 3, bits);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_WINDOW_FUSED, 0)->code, CHAIN_SUCCESS);
+    ck_assert(find_event(b, CHAIN_LE_WINDOW_FUSED, 0)->occupied);
 }
 END_TEST
 
@@ -312,7 +372,9 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, white_space_takes_consecutive_free_windows);
     tcase_add_test(tc, a_later_window_takes_the_earlier_ones_with_it);
     tcase_add_test(tc, a_liar_loses_its_say);
-    tcase_add_test(tc, a_station_that_misses_a_primary_loses_less_and_does_not_hide_it);
+    tcase_add_test(tc, a_station_that_misses_a_primary_loses_and_does_not_hide_it);
+    tcase_add_test(tc, newcomers_on_probation_do_not_overrule_those_who_proved_themselves);
+    tcase_add_test(tc, what_is_held_against_stations_fades_while_too_few_have_a_say);
     tcase_add_test(tc, with_white_after_zero_channels_are_white_until_an_incumbent_is_sensed);
     suite_add_tcase(suite, tc);
 }
