@@ -6,7 +6,7 @@
 #include "chain/batch.h"
 #include "chain/cbor.h"
 
-enum { GENESIS_VERSION = 1, GENESIS_ITEMS = 24 };
+enum { GENESIS_VERSION = 2, GENESIS_ITEMS = 38 };
 
 /* Upper bound of every duration: sums of a block time and some of them stay far below 2^63. */
 static const int64_t MAX_DURATION_NS = INT64_C(366) * 86400 * 1000000000;
@@ -68,6 +68,24 @@ static const char *check_channels(const struct chain_genesis *g)
     return NULL;
 }
 
+static const char *check_rules(const struct chain_genesis *g)
+{
+    const struct range rows[] = {
+        {"authority", g->authority, 0, g->has_authority ? g->members.n_keys - 1 : 0},
+        {"admit_votes", g->admit_votes, 0, g->members.n},
+        {"access_window_ns", g->access_window_ns, g->access_threshold > 0, MAX_DURATION_NS},
+        {"access_threshold", g->access_threshold, 0, CHAIN_MAX_ACCESS},
+        {"bar_ns", g->bar_ns, g->access_threshold > 0, MAX_DURATION_NS},
+        {"refund_permille", g->refund_permille, 0, 1000},
+        {"put_keys", g->put_keys, 0, CHAIN_MAX_PUT_KEYS},
+    };
+    if (g->supply > CHAIN_MAX_SUPPLY)
+        return "supply";
+    if (g->endowment > g->supply)
+        return "endowment";
+    return check_ranges(rows, sizeof rows / sizeof *rows);
+}
+
 static const char *check_fields(const struct chain_genesis *g)
 {
     if (!printable(g->name, sizeof g->name))
@@ -103,6 +121,7 @@ static const char *check_fields(const struct chain_genesis *g)
          CHAIN_MAX_BATCH_BYTES},
     };
     bad = check_ranges(rows, sizeof rows / sizeof *rows);
+    bad = bad ? bad : check_rules(g);
     return bad ? bad : check_channels(g);
 }
 
@@ -138,6 +157,27 @@ static void put_channels(struct chain_cbor_writer *w, const struct chain_genesis
     }
 }
 
+static void put_rules(struct chain_cbor_writer *w, const struct chain_genesis *g)
+{
+    if (g->has_authority)
+        chain_cbor_put_uint(w, g->authority);
+    else
+        chain_cbor_put_null(w);
+    chain_cbor_put_uint(w, g->admit_votes);
+    chain_cbor_put_uint(w, g->witness_range_m);
+    chain_cbor_put_uint(w, g->access_threshold);
+    chain_cbor_put_int(w, g->access_window_ns);
+    chain_cbor_put_int(w, g->bar_ns);
+    chain_cbor_put_uint(w, g->supply);
+    chain_cbor_put_uint(w, g->endowment);
+    chain_cbor_put_uint(w, g->grant_price);
+    chain_cbor_put_uint(w, g->share_rebate);
+    chain_cbor_put_uint(w, g->refund_permille);
+    chain_cbor_put_uint(w, g->sense_reward);
+    chain_cbor_put_uint(w, g->accuse_reward);
+    chain_cbor_put_uint(w, g->put_keys);
+}
+
 long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t cap)
 {
     struct chain_cbor_writer w = {.out = out, .cap = cap};
@@ -168,6 +208,7 @@ long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t ca
     chain_cbor_put_int(&w, g->min_block_interval_ns);
     chain_cbor_put_int(&w, g->max_ahead_ns);
     chain_cbor_put_uint(&w, g->max_batch_bytes);
+    put_rules(&w, g);
     return chain_cbor_finish(&w);
 }
 
@@ -187,6 +228,26 @@ static void get_members_and_channels(struct chain_cbor_reader *r, struct chain_g
         c->control = chain_cbor_get_bool(r);
         c->quiet_phase_ns = chain_cbor_get_int(r);
     }
+}
+
+static void get_rules(struct chain_cbor_reader *r, struct chain_genesis *g)
+{
+    g->has_authority = !chain_cbor_get_null(r);
+    if (g->has_authority)
+        g->authority = chain_cbor_get_u32(r);
+    g->admit_votes = chain_cbor_get_u32(r);
+    g->witness_range_m = chain_cbor_get_u32(r);
+    g->access_threshold = chain_cbor_get_u32(r);
+    g->access_window_ns = chain_cbor_get_int(r);
+    g->bar_ns = chain_cbor_get_int(r);
+    g->supply = chain_cbor_get_uint(r);
+    g->endowment = chain_cbor_get_uint(r);
+    g->grant_price = chain_cbor_get_u32(r);
+    g->share_rebate = chain_cbor_get_u32(r);
+    g->refund_permille = chain_cbor_get_u32(r);
+    g->sense_reward = chain_cbor_get_u32(r);
+    g->accuse_reward = chain_cbor_get_u32(r);
+    g->put_keys = chain_cbor_get_u32(r);
 }
 
 int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t len)
@@ -216,6 +277,7 @@ int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t 
     out->min_block_interval_ns = chain_cbor_get_int(&r);
     out->max_ahead_ns = chain_cbor_get_int(&r);
     out->max_batch_bytes = chain_cbor_get_u32(&r);
+    get_rules(&r, out);
     return chain_cbor_end(&r);
 }
 

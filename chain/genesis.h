@@ -5,7 +5,9 @@
 
 #include "chain/types.h"
 
-enum { CHAIN_MAX_CHANNELS = 8, CHAIN_MAX_NAME = 32, CHAIN_MAX_GENESIS_BYTES = 4096 };
+enum { CHAIN_MAX_CHANNELS = 8, CHAIN_MAX_NAME = 32, CHAIN_MAX_GENESIS_BYTES = 4096, CHAIN_MAX_PUT_KEYS = 1024, CHAIN_MAX_ACCESS = 16 };
+
+#define CHAIN_MAX_SUPPLY (UINT64_C(1) << 62)
 
 struct chain_channel {
     uint64_t low_hz, high_hz;
@@ -39,10 +41,29 @@ struct chain_genesis {
     int64_t min_block_interval_ns; /* a leader does not propose faster */
     int64_t max_ahead_ns;          /* a block's time may be ahead of a voter's clock by this */
     size_t max_batch_bytes;
+    /* who admits and who changes members; 0 everywhere below is today's closed group without prices */
+    bool has_authority;
+    uint32_t authority;            /* key id whose word alone does; else members have to say the same */
+    uint32_t admit_votes;          /* members that open a key together; 0: as many as a block's certificate needs */
+    /* evidence and access */
+    uint32_t witness_range_m;      /* two witnesses of one thing are at most this far apart; 0: anywhere */
+    uint32_t access_threshold;     /* so many grants of a band in access_window_ns bar a station from it; 0: never */
+    int64_t access_window_ns;
+    int64_t bar_ns;                /* for this long; also a band's confirmed unauthorised user */
+    /* ledger units: treasury + balances = supply, always */
+    uint64_t supply;               /* in the treasury at first; at most CHAIN_MAX_SUPPLY */
+    uint64_t endowment;            /* from the treasury to a station when it first registers */
+    uint32_t grant_price;          /* to the treasury */
+    uint32_t share_rebate;         /* off the price for each peer that a grant names, never more than the price */
+    uint32_t refund_permille;      /* of the price for the time that an early relinquishment leaves */
+    uint32_t sense_reward;         /* for a report that agreed with every verdict of its window */
+    uint32_t accuse_reward;        /* for the proof that convicts an equivocator */
+    /* applications */
+    uint32_t put_keys;             /* records a station may keep, keys 0 .. put_keys - 1; 0: none */
 };
 
 /* Quiet windows lie inside their period: phase + length <= period. heartbeat and drift guard < transmit_expire <= grant;
- * fuse_after <= 4 quiet periods; channels do not overlap; keys differ; no duration is over 366 days.
+ * fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; channels do not overlap; keys differ; no duration is over 366 days.
  * Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
 __attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out,
                                                              const char **bad_field_out);

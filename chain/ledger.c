@@ -115,7 +115,7 @@ static enum chain_response apply_op(struct chain_ledger *l, uint32_t author, con
     case CHAIN_OP_EVIDENCE:
         return chain_ledger_add_evidence(l, author, op, subject);
     default:
-        return CHAIN_MISSING_PARAM;
+        return CHAIN_VERSION;
     }
 }
 
@@ -229,6 +229,16 @@ int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
     return 0;
 }
 
+uint64_t chain_ledger_height(const struct chain_ledger *l)
+{
+    return l->tip.height;
+}
+
+const struct chain_header *chain_ledger_tip(const struct chain_ledger *l)
+{
+    return &l->tip;
+}
+
 const struct chain_members *chain_ledger_members(const struct chain_ledger *l)
 {
     return &l->genesis.members;
@@ -238,16 +248,6 @@ uint32_t chain_ledger_convicted(const struct chain_ledger *l)
 {
     (void)l;
     return 0;
-}
-
-uint64_t chain_ledger_height(const struct chain_ledger *l)
-{
-    return l->tip.height;
-}
-
-const struct chain_header *chain_ledger_tip(const struct chain_ledger *l)
-{
-    return &l->tip;
 }
 
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel)

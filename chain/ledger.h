@@ -15,9 +15,14 @@ enum {
 };
 
 enum chain_response { /* WINNF-TS-0016 */
-    CHAIN_SUCCESS = 0, CHAIN_BLACKLISTED = 101, CHAIN_MISSING_PARAM = 102, CHAIN_INVALID_VALUE = 103, CHAIN_CERT_ERROR = 104,
+    CHAIN_SUCCESS = 0, CHAIN_VERSION = 100, CHAIN_BLACKLISTED = 101, CHAIN_MISSING_PARAM = 102, CHAIN_INVALID_VALUE = 103, CHAIN_CERT_ERROR = 104,
     CHAIN_DEREGISTER = 105, CHAIN_REG_PENDING = 200, CHAIN_UNSUPPORTED_SPECTRUM = 300, CHAIN_INTERFERENCE = 400,
-    CHAIN_GRANT_CONFLICT = 401, CHAIN_TERMINATED_GRANT = 500, CHAIN_SUSPENDED_GRANT = 501, CHAIN_UNSYNC_OP_PARAM = 502
+    CHAIN_GRANT_CONFLICT = 401, CHAIN_TERMINATED_GRANT = 500, CHAIN_SUSPENDED_GRANT = 501, CHAIN_UNSYNC_OP_PARAM = 502,
+    /* not of WINNF-TS-0016, which has nothing to say here */
+    CHAIN_NOT_ENTITLED = 600,     /* others than the sender may ask for that */
+    CHAIN_LIMIT = 601,            /* a table is full */
+    CHAIN_FUNDS = 602,            /* the balance is too small */
+    CHAIN_BUSY = 603              /* a change of members is on its way in this block */
 };
 const char *chain_response_name(enum chain_response code);
 
@@ -105,12 +110,13 @@ __attribute__((warn_unused_result)) int chain_ledger_apply(struct chain_ledger *
                                                            bool verify_signatures, struct chain_header *header_out,
                                                            struct chain_ledger_event *events_out, size_t cap, size_t *n_out);
 
-/* Who certifies the next block. Keys are added by admission within an epoch, seats change with the epoch. */
-const struct chain_members *chain_ledger_members(const struct chain_ledger *l);
-/* Bitmap of the epoch's seats whose equivocation is on the ledger. */
-uint32_t chain_ledger_convicted(const struct chain_ledger *l);
 uint64_t chain_ledger_height(const struct chain_ledger *l);
 const struct chain_header *chain_ledger_tip(const struct chain_ledger *l); /* height 0: genesis header */
+/* Who certifies the next block. Keys grow by admission within an epoch; seats and epoch change with the block that executes a
+ * reconfiguration. Valid until the next apply. */
+const struct chain_members *chain_ledger_members(const struct chain_ledger *l);
+/* Bitmap of seats whose equivocation in this epoch is on the ledger. */
+uint32_t chain_ledger_convicted(const struct chain_ledger *l);
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel);
 /* Would a well-formed request for the channel be granted in a block of that time: white space, and nobody's? */
 bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns);

@@ -7,6 +7,7 @@ const char *chain_response_name(enum chain_response code)
         const char *name;
     } names[] = {
         {CHAIN_SUCCESS, "SUCCESS"},
+        {CHAIN_VERSION, "VERSION"},
         {CHAIN_BLACKLISTED, "BLACKLISTED"},
         {CHAIN_MISSING_PARAM, "MISSING_PARAM"},
         {CHAIN_INVALID_VALUE, "INVALID_VALUE"},
@@ -19,6 +20,10 @@ const char *chain_response_name(enum chain_response code)
         {CHAIN_TERMINATED_GRANT, "TERMINATED_GRANT"},
         {CHAIN_SUSPENDED_GRANT, "SUSPENDED_GRANT"},
         {CHAIN_UNSYNC_OP_PARAM, "UNSYNC_OP_PARAM"},
+        {CHAIN_NOT_ENTITLED, "NOT_ENTITLED"},
+        {CHAIN_LIMIT, "LIMIT"},
+        {CHAIN_FUNDS, "FUNDS"},
+        {CHAIN_BUSY, "BUSY"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].code == code)

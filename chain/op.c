@@ -11,7 +11,19 @@ enum { MAX_PEERS = 8 };
 static const char *const names[CHAIN_OP_N] = {
     [CHAIN_OP_REGISTER] = "register",   [CHAIN_OP_SENSE_COMMIT] = "sense-commit", [CHAIN_OP_SENSE_REVEAL] = "sense-reveal",
     [CHAIN_OP_GRANT] = "grant",         [CHAIN_OP_HEARTBEAT] = "heartbeat",       [CHAIN_OP_RELINQUISH] = "relinquish",
-    [CHAIN_OP_EVIDENCE] = "evidence",
+    [CHAIN_OP_EVIDENCE] = "evidence",   [CHAIN_OP_ADMIT] = "admit",               [CHAIN_OP_MOVE] = "move",
+    [CHAIN_OP_DEREGISTER] = "deregister", [CHAIN_OP_RECONFIGURE] = "reconfigure", [CHAIN_OP_EQUIVOCATION] = "equivocation",
+    [CHAIN_OP_SPECTRUM] = "spectrum",   [CHAIN_OP_WITHDRAW] = "withdraw",         [CHAIN_OP_PUT] = "put",
+    [CHAIN_OP_UNAUTHORISED] = "unauthorised", [CHAIN_OP_PAY] = "pay",
+};
+
+/* Items of each operation's array, its number included. */
+static const size_t items[CHAIN_OP_N] = {
+    [CHAIN_OP_REGISTER] = 5,  [CHAIN_OP_SENSE_COMMIT] = 3, [CHAIN_OP_SENSE_REVEAL] = 5, [CHAIN_OP_GRANT] = 5,
+    [CHAIN_OP_HEARTBEAT] = 2, [CHAIN_OP_RELINQUISH] = 2,   [CHAIN_OP_EVIDENCE] = 8,     [CHAIN_OP_ADMIT] = 2,
+    [CHAIN_OP_MOVE] = 4,      [CHAIN_OP_DEREGISTER] = 1,   [CHAIN_OP_RECONFIGURE] = 3,  [CHAIN_OP_EQUIVOCATION] = 10,
+    [CHAIN_OP_SPECTRUM] = 10, [CHAIN_OP_WITHDRAW] = 2,     [CHAIN_OP_PUT] = 3,          [CHAIN_OP_UNAUTHORISED] = 6,
+    [CHAIN_OP_PAY] = 3,
 };
 
 const char *chain_op_name(enum chain_op_kind kind)
@@ -48,8 +60,6 @@ int chain_sense_commitment(uint32_t author, const struct chain_sense_report *rep
 
 static void put_grant(struct chain_cbor_writer *w, const struct chain_op *op)
 {
-    chain_cbor_put_array(w, 5);
-    chain_cbor_put_uint(w, op->kind);
     chain_cbor_put_uint(w, op->grant.low_hz);
     chain_cbor_put_uint(w, op->grant.high_hz);
     chain_cbor_put_int(w, op->grant.max_eirp_cdbm_mhz);
@@ -60,8 +70,6 @@ static void put_grant(struct chain_cbor_writer *w, const struct chain_op *op)
 
 static void put_evidence(struct chain_cbor_writer *w, const struct chain_op *op)
 {
-    chain_cbor_put_array(w, 8);
-    chain_cbor_put_uint(w, op->kind);
     chain_cbor_put_uint(w, op->evidence.channel);
     chain_cbor_put_uint(w, op->evidence.kind);
     chain_cbor_put_int(w, op->evidence.from_ns);
@@ -71,55 +79,137 @@ static void put_evidence(struct chain_cbor_writer *w, const struct chain_op *op)
     chain_cbor_put_uint(w, op->evidence.n_good);
 }
 
-static void put_register(struct chain_cbor_writer *w, const struct chain_op *op)
+static void put_place(struct chain_cbor_writer *w, int32_t lat_e7, int32_t lon_e7, int32_t height_cm)
 {
-    chain_cbor_put_array(w, 5);
-    chain_cbor_put_uint(w, op->kind);
-    chain_cbor_put_text(w, op->reg.call_sign);
-    chain_cbor_put_int(w, op->reg.lat_e7);
-    chain_cbor_put_int(w, op->reg.lon_e7);
-    chain_cbor_put_int(w, op->reg.height_cm);
+    chain_cbor_put_int(w, lat_e7);
+    chain_cbor_put_int(w, lon_e7);
+    chain_cbor_put_int(w, height_cm);
+}
+
+static void put_equivocation(struct chain_cbor_writer *w, const struct chain_equivocation *e)
+{
+    chain_cbor_put_uint(w, e->kind);
+    chain_cbor_put_uint(w, e->epoch);
+    chain_cbor_put_uint(w, e->author);
+    chain_cbor_put_uint(w, e->view);
+    chain_cbor_put_uint(w, e->seq);
+    for (int i = 0; i < 2; i++) {
+        chain_cbor_put_bytes(w, e->digest[i].octets, CHAIN_HASH_BYTES);
+        chain_cbor_put_bytes(w, e->sig[i], CHAIN_SIG_BYTES);
+    }
+}
+
+static void put_spectrum(struct chain_cbor_writer *w, const struct chain_spectrum *s)
+{
+    chain_cbor_put_uint(w, s->kind);
+    chain_cbor_put_uint(w, s->low_hz);
+    chain_cbor_put_uint(w, s->high_hz);
+    chain_cbor_put_int(w, s->from_ns);
+    chain_cbor_put_int(w, s->until_ns);
+    chain_cbor_put_int(w, s->lat_e7);
+    chain_cbor_put_int(w, s->lon_e7);
+    chain_cbor_put_uint(w, s->radius_m);
+    chain_cbor_put_int(w, s->protection_cdbm_mhz);
+}
+
+static void put_unauthorised(struct chain_cbor_writer *w, const struct chain_op *op)
+{
+    chain_cbor_put_uint(w, op->unauthorised.channel);
+    if (op->unauthorised.suspect < CHAIN_MAX_KEYS)
+        chain_cbor_put_uint(w, op->unauthorised.suspect);
+    else
+        chain_cbor_put_null(w);
+    chain_cbor_put_int(w, op->unauthorised.from_ns);
+    chain_cbor_put_int(w, op->unauthorised.at_ns);
+    chain_cbor_put_int(w, op->unauthorised.level_cdb);
+}
+
+/* Of counts that an operation carries itself. */
+static bool within_bounds(const struct chain_op *op)
+{
+    switch (op->kind) {
+    case CHAIN_OP_REGISTER:
+        return memchr(op->reg.call_sign, 0, sizeof op->reg.call_sign) != NULL;
+    case CHAIN_OP_SENSE_REVEAL:
+        return op->reveal.n_channels <= CHAIN_MAX_CHANNELS;
+    case CHAIN_OP_GRANT:
+        return op->grant.n_peers <= MAX_PEERS;
+    case CHAIN_OP_PUT:
+        return op->put.value_len <= CHAIN_MAX_PUT_BYTES;
+    case CHAIN_OP_UNAUTHORISED:
+        return op->unauthorised.suspect <= CHAIN_MAX_KEYS;
+    default:
+        return (unsigned)op->kind < CHAIN_OP_N && items[op->kind] > 0;
+    }
+}
+
+static void put_fields(struct chain_cbor_writer *w, const struct chain_op *op)
+{
+    switch (op->kind) {
+    case CHAIN_OP_REGISTER:
+        chain_cbor_put_text(w, op->reg.call_sign);
+        put_place(w, op->reg.lat_e7, op->reg.lon_e7, op->reg.height_cm);
+        break;
+    case CHAIN_OP_SENSE_COMMIT:
+        chain_cbor_put_uint(w, op->commit.window);
+        chain_cbor_put_bytes(w, op->commit.commitment.octets, CHAIN_HASH_BYTES);
+        break;
+    case CHAIN_OP_SENSE_REVEAL:
+        put_report(w, &op->reveal);
+        break;
+    case CHAIN_OP_GRANT:
+        put_grant(w, op);
+        break;
+    case CHAIN_OP_HEARTBEAT:
+    case CHAIN_OP_RELINQUISH:
+        chain_cbor_put_uint(w, op->lease.grant_id);
+        break;
+    case CHAIN_OP_EVIDENCE:
+        put_evidence(w, op);
+        break;
+    case CHAIN_OP_ADMIT:
+        chain_cbor_put_bytes(w, op->admit.key, CHAIN_KEY_BYTES);
+        break;
+    case CHAIN_OP_MOVE:
+        put_place(w, op->move.lat_e7, op->move.lon_e7, op->move.height_cm);
+        break;
+    case CHAIN_OP_RECONFIGURE:
+        chain_cbor_put_bool(w, op->reconfigure.add);
+        chain_cbor_put_uint(w, op->reconfigure.key_id);
+        break;
+    case CHAIN_OP_EQUIVOCATION:
+        put_equivocation(w, &op->equivocation);
+        break;
+    case CHAIN_OP_SPECTRUM:
+        put_spectrum(w, &op->spectrum);
+        break;
+    case CHAIN_OP_WITHDRAW:
+        chain_cbor_put_uint(w, op->withdraw.record_id);
+        break;
+    case CHAIN_OP_PUT:
+        chain_cbor_put_uint(w, op->put.key);
+        chain_cbor_put_bytes(w, op->put.value, op->put.value_len);
+        break;
+    case CHAIN_OP_UNAUTHORISED:
+        put_unauthorised(w, op);
+        break;
+    case CHAIN_OP_PAY:
+        chain_cbor_put_uint(w, op->pay.to);
+        chain_cbor_put_uint(w, op->pay.amount);
+        break;
+    default: /* no fields */
+        break;
+    }
 }
 
 long chain_op_encode(const struct chain_op *op, uint8_t *out, size_t cap)
 {
-    struct chain_cbor_writer w = {.out = out, .cap = cap};
-    switch (op->kind) {
-    case CHAIN_OP_REGISTER:
-        if (!memchr(op->reg.call_sign, 0, sizeof op->reg.call_sign))
-            return -EINVAL;
-        put_register(&w, op);
-        break;
-    case CHAIN_OP_SENSE_COMMIT:
-        chain_cbor_put_array(&w, 3);
-        chain_cbor_put_uint(&w, op->kind);
-        chain_cbor_put_uint(&w, op->commit.window);
-        chain_cbor_put_bytes(&w, op->commit.commitment.octets, CHAIN_HASH_BYTES);
-        break;
-    case CHAIN_OP_SENSE_REVEAL:
-        if (op->reveal.n_channels > CHAIN_MAX_CHANNELS)
-            return -EINVAL;
-        chain_cbor_put_array(&w, 5);
-        chain_cbor_put_uint(&w, op->kind);
-        put_report(&w, &op->reveal);
-        break;
-    case CHAIN_OP_GRANT:
-        if (op->grant.n_peers > MAX_PEERS)
-            return -EINVAL;
-        put_grant(&w, op);
-        break;
-    case CHAIN_OP_HEARTBEAT:
-    case CHAIN_OP_RELINQUISH:
-        chain_cbor_put_array(&w, 2);
-        chain_cbor_put_uint(&w, op->kind);
-        chain_cbor_put_uint(&w, op->lease.grant_id);
-        break;
-    case CHAIN_OP_EVIDENCE:
-        put_evidence(&w, op);
-        break;
-    default:
+    if (!within_bounds(op))
         return -EINVAL;
-    }
+    struct chain_cbor_writer w = {.out = out, .cap = cap};
+    chain_cbor_put_array(&w, items[op->kind]);
+    chain_cbor_put_uint(&w, op->kind);
+    put_fields(&w, op);
     return chain_cbor_finish(&w);
 }
 
@@ -147,13 +237,18 @@ static void get_grant(struct chain_cbor_reader *r, struct chain_op *op)
         op->grant.peers[i] = chain_cbor_get_u32(r);
 }
 
+static uint8_t get_u8(struct chain_cbor_reader *r)
+{
+    uint64_t value = chain_cbor_get_uint(r);
+    if (value > UINT8_MAX)
+        r->bad = true;
+    return (uint8_t)value;
+}
+
 static void get_evidence(struct chain_cbor_reader *r, struct chain_op *op)
 {
     op->evidence.channel = chain_cbor_get_u32(r);
-    uint64_t kind = chain_cbor_get_uint(r);
-    if (kind > UINT8_MAX)
-        r->bad = true;
-    op->evidence.kind = (uint8_t)kind;
+    op->evidence.kind = get_u8(r);
     op->evidence.from_ns = chain_cbor_get_int(r);
     op->evidence.at_ns = chain_cbor_get_int(r);
     op->evidence.confidence_permille = chain_cbor_get_u32(r);
@@ -161,41 +256,129 @@ static void get_evidence(struct chain_cbor_reader *r, struct chain_op *op)
     op->evidence.n_good = chain_cbor_get_u32(r);
 }
 
-static void get_register(struct chain_cbor_reader *r, struct chain_op *op)
+static void get_place(struct chain_cbor_reader *r, int32_t *lat_e7, int32_t *lon_e7, int32_t *height_cm)
 {
-    chain_cbor_get_text(r, op->reg.call_sign, sizeof op->reg.call_sign);
-    op->reg.lat_e7 = chain_cbor_get_i32(r);
-    op->reg.lon_e7 = chain_cbor_get_i32(r);
-    op->reg.height_cm = chain_cbor_get_i32(r);
+    *lat_e7 = chain_cbor_get_i32(r);
+    *lon_e7 = chain_cbor_get_i32(r);
+    *height_cm = chain_cbor_get_i32(r);
+}
+
+static void get_equivocation(struct chain_cbor_reader *r, struct chain_equivocation *e)
+{
+    e->kind = get_u8(r);
+    e->epoch = chain_cbor_get_u32(r);
+    e->author = chain_cbor_get_u32(r);
+    e->view = chain_cbor_get_uint(r);
+    e->seq = chain_cbor_get_uint(r);
+    for (int i = 0; i < 2; i++) {
+        chain_cbor_get_fixed(r, e->digest[i].octets, CHAIN_HASH_BYTES);
+        chain_cbor_get_fixed(r, e->sig[i], CHAIN_SIG_BYTES);
+    }
+}
+
+static void get_spectrum(struct chain_cbor_reader *r, struct chain_spectrum *s)
+{
+    s->kind = (enum chain_spectrum_kind)get_u8(r);
+    s->low_hz = chain_cbor_get_uint(r);
+    s->high_hz = chain_cbor_get_uint(r);
+    s->from_ns = chain_cbor_get_int(r);
+    s->until_ns = chain_cbor_get_int(r);
+    s->lat_e7 = chain_cbor_get_i32(r);
+    s->lon_e7 = chain_cbor_get_i32(r);
+    s->radius_m = chain_cbor_get_u32(r);
+    s->protection_cdbm_mhz = chain_cbor_get_i32(r);
+}
+
+static void get_put(struct chain_cbor_reader *r, struct chain_op *op)
+{
+    op->put.key = chain_cbor_get_u32(r);
+    op->put.value = chain_cbor_get_bytes(r, &op->put.value_len);
+    if (op->put.value_len > CHAIN_MAX_PUT_BYTES)
+        r->bad = true;
+}
+
+static void get_unauthorised(struct chain_cbor_reader *r, struct chain_op *op)
+{
+    op->unauthorised.channel = chain_cbor_get_u32(r);
+    op->unauthorised.suspect = CHAIN_MAX_KEYS;
+    if (!chain_cbor_get_null(r)) {
+        op->unauthorised.suspect = chain_cbor_get_u32(r);
+        if (op->unauthorised.suspect >= CHAIN_MAX_KEYS)
+            r->bad = true;
+    }
+    op->unauthorised.from_ns = chain_cbor_get_int(r);
+    op->unauthorised.at_ns = chain_cbor_get_int(r);
+    op->unauthorised.level_cdb = chain_cbor_get_i32(r);
+}
+
+static void get_fields(struct chain_cbor_reader *r, struct chain_op *op)
+{
+    switch (op->kind) {
+    case CHAIN_OP_REGISTER:
+        chain_cbor_get_text(r, op->reg.call_sign, sizeof op->reg.call_sign);
+        get_place(r, &op->reg.lat_e7, &op->reg.lon_e7, &op->reg.height_cm);
+        break;
+    case CHAIN_OP_SENSE_COMMIT:
+        op->commit.window = chain_cbor_get_uint(r);
+        chain_cbor_get_fixed(r, op->commit.commitment.octets, CHAIN_HASH_BYTES);
+        break;
+    case CHAIN_OP_SENSE_REVEAL:
+        get_report(r, &op->reveal);
+        break;
+    case CHAIN_OP_GRANT:
+        get_grant(r, op);
+        break;
+    case CHAIN_OP_HEARTBEAT:
+    case CHAIN_OP_RELINQUISH:
+        op->lease.grant_id = chain_cbor_get_uint(r);
+        break;
+    case CHAIN_OP_EVIDENCE:
+        get_evidence(r, op);
+        break;
+    case CHAIN_OP_ADMIT:
+        chain_cbor_get_fixed(r, op->admit.key, CHAIN_KEY_BYTES);
+        break;
+    case CHAIN_OP_MOVE:
+        get_place(r, &op->move.lat_e7, &op->move.lon_e7, &op->move.height_cm);
+        break;
+    case CHAIN_OP_RECONFIGURE:
+        op->reconfigure.add = chain_cbor_get_bool(r);
+        op->reconfigure.key_id = chain_cbor_get_u32(r);
+        break;
+    case CHAIN_OP_EQUIVOCATION:
+        get_equivocation(r, &op->equivocation);
+        break;
+    case CHAIN_OP_SPECTRUM:
+        get_spectrum(r, &op->spectrum);
+        break;
+    case CHAIN_OP_WITHDRAW:
+        op->withdraw.record_id = chain_cbor_get_uint(r);
+        break;
+    case CHAIN_OP_PUT:
+        get_put(r, op);
+        break;
+    case CHAIN_OP_UNAUTHORISED:
+        get_unauthorised(r, op);
+        break;
+    case CHAIN_OP_PAY:
+        op->pay.to = chain_cbor_get_u32(r);
+        op->pay.amount = chain_cbor_get_uint(r);
+        break;
+    default: /* no fields */
+        break;
+    }
 }
 
 int chain_op_decode_prefix(struct chain_op *out, const uint8_t *data, size_t len, size_t *used_out)
 {
-    static const size_t items[CHAIN_OP_N] = {
-        [CHAIN_OP_REGISTER] = 5,  [CHAIN_OP_SENSE_COMMIT] = 3, [CHAIN_OP_SENSE_REVEAL] = 5, [CHAIN_OP_GRANT] = 5,
-        [CHAIN_OP_HEARTBEAT] = 2, [CHAIN_OP_RELINQUISH] = 2,   [CHAIN_OP_EVIDENCE] = 8,
-    };
     memset(out, 0, sizeof *out);
     struct chain_cbor_reader r = {.data = data, .len = len < CHAIN_MAX_OP_BYTES ? len : CHAIN_MAX_OP_BYTES};
-    size_t n = chain_cbor_get_array(&r, 8);
+    size_t n = chain_cbor_get_array(&r, 10);
     uint64_t kind = chain_cbor_get_uint(&r);
     if (r.bad || kind == 0 || kind >= CHAIN_OP_N || n != items[kind])
         return -EBADMSG;
     out->kind = (enum chain_op_kind)kind;
-    if (kind == CHAIN_OP_REGISTER) {
-        get_register(&r, out);
-    } else if (kind == CHAIN_OP_SENSE_COMMIT) {
-        out->commit.window = chain_cbor_get_uint(&r);
-        chain_cbor_get_fixed(&r, out->commit.commitment.octets, CHAIN_HASH_BYTES);
-    } else if (kind == CHAIN_OP_SENSE_REVEAL) {
-        get_report(&r, &out->reveal);
-    } else if (kind == CHAIN_OP_GRANT) {
-        get_grant(&r, out);
-    } else if (kind == CHAIN_OP_EVIDENCE) {
-        get_evidence(&r, out);
-    } else {
-        out->lease.grant_id = chain_cbor_get_uint(&r);
-    }
+    get_fields(&r, out);
     *used_out = r.pos;
     return r.bad ? -EBADMSG : 0;
 }

@@ -4,12 +4,14 @@
 #define CHAIN_OP_H
 
 #include "chain/genesis.h"
+#include "chain/msg.h"
 
-enum { CHAIN_MAX_OP_BYTES = 512, CHAIN_SALT_BYTES = 16 };
+enum { CHAIN_MAX_OP_BYTES = 512, CHAIN_SALT_BYTES = 16, CHAIN_MAX_PUT_BYTES = 400 };
 
 enum chain_op_kind {
     CHAIN_OP_REGISTER = 1, CHAIN_OP_SENSE_COMMIT, CHAIN_OP_SENSE_REVEAL, CHAIN_OP_GRANT, CHAIN_OP_HEARTBEAT, CHAIN_OP_RELINQUISH,
-    CHAIN_OP_EVIDENCE, CHAIN_OP_N
+    CHAIN_OP_EVIDENCE, CHAIN_OP_ADMIT, CHAIN_OP_MOVE, CHAIN_OP_DEREGISTER, CHAIN_OP_RECONFIGURE, CHAIN_OP_EQUIVOCATION,
+    CHAIN_OP_SPECTRUM, CHAIN_OP_WITHDRAW, CHAIN_OP_PUT, CHAIN_OP_UNAUTHORISED, CHAIN_OP_PAY, CHAIN_OP_N
 };
 const char *chain_op_name(enum chain_op_kind kind); /* "register", "sense-commit", ... */
 
@@ -19,6 +21,18 @@ struct chain_sense_report {
     bool occupied[CHAIN_MAX_CHANNELS];
     int32_t power_cdb[CHAIN_MAX_CHANNELS]; /* mean power, 1/100 dB re full scale */
     uint8_t salt[CHAIN_SALT_BYTES];
+};
+
+enum chain_spectrum_kind { CHAIN_SPECTRUM_INCUMBENT = 1, CHAIN_SPECTRUM_WHITE_SPACE = 2 };
+
+/* What a database says of a band around a place: an incumbent to protect there, or white space to use. */
+struct chain_spectrum {
+    enum chain_spectrum_kind kind;
+    uint64_t low_hz, high_hz;
+    int64_t from_ns, until_ns;     /* block time, [from, until) */
+    int32_t lat_e7, lon_e7;
+    uint32_t radius_m;
+    int32_t protection_cdbm_mhz;   /* the most that an incumbent bears there, or that white space permits; 1/100 dBm/MHz */
 };
 
 struct chain_op {
@@ -49,6 +63,36 @@ struct chain_op {
             uint32_t confidence_permille;
             uint32_t n_frames, n_good;
         } evidence;
+        struct {
+            uint8_t key[CHAIN_KEY_BYTES];
+        } admit;
+        struct {
+            int32_t lat_e7, lon_e7, height_cm;
+        } move;
+        struct {
+            bool add;        /* or remove */
+            uint32_t key_id; /* who gets or loses a seat */
+        } reconfigure;
+        struct chain_equivocation equivocation;
+        struct chain_spectrum spectrum;
+        struct {
+            uint64_t record_id;
+        } withdraw;
+        struct {
+            uint32_t key;
+            const uint8_t *value; /* borrowed from what was decoded */
+            size_t value_len;
+        } put;
+        struct {
+            uint32_t channel;
+            uint32_t suspect; /* CHAIN_MAX_KEYS: nobody knows */
+            int64_t from_ns, at_ns;
+            int32_t level_cdb;
+        } unauthorised;
+        struct {
+            uint32_t to;
+            uint64_t amount;
+        } pay;
     };
 };
 

@@ -58,6 +58,15 @@ START_TEST(the_largest_genesis_fits)
     for (uint32_t c = 0; c < CHAIN_MAX_CHANNELS; c++)
         g.channels[c] = (struct chain_channel){.low_hz = 999999999900 + c, .high_hz = 999999999901 + c, .quiet_phase_ns = 240 * MS};
     strcpy(g.name, "abcdefghijklmnopqrstuvwxyz01234");
+    g.has_authority = true;
+    g.authority = 63;
+    g.admit_votes = 32;
+    g.witness_range_m = g.grant_price = g.share_rebate = g.sense_reward = g.accuse_reward = UINT32_MAX;
+    g.access_threshold = CHAIN_MAX_ACCESS;
+    g.access_window_ns = g.bar_ns = INT64_C(366) * 86400 * 1000 * MS;
+    g.supply = g.endowment = CHAIN_MAX_SUPPLY;
+    g.refund_permille = 1000;
+    g.put_keys = CHAIN_MAX_PUT_KEYS;
     const char *bad = "";
     ck_assert_msg(chain_genesis_finish(&g, NULL, &bad) == 0, "%s", bad);
 }
@@ -117,6 +126,18 @@ START_TEST(each_field_out_of_range_is_named)
     EXPECT_BAD(g.max_ahead_ns = -1, "max_ahead_ns");
     EXPECT_BAD(g.max_batch_bytes = 1023, "max_batch_bytes");
     EXPECT_BAD(g.max_batch_bytes = SIZE_MAX, "max_batch_bytes");
+    EXPECT_BAD((g.has_authority = true, g.authority = 4), "authority");
+    EXPECT_BAD(g.authority = 1, "authority");
+    EXPECT_BAD(g.admit_votes = 5, "admit_votes");
+    EXPECT_BAD(g.access_threshold = CHAIN_MAX_ACCESS + 1, "access_window_ns");
+    EXPECT_BAD((g.access_threshold = CHAIN_MAX_ACCESS + 1, g.access_window_ns = 1, g.bar_ns = 1), "access_threshold");
+    EXPECT_BAD((g.access_threshold = 3, g.access_window_ns = 1), "bar_ns");
+    EXPECT_BAD(g.access_window_ns = -1, "access_window_ns");
+    EXPECT_BAD(g.bar_ns = INT64_MAX, "bar_ns");
+    EXPECT_BAD(g.supply = CHAIN_MAX_SUPPLY + 1, "supply");
+    EXPECT_BAD(g.endowment = 1, "endowment");
+    EXPECT_BAD(g.refund_permille = 1001, "refund_permille");
+    EXPECT_BAD(g.put_keys = CHAIN_MAX_PUT_KEYS + 1, "put_keys");
 }
 END_TEST
 
@@ -133,6 +154,32 @@ START_TEST(every_field_changes_the_chain_id)
         ck_assert_mem_ne(g.members.chain_id, id, 8);
         --*times[i];
     }
+    uint32_t *numbers[] = {&g.admit_votes, &g.witness_range_m, &g.grant_price, &g.share_rebate, &g.refund_permille, &g.sense_reward,
+                           &g.accuse_reward, &g.put_keys};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        ++*numbers[i];
+        ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+        ck_assert_mem_ne(g.members.chain_id, id, 8);
+        --*numbers[i];
+    }
+    uint8_t other[8];
+    g.access_window_ns = g.bar_ns = 7;
+    g.supply = 10;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    memcpy(other, g.members.chain_id, 8);
+    ck_assert_mem_ne(other, id, 8);
+    g.access_threshold = 2;
+    g.endowment = 5;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    ck_assert_mem_ne(g.members.chain_id, other, 8);
+    g.access_window_ns = g.bar_ns = 0;
+    g.supply = g.endowment = g.access_threshold = 0;
+    g.has_authority = true;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    ck_assert_mem_ne(g.members.chain_id, id, 8);
+    g.has_authority = false;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    ck_assert_mem_eq(g.members.chain_id, id, 8);
     g.channels[0].control = false;
     ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
     ck_assert_mem_ne(g.members.chain_id, id, 8);

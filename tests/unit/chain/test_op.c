@@ -32,6 +32,38 @@ static const struct golden goldens[] = {
     {{.kind = CHAIN_OP_EVIDENCE, .evidence = {.channel = 0, .kind = 4, .from_ns = 1, .at_ns = 2, .confidence_permille = 990, .n_frames = 20, .n_good = 3}},
      11,
      "\x88\x07\x00\x04\x01\x02\x19\x03\xde\x14\x03"},
+    {{.kind = CHAIN_OP_ADMIT, .admit = {.key = {0xaa, 0xbb}}},
+     36,
+     "\x82\x08\x58\x20\xaa\xbb\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"},
+    {{.kind = CHAIN_OP_MOVE, .move = {.lat_e7 = 900000000, .lon_e7 = -1800000000, .height_cm = -1}},
+     13,
+     "\x84\x09\x1a\x35\xa4\xe9\x00\x3a\x6b\x49\xd1\xff\x20"},
+    {{.kind = CHAIN_OP_DEREGISTER}, 2, "\x81\x0a"},
+    {{.kind = CHAIN_OP_RECONFIGURE, .reconfigure = {.add = true, .key_id = 33}}, 5, "\x83\x0b\xf5\x18\x21"},
+    {{.kind = CHAIN_OP_RECONFIGURE, .reconfigure = {.add = false, .key_id = 2}}, 4, "\x83\x0b\xf4\x02"},
+    {{.kind = CHAIN_OP_EQUIVOCATION,
+      .equivocation = {.kind = 33, .epoch = 2, .author = 3, .view = 4, .seq = 1000, .digest = {{{1}}, {{2}}}, .sig = {{3}, {4}}}},
+     210,
+     "\x8a\x0c\x18\x21\x02\x03\x04\x19\x03\xe8"
+     "\x58\x20\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+     "\x58\x40\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+     "\x58\x20\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+     "\x58\x40\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"},
+    {{.kind = CHAIN_OP_SPECTRUM,
+      .spectrum = {.kind = CHAIN_SPECTRUM_INCUMBENT, .low_hz = 10, .high_hz = 20, .from_ns = 1, .until_ns = 2, .lat_e7 = -3, .lon_e7 = 4,
+                   .radius_m = 30000, .protection_cdbm_mhz = -10000}},
+     15,
+     "\x8a\x0d\x01\x0a\x14\x01\x02\x22\x04\x19\x75\x30\x39\x27\x0f"},
+    {{.kind = CHAIN_OP_WITHDRAW, .withdraw = {.record_id = 9}}, 3, "\x82\x0e\x09"},
+    {{.kind = CHAIN_OP_PUT, .put = {.key = 5, .value = (const uint8_t *)"abc", .value_len = 3}}, 7, "\x83\x0f\x05\x43" "abc"},
+    {{.kind = CHAIN_OP_PUT, .put = {.key = 70000}}, 8, "\x83\x0f\x1a\x00\x01\x11\x70\x40"},
+    {{.kind = CHAIN_OP_UNAUTHORISED, .unauthorised = {.channel = 1, .suspect = 7, .from_ns = 1, .at_ns = 2, .level_cdb = -3000}},
+     9,
+     "\x86\x10\x01\x07\x01\x02\x39\x0b\xb7"},
+    {{.kind = CHAIN_OP_UNAUTHORISED, .unauthorised = {.channel = 1, .suspect = CHAIN_MAX_KEYS, .from_ns = 1, .at_ns = 2}},
+     7,
+     "\x86\x10\x01\xf6\x01\x02\x00"},
+    {{.kind = CHAIN_OP_PAY, .pay = {.to = 3, .amount = UINT64_MAX}}, 12, "\x83\x11\x03\x1b\xff\xff\xff\xff\xff\xff\xff\xff"},
 };
 enum { N_GOLDENS = sizeof goldens / sizeof *goldens };
 
@@ -63,7 +95,13 @@ struct bad {
 
 static const struct bad bads[] = {
     {2, "\x82\x00"},                                                             /* kind 0 */
-    {3, "\x82\x08\x01"},                                                         /* kind 8 */
+    {3, "\x82\x12\x01"},                                                         /* kind 18 */
+    {3, "\x82\x08\x01"},                                                         /* a key that is a number */
+    {5, "\x83\x0b\x01\x18\x21"},                                                 /* add: a number */
+    {3, "\x82\x0a\x00"},                                                         /* an item too many */
+    {9, "\x86\x10\x01\x18\x40\x01\x02\x00"},                                    /* a suspect of 64 */
+    {16, "\x8a\x0d\x19\x01\x00\x0a\x14\x01\x02\x22\x04\x19\x75\x30\x39\x27\x0f"}, /* a record of kind 256 */
+    {4, "\x83\x11\x03\x20"},                                                     /* a negative amount */
     {3, "\x83\x05\x07"},                                                         /* an item too few */
     {4, "\x82\x05\x18\x07"},                                                     /* not the shortest */
     {3, "\x82\x05\x20"},                                                         /* a negative id */
@@ -90,7 +128,13 @@ START_TEST(operations_that_cannot_be_written_are_not)
     op = (struct chain_op){.kind = CHAIN_OP_REGISTER};
     memset(op.reg.call_sign, 'A', sizeof op.reg.call_sign);
     ck_assert_int_eq(chain_op_encode(&op, wire, sizeof wire), -EINVAL);
-    op.kind = CHAIN_OP_N;
+    op = (struct chain_op){.kind = CHAIN_OP_PUT, .put = {.value = wire, .value_len = CHAIN_MAX_PUT_BYTES + 1}};
+    ck_assert_int_eq(chain_op_encode(&op, wire, sizeof wire), -EINVAL);
+    op = (struct chain_op){.kind = CHAIN_OP_UNAUTHORISED, .unauthorised = {.suspect = CHAIN_MAX_KEYS + 1}};
+    ck_assert_int_eq(chain_op_encode(&op, wire, sizeof wire), -EINVAL);
+    op = (struct chain_op){.kind = CHAIN_OP_N};
+    ck_assert_int_eq(chain_op_encode(&op, wire, sizeof wire), -EINVAL);
+    op.kind = (enum chain_op_kind)0;
     ck_assert_int_eq(chain_op_encode(&op, wire, sizeof wire), -EINVAL);
 }
 END_TEST
@@ -109,6 +153,17 @@ START_TEST(the_largest_operations_fit)
     ck_assert_int_eq(chain_sense_commitment(UINT32_MAX, &op.reveal, &hash), 0);
     op.reveal.n_channels = 9;
     ck_assert_int_eq(chain_sense_commitment(0, &op.reveal, &hash), -EINVAL);
+    op = (struct chain_op){.kind = CHAIN_OP_EQUIVOCATION, .equivocation = {.kind = 255, .epoch = UINT32_MAX, .author = UINT32_MAX, .view = UINT64_MAX, .seq = UINT64_MAX}};
+    ck_assert_int_gt(chain_op_encode(&op, wire, sizeof wire), 0);
+    op = (struct chain_op){.kind = CHAIN_OP_SPECTRUM, .spectrum = {255, UINT64_MAX, UINT64_MAX, INT64_MIN, INT64_MAX, INT32_MIN, INT32_MIN, UINT32_MAX, INT32_MIN}};
+    ck_assert_int_gt(chain_op_encode(&op, wire, sizeof wire), 0);
+    uint8_t value[CHAIN_MAX_PUT_BYTES + 1] = {0};
+    op = (struct chain_op){.kind = CHAIN_OP_PUT, .put = {.key = UINT32_MAX, .value = value, .value_len = CHAIN_MAX_PUT_BYTES}};
+    long len = chain_op_encode(&op, wire, sizeof wire);
+    ck_assert_int_eq(len, 1 + 1 + 5 + 3 + CHAIN_MAX_PUT_BYTES);
+    ck_assert_int_eq(chain_op_decode(&op, wire, (size_t)len), 0);
+    wire[9]++; /* the value's length */
+    ck_assert_int_eq(chain_op_decode(&op, wire, (size_t)len + 1), -EBADMSG);
 }
 END_TEST
 

@@ -167,8 +167,21 @@ static void pass(int64_t for_ns)
 static uint8_t batch[1024], header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
 static size_t batch_len, header_len, cert_len;
 
+/* Member 2 prepares two batches at one height. */
+static struct chain_equivocation make_equivocation(void)
+{
+    struct chain_equivocation e = {.kind = CHAIN_MSG_PBFT_PREPARE, .author = 2, .view = 1, .seq = 9, .digest = {{{1}}, {{2}}}};
+    for (int i = 0; i < 2; i++) {
+        struct chain_msg vote = {.kind = e.kind, .author = e.author, .view = e.view, .seq = e.seq, .digest = e.digest[i]};
+        sign_msg(&ring, &vote);
+        memcpy(e.sig[i], vote.sig, CHAIN_SIG_BYTES);
+    }
+    return e;
+}
+
 static void make_ops(void)
 {
+    struct chain_equivocation twice = make_equivocation();
     struct chain_op ops[] = {
         {.kind = CHAIN_OP_REGISTER, .reg = {.call_sign = "N0CALL", .lat_e7 = 485000000, .lon_e7 = -90000000, .height_cm = 300}},
         {.kind = CHAIN_OP_SENSE_COMMIT, .commit = {.window = 6311347204}},
@@ -180,7 +193,20 @@ static void make_ops(void)
         {.kind = CHAIN_OP_RELINQUISH, .lease = {.grant_id = 1}},
         {.kind = CHAIN_OP_EVIDENCE, .evidence = {.channel = 0, .kind = 1, .from_ns = T0, .at_ns = T0 + 80 * MS,
                                                  .confidence_permille = 833, .n_frames = 8, .n_good = 1}},
+        {.kind = CHAIN_OP_ADMIT},
+        {.kind = CHAIN_OP_MOVE, .move = {.lat_e7 = 485000100, .lon_e7 = -90000000, .height_cm = 300}},
+        {.kind = CHAIN_OP_DEREGISTER},
+        {.kind = CHAIN_OP_RECONFIGURE, .reconfigure = {.add = true, .key_id = 4}},
+        {.kind = CHAIN_OP_EQUIVOCATION, .equivocation = twice},
+        {.kind = CHAIN_OP_SPECTRUM,
+         .spectrum = {.kind = CHAIN_SPECTRUM_INCUMBENT, .low_hz = 5190000000, .high_hz = 5200000000, .from_ns = T0, .until_ns = T0 + 3600000 * MS,
+                      .lat_e7 = 485000000, .lon_e7 = -90000000, .radius_m = 30000, .protection_cdbm_mhz = -11400}},
+        {.kind = CHAIN_OP_WITHDRAW, .withdraw = {.record_id = 1}},
+        {.kind = CHAIN_OP_PUT, .put = {.key = 7, .value = (const uint8_t *)"a value", .value_len = 7}},
+        {.kind = CHAIN_OP_UNAUTHORISED, .unauthorised = {.channel = 1, .suspect = 3, .from_ns = T0, .at_ns = T0 + 80 * MS, .level_cdb = -3050}},
+        {.kind = CHAIN_OP_PAY, .pay = {.to = 2, .amount = 100}},
     };
+    memcpy(ops[7].admit.key, ring.members.keys[N - 1], CHAIN_KEY_BYTES);
     ck_assert_int_eq(chain_sense_commitment(0, &ops[2].reveal, &ops[1].commit.commitment), 0);
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         uint8_t octets[CHAIN_MAX_OP_BYTES];
