@@ -35,7 +35,9 @@ static int step_once(struct app_carry *c, const struct chain_node_event *event)
         return fail_forked(c);
     for (size_t i = 0; i < u->n_sends; i++)
         c->send(c->ctx, &u->sends[i]);
-    if (event->kind == CHAIN_NODE_SUBMIT || event->kind == CHAIN_NODE_SUBMIT_TX) {
+    for (size_t i = 0; i < u->n_events && c->executed; i++)
+        c->executed(c->ctx, &u->events[i]);
+    if (event->kind == CHAIN_NODE_SUBMIT || event->kind == CHAIN_NODE_SUBMIT_BODY || event->kind == CHAIN_NODE_SUBMIT_TX) {
         c->submit_result = u->submit_result;
         c->submitted_nonce = u->submitted_nonce;
     }
@@ -72,21 +74,25 @@ static void deliver_held(struct app_carry *c)
     c->n_held = 0;
 }
 
+int app_carry_sync_once(struct app_carry *c, int64_t now_ns)
+{
+    struct chain_node_event persisted = {.kind = CHAIN_NODE_PERSISTED, .now_ns = now_ns, .persisted_seq = c->persist_seq};
+    if (c->persist_seq == 0)
+        return 0;
+    if (chain_store_commit(c->store, c->error) != 0)
+        return -EIO;
+    c->persist_seq = 0;
+    deliver_held(c);
+    int rc = step_once(c, &persisted);
+    return is_fatal(rc) ? rc : go_on(c, now_ns);
+}
+
 int app_carry_sync(struct app_carry *c, int64_t now_ns)
 {
-    for (int i = 0; i < MAX_SYNCS && c->persist_seq > 0; i++) {
-        struct chain_node_event persisted = {.kind = CHAIN_NODE_PERSISTED, .now_ns = now_ns, .persisted_seq = c->persist_seq};
-        if (chain_store_commit(c->store, c->error) != 0)
-            return -EIO;
-        c->persist_seq = 0;
-        deliver_held(c);
-        int rc = step_once(c, &persisted);
-        if (!is_fatal(rc))
-            rc = go_on(c, now_ns);
-        if (is_fatal(rc))
-            return rc;
-    }
-    return 0;
+    int rc = 0;
+    for (int i = 0; i < MAX_SYNCS && c->persist_seq > 0 && rc == 0; i++)
+        rc = app_carry_sync_once(c, now_ns);
+    return rc;
 }
 
 int app_carry_step(struct app_carry *c, const struct chain_node_event *event)

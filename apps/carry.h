@@ -12,11 +12,14 @@ struct app_carry {
     struct chain_store *store;
     void *ctx;
     void (*send)(void *ctx, const struct chain_node_send *send);
+    /* A block's events as soon as it is executed: what a quorum committed stays, though this node's own disk does not have the block yet.
+     * Must not step the node. */
+    void (*executed)(void *ctx, const struct chain_ledger_event *event); /* or NULL */
     /* A block's events, once the block is on disk. Must not step the node: what it leads to waits for the caller's next step. */
     void (*deliver)(void *ctx, const struct chain_ledger_event *event); /* or NULL */
     struct chain_node_update *update; /* caller's scratch */
     uint64_t persist_seq;             /* highest written in the open turn, 0 if none */
-    int submit_result;                /* of the last SUBMIT or SUBMIT_TX */
+    int submit_result;                /* of the last SUBMIT, SUBMIT_BODY or SUBMIT_TX */
     uint64_t submitted_nonce;
     size_t n_held;                    /* events of the open turn */
     struct chain_ledger_event held[APP_CARRY_MAX_HELD];
@@ -30,6 +33,8 @@ struct app_carry {
 __attribute__((warn_unused_result)) int app_carry_step(struct app_carry *c, const struct chain_node_event *event);
 /* Ends the turn: commits, feeds PERSISTED, carries that out too, until nothing is open. -EIO, -EILSEQ: fatal. */
 __attribute__((warn_unused_result)) int app_carry_sync(struct app_carry *c, int64_t now_ns);
+/* One such round: commits what is open, and opens the next turn with what PERSISTED led to. persist_seq tells whether there is more. */
+__attribute__((warn_unused_result)) int app_carry_sync_once(struct app_carry *c, int64_t now_ns);
 /* For a station, which steps its node itself and charges the disk's time: writes an update's rows; *open says whether a turn is open,
  * and that becomes true with the first row. Once commit has returned 0 the station may be fed PERSISTED. Negative errno with a
  * line in error_out: fatal. */

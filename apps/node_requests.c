@@ -16,7 +16,7 @@ static void reply(struct app_node_requests *r, const struct chain_net_caller *ca
 {
     char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     if (text)
-        chain_net_reply(r->net, caller, text, strlen(text));
+        chain_net_reply(r->net, caller, CHAIN_NET_REPLY, text, strlen(text));
     free(text);
     json_decref(answer);
 }

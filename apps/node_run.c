@@ -3,6 +3,7 @@
 
 #include "apps/carry.h"
 #include "apps/node_clock.h"
+#include "apps/node_intake.h"
 #include "apps/node_log.h"
 #include "apps/node_requests.h"
 #include "apps/options.h"
@@ -31,6 +32,7 @@ struct loop {
     struct chain_node_update update;
     struct app_carry carry;
     struct app_node_requests requests;
+    struct app_node_intake intake;
     int64_t now_ns;
 };
 
@@ -45,6 +47,12 @@ static void deliver(void *ctx, const struct chain_ledger_event *event)
     struct loop *l = ctx;
     app_node_requests_executed(&l->requests, event);
     app_node_log_ledger(&l->log, event);
+}
+
+static void executed(void *ctx, const struct chain_ledger_event *event)
+{
+    struct loop *l = ctx;
+    app_node_intake_executed(&l->intake, event);
 }
 
 /* 0, or an exit code; what is refused is counted */
@@ -70,6 +78,22 @@ static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
     return l->carry.submit_result;
 }
 
+static int submit_body(void *ctx, const uint8_t *body, size_t len, uint64_t *nonce_out)
+{
+    struct loop *l = ctx;
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_BODY, .now_ns = l->now_ns, .bytes = {body, len}};
+    if (step(l, &event))
+        return -EIO;
+    *nonce_out = l->carry.submitted_nonce;
+    return l->carry.submit_result;
+}
+
+static void send_answers(void *ctx, const struct chain_net_caller *to, const uint8_t *answers, size_t len)
+{
+    const struct loop *l = ctx;
+    chain_net_reply(l->net, to, CHAIN_NET_ANSWERS, answers, len);
+}
+
 static int take(struct loop *l, const struct chain_net_event *event)
 {
     struct chain_node_event received = {.kind = CHAIN_NODE_RECEIVE, .now_ns = l->now_ns, .bytes = {event->data, event->len}};
@@ -78,6 +102,8 @@ static int take(struct loop *l, const struct chain_net_event *event)
         return step(l, &received);
     case CHAIN_NET_REQUEST:
         return app_node_requests_take(&l->requests, event, l->now_ns) ? APP_SYSTEM_FAILED : 0;
+    case CHAIN_NET_SUBMIT:
+        return app_node_intake_take(&l->intake, event, l->now_ns) ? APP_SYSTEM_FAILED : 0;
     default:
         app_node_log_peer(&l->log, event);
         return 0;
@@ -89,8 +115,8 @@ static int wait_ms(const struct loop *l)
     int64_t until_ns = chain_node_deadline(l->node), asked_ns = app_node_requests_deadline(&l->requests);
     if (asked_ns < until_ns)
         until_ns = asked_ns;
-    if (until_ns <= l->now_ns)
-        return 0;
+    if (until_ns <= l->now_ns || l->carry.persist_seq > 0)
+        return 0; /* what has come in meanwhile joins the turn that is open */
     int64_t ms = (until_ns - l->now_ns + 999999) / 1000000;
     return ms < MAX_WAIT_MS ? (int)ms : MAX_WAIT_MS;
 }
@@ -113,15 +139,19 @@ static int run_turn(struct loop *l)
         if (code)
             return code;
     }
+    if (app_node_intake_pack(&l->intake, l->now_ns))
+        return APP_SYSTEM_FAILED;
     if (chain_node_deadline(l->node) <= l->now_ns) {
         struct chain_node_event tick = {.kind = CHAIN_NODE_TICK, .now_ns = l->now_ns};
         int code = step(l, &tick);
         if (code)
             return code;
     }
-    int code = check_fatal(l, app_carry_sync(&l->carry, l->now_ns));
+    app_node_intake_flush(&l->intake, l->now_ns); /* answers do not wait for this node's disk */
+    int code = check_fatal(l, app_carry_sync_once(&l->carry, l->now_ns));
     if (code)
         return code;
+    app_node_intake_flush(&l->intake, l->now_ns);
     app_node_requests_flush(&l->requests, l->now_ns);
     app_node_log_changes(&l->log, l->node, l->net, l->now_ns);
     return 0;
@@ -255,6 +285,14 @@ static int open_all(struct loop *l)
     l->carry.send = send_bundle;
     l->carry.deliver = deliver;
     l->carry.update = &l->update;
+    l->carry.executed = executed;
+    app_node_intake_init(&l->intake);
+    l->intake.members = &l->config->cluster.genesis.members;
+    l->intake.self = l->config->self;
+    l->intake.ctx = l;
+    l->intake.submit_body = submit_body;
+    l->intake.submit_tx = submit_tx;
+    l->intake.send = send_answers;
     l->requests.config = l->config;
     l->requests.net = l->net;
     l->requests.node = l->node;

@@ -243,6 +243,9 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
     case CHAIN_NODE_SUBMIT:
         node_submit(m, in->op, out);
         return 0;
+    case CHAIN_NODE_SUBMIT_BODY:
+        node_submit_body(m, in->bytes.data, in->bytes.len, out);
+        return 0;
     case CHAIN_NODE_SUBMIT_TX:
         out->submit_result = node_submit_tx(m, in->bytes.data, in->bytes.len);
         return 0;

@@ -39,6 +39,7 @@ enum chain_node_event_kind {
     CHAIN_NODE_START,          /* then this, once; nothing comes of it before the next step */
     CHAIN_NODE_RECEIVE,        /* octets from a transport: one bundle */
     CHAIN_NODE_SUBMIT,         /* an operation of our own: signed with the next nonce */
+    CHAIN_NODE_SUBMIT_BODY,    /* a transaction's body, of several such operations */
     CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */
     CHAIN_NODE_PERSISTED
 };
@@ -60,7 +61,7 @@ struct chain_node_event {
         struct {
             const uint8_t *data;
             size_t len;
-        } bytes; /* RECEIVE: bundle; SUBMIT_TX: encoded chain_msg */
+        } bytes; /* RECEIVE: bundle; SUBMIT_BODY: CBOR [operation, ...]; SUBMIT_TX: encoded chain_msg */
         const struct chain_op *op;
         uint64_t persisted_seq;
     };
@@ -95,8 +96,8 @@ struct chain_node_update {
     size_t n_events;
     const struct chain_ledger_event *events; /* of the block executed in this step, at most one; valid until the next step */
     const struct chain_ledger *ledger; /* state after that block; NULL when none was executed */
-    uint64_t submitted_nonce; /* SUBMIT: the transaction's nonce */
-    int submit_result;        /* SUBMIT, SUBMIT_TX: chain_response, or negative errno */
+    uint64_t submitted_nonce; /* SUBMIT, SUBMIT_BODY: the first operation's nonce */
+    int submit_result;        /* SUBMIT, SUBMIT_BODY, SUBMIT_TX: chain_response, or negative errno */
     /* work done in this step, for charging processing time */
     uint32_t n_verified, n_signed, n_executed;
     int fatal;                /* -EILSEQ: two header hashes at one height: stop the node */

@@ -187,6 +187,7 @@ void node_fetch_timer(struct chain_node *m);
 bool node_take_block(struct chain_node *m, const struct chain_msg *msg, struct chain_node_update *out);
 
 /* node_submit.c: transactions */
+void node_submit_body(struct chain_node *m, const uint8_t *body, size_t len, struct chain_node_update *out);
 void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out);
 int node_submit_tx(struct chain_node *m, const uint8_t *data, size_t len);
 void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry);

@@ -58,32 +58,42 @@ static int add_own(struct chain_node *m, const struct chain_msg *msg, enum chain
     return CHAIN_SUCCESS;
 }
 
-void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out)
+void node_submit_body(struct chain_node *m, const uint8_t *body, size_t len, struct chain_node_update *out)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES + 1], octets[CHAIN_MEMPOOL_TX_BYTES];
-    long len = chain_tx_encode(op, 1, body, sizeof(body));
-    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = m->cfg.self, .seq = next_nonce(m), .body = body};
-    if (len < 0) {
-        out->submit_result = (int)len;
+    uint8_t octets[CHAIN_MAX_TX_BYTES];
+    struct chain_op first;
+    int n = chain_tx_count(body, len);
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = m->cfg.self, .seq = next_nonce(m), .body = body, .body_len = len};
+    if (n <= 0 || chain_tx_first(body, len, &first) != 0) {
+        out->submit_result = -EBADMSG;
         return;
     }
-    msg.body_len = (size_t)len;
     if (chain_msg_digest(m->members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0 ||
         m->signer.sign(m->signer.ctx, m->members, &msg) != 0) {
         out->submit_result = -EINVAL;
         return;
     }
-    len = chain_msg_encode(m->members, &msg, octets, sizeof(octets));
-    if (len < 0 || chain_msg_decode(m->members, octets, (size_t)len, &msg, NULL) != 0) {
+    long octets_len = chain_msg_encode(m->members, &msg, octets, sizeof(octets));
+    if (octets_len < 0 || chain_msg_decode(m->members, octets, (size_t)octets_len, &msg, NULL) != 0) {
         out->submit_result = -EINVAL;
         return;
     }
-    out->submit_result = add_own(m, &msg, op->kind, octets, (size_t)len);
+    out->submit_result = add_own(m, &msg, first.kind, octets, (size_t)octets_len);
     if (out->submit_result == CHAIN_SUCCESS) {
-        m->last_nonce = msg.seq;
+        m->last_nonce = msg.seq + (uint64_t)n - 1;
         m->nonce_used = true;
         out->submitted_nonce = msg.seq;
     }
+}
+
+void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out)
+{
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1];
+    long len = chain_tx_encode(op, 1, body, sizeof(body));
+    if (len < 0)
+        out->submit_result = (int)len;
+    else
+        node_submit_body(m, body, (size_t)len, out);
 }
 
 int node_submit_tx(struct chain_node *m, const uint8_t *data, size_t len)

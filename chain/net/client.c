@@ -1,4 +1,4 @@
-/* One question, one answer. */
+/* One connection: questions and answers, or a stream of submissions. */
 #include "chain/net/client.h"
 
 #include "chain/net/socket.h"
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <zmq.h>
 
-enum { QUEUE_MESSAGES = 8 };
+enum { QUEUE_MESSAGES = 256 };
 
 struct chain_net_client {
     void *context, *dealer, *monitor;
@@ -88,17 +88,16 @@ static int take_events(struct chain_net_client *c)
     return 0;
 }
 
-/* kind, data. 1: there is an answer; 0: not yet */
-static int take_answer(struct chain_net_client *c)
+/* kind, data. 1: there is a message; 0: not yet */
+static int take_message(struct chain_net_client *c, enum chain_net_kind *kind_out)
 {
     char kind = 0;
     int n = zmq_recv(c->dealer, &kind, 1, ZMQ_DONTWAIT);
     if (n < 0)
         return errno == EAGAIN ? 0 : -errno;
     n = zmq_msg_recv(&c->answer, c->dealer, ZMQ_DONTWAIT);
-    if (n < 0 || kind != CHAIN_NET_REPLY || zmq_msg_more(&c->answer))
-        return -EPROTO;
-    return 1;
+    *kind_out = (enum chain_net_kind)kind;
+    return n < 0 || zmq_msg_more(&c->answer) ? -EPROTO : 1;
 }
 
 int chain_net_client_ask(struct chain_net_client *c, const void *data, size_t len, int timeout_ms, const uint8_t **answer_out,
@@ -123,13 +122,40 @@ int chain_net_client_ask(struct chain_net_client *c, const void *data, size_t le
         if (zmq_poll(items, 2, (long)left_ms) < 0 && errno != EINTR)
             return -errno;
         /* before the connection's end is looked at: an answer may be the last thing that came through it */
-        int got = take_answer(c);
-        if (got < 0)
-            return got;
+        enum chain_net_kind kind;
+        int got = take_message(c, &kind);
+        if (got < 0 || (got && kind != CHAIN_NET_REPLY))
+            return got < 0 ? got : -EPROTO;
         if (got) {
             *answer_out = zmq_msg_data(&c->answer);
             *answer_len_out = zmq_msg_size(&c->answer);
             return 0;
         }
     }
+}
+
+int chain_net_client_send(struct chain_net_client *c, enum chain_net_kind kind, const void *data, size_t len)
+{
+    int err = c->up ? 0 : take_events(c);
+    if (err)
+        return err;
+    return c->up ? chain_net_send_frames(c->dealer, (char)kind, data, len) : -EAGAIN;
+}
+
+int chain_net_client_receive(struct chain_net_client *c, int timeout_ms, enum chain_net_kind *kind_out, const uint8_t **data_out, size_t *len_out)
+{
+    int got = take_message(c, kind_out);
+    if (!got) {
+        zmq_pollitem_t items[] = {{c->monitor, 0, ZMQ_POLLIN, 0}, {c->dealer, 0, ZMQ_POLLIN, 0}};
+        if (zmq_poll(items, 2, timeout_ms) < 0 && errno != EINTR)
+            return -errno;
+        got = take_message(c, kind_out);
+        if (!got && items[0].revents)
+            got = take_events(c);
+    }
+    if (got == 1) {
+        *data_out = zmq_msg_data(&c->answer);
+        *len_out = zmq_msg_size(&c->answer);
+    }
+    return got;
 }

@@ -1,4 +1,4 @@
-/* A client's end: one connection to a member's door, one question at a time. */
+/* A client's end: one connection to a member's door. Questions go one at a time; submissions as many as the door takes. */
 #ifndef CHAIN_NET_CLIENT_H
 #define CHAIN_NET_CLIENT_H
 
@@ -14,5 +14,10 @@ __attribute__((warn_unused_result)) int chain_net_client_open(const char *endpoi
  * negative errno. After an error close it: a late answer would be taken for the next one's. */
 __attribute__((warn_unused_result)) int chain_net_client_ask(struct chain_net_client *client, const void *data, size_t len, int timeout_ms,
                                                              const uint8_t **answer_out, size_t *answer_len_out);
+/* Sends a message and waits for nothing: 0; -EAGAIN: not connected yet, or the queue is full; other negative errno. */
+__attribute__((warn_unused_result)) int chain_net_client_send(struct chain_net_client *client, enum chain_net_kind kind, const void *data, size_t len);
+/* The next message, valid until the next call: 1. 0: none within the time, or the connection has just come up. Negative errno as above. */
+__attribute__((warn_unused_result)) int chain_net_client_receive(struct chain_net_client *client, int timeout_ms, enum chain_net_kind *kind_out,
+                                                                 const uint8_t **data_out, size_t *len_out);
 void chain_net_client_close(struct chain_net_client *client);
 #endif

@@ -23,6 +23,7 @@ struct chain_net {
     struct peer peers[CHAIN_MAX_MEMBERS];           /* [self] is empty */
     void *context, *zap, *router, *router_monitor;
     zmq_msg_t message;                              /* whose octets the last event lends */
+    bool door_busy;                                 /* the door had a message last time: there may be more */
     struct chain_net_stats stats;
 };
 
@@ -156,13 +157,13 @@ static int take_message(struct chain_net *net, struct chain_net_event *out)
     bool complete = data_len >= 0 && (size_t)data_len <= net->cfg.max_message_bytes && !zmq_msg_more(&net->message);
     skip_rest(net->router);
     bool is_bundle = kind == CHAIN_NET_BUNDLE && from < net->cfg.n_members && from != net->cfg.self;
-    bool is_request = kind == CHAIN_NET_REQUEST && id_len <= CHAIN_NET_MAX_CALLER;
+    bool is_request = (kind == CHAIN_NET_REQUEST || kind == CHAIN_NET_SUBMIT) && id_len <= CHAIN_NET_MAX_CALLER;
     if (!complete || from >= net->cfg.n_parties || (!is_bundle && !is_request)) {
         net->stats.refused_malformed++;
         return 0;
     }
     net->stats.received++;
-    *out = (struct chain_net_event){.kind = is_bundle ? CHAIN_NET_BUNDLE : CHAIN_NET_REQUEST,
+    *out = (struct chain_net_event){.kind = (enum chain_net_kind)kind,
                                     .from = from,
                                     .data = zmq_msg_data(&net->message),
                                     .len = (size_t)data_len};
@@ -235,8 +236,15 @@ static int wait_for_any(const struct chain_net *net, int timeout_ms, zmq_pollite
 int chain_net_poll(struct chain_net *net, int timeout_ms, struct chain_net_event *out)
 {
     zmq_pollitem_t items[N_ITEMS];
+    int err = 0;
+    if (timeout_ms == 0 && net->door_busy) { /* one message after another costs no look at everything else */
+        err = take_message(net, out);
+        if (err != -EAGAIN)
+            return err;
+    }
+    net->door_busy = false;
     memset(items, 0, sizeof items);
-    int err = wait_for_any(net, timeout_ms, items);
+    err = wait_for_any(net, timeout_ms, items);
     if (err)
         return err;
     if (items[I_ZAP].revents && chain_net_zap_answer(net->zap, net->parties, net->cfg.n_parties) == 0)
@@ -249,6 +257,7 @@ int chain_net_poll(struct chain_net *net, int timeout_ms, struct chain_net_event
     if (!items[I_ROUTER].revents)
         return 0;
     err = take_message(net, out);
+    net->door_busy = err >= 0;
     return err == -EAGAIN ? 0 : err;
 }
 
@@ -267,11 +276,11 @@ void chain_net_send(struct chain_net *net, uint32_t to, const void *data, size_t
             send_one(net, i, data, len);
 }
 
-void chain_net_reply(struct chain_net *net, const struct chain_net_caller *caller, const void *data, size_t len)
+void chain_net_reply(struct chain_net *net, const struct chain_net_caller *caller, enum chain_net_kind kind, const void *data, size_t len)
 {
     /* a ROUTER drops silently what it cannot deliver */
     if (zmq_send(net->router, caller->id, caller->len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ||
-        chain_net_send_frames(net->router, CHAIN_NET_REPLY, data, len))
+        chain_net_send_frames(net->router, (char)kind, data, len))
         net->stats.replies_dropped++;
     else
         net->stats.sent++;

@@ -2,8 +2,8 @@
  * member's door (DEALER). The door lets in listed keys only, by a ZAP handler (ZeroMQ RFC 27) that binds each connection to the
  * party whose key it proved; a stranger is refused in the handshake and counted. Clients use the same door for requests.
  *
- * A message is two frames: one octet of kind (CHAIN_NET_BUNDLE or CHAIN_NET_REQUEST), then up to max_message_bytes. A reply
- * has the kind CHAIN_NET_REPLY. Delivery is best effort: what a peer's full or missing connection cannot take is dropped and counted,
+ * A message is two frames: one octet of kind (CHAIN_NET_BUNDLE, CHAIN_NET_REQUEST, CHAIN_NET_SUBMIT), then up to max_message_bytes. What a
+ * caller gets back has the kind CHAIN_NET_REPLY or CHAIN_NET_ANSWERS. Delivery is best effort: what a peer's full or missing connection cannot take is dropped and counted,
  * and the nodes ask again. One thread; everything happens in the calls below. Do not fork while it is open. */
 #ifndef CHAIN_NET_NET_H
 #define CHAIN_NET_NET_H
@@ -37,6 +37,8 @@ enum chain_net_kind {
     CHAIN_NET_BUNDLE = 'B',  /* a member's messages */
     CHAIN_NET_REQUEST = 'Q', /* a client's or a member's question; answer with chain_net_reply */
     CHAIN_NET_REPLY = 'R',
+    CHAIN_NET_SUBMIT = 'S',  /* a client's or a member's operations and transactions; each is answered once it is executed */
+    CHAIN_NET_ANSWERS = 'A',
     CHAIN_NET_UP = 1,        /* our connection to member `from` stands */
     CHAIN_NET_DOWN,          /* it does no longer */
     CHAIN_NET_NOT_LET_IN     /* member `from` does not know our key */
@@ -45,7 +47,7 @@ enum chain_net_kind {
 struct chain_net_event {
     enum chain_net_kind kind;
     uint32_t from;
-    struct chain_net_caller caller; /* REQUEST */
+    struct chain_net_caller caller; /* REQUEST, SUBMIT */
     const uint8_t *data;            /* valid until the next poll */
     size_t len;
 };
@@ -66,7 +68,8 @@ __attribute__((warn_unused_result)) int chain_net_open(const struct chain_net_co
 __attribute__((warn_unused_result)) int chain_net_poll(struct chain_net *net, int timeout_ms, struct chain_net_event *out);
 /* to: a member id or UINT32_MAX for every other member. */
 void chain_net_send(struct chain_net *net, uint32_t to, const void *data, size_t len);
-void chain_net_reply(struct chain_net *net, const struct chain_net_caller *caller, const void *data, size_t len);
+/* kind: CHAIN_NET_REPLY or CHAIN_NET_ANSWERS */
+void chain_net_reply(struct chain_net *net, const struct chain_net_caller *caller, enum chain_net_kind kind, const void *data, size_t len);
 bool chain_net_is_up(const struct chain_net *net, uint32_t member);
 void chain_net_stats(const struct chain_net *net, struct chain_net_stats *out);
 /* Does not wait: what is still queued is dropped. */

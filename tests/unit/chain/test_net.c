@@ -295,7 +295,7 @@ static void serve(void *stop)
             continue;
         char answer[64];
         int len = snprintf(answer, sizeof answer, "party %u said %.*s", (unsigned)event.from, (int)event.len, (const char *)event.data);
-        chain_net_reply(house.nets[0], &event.caller, answer, (size_t)len);
+        chain_net_reply(house.nets[0], &event.caller, CHAIN_NET_REPLY, answer, (size_t)len);
     }
 }
 

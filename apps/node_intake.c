@@ -1,0 +1,346 @@
+/* Clients' operations on their way into transactions, and the answers back. */
+#include "apps/node_intake.h"
+
+#include "chain/cbor.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { MAX_ANSWER_BYTES = 64 * 1024, MAX_RUN_HEAD = 24, MAX_CODE = 5 };
+static const int64_t SWEEP_NS = 1000000000;
+
+void app_node_intake_init(struct app_node_intake *in)
+{
+    for (size_t i = 0; i < APP_INTAKE_MAX_CALLERS; i++)
+        in->callers[i].first_answer = UINT32_MAX;
+}
+
+static bool is_caller(const struct app_intake_caller *c, const struct chain_net_caller *id)
+{
+    return c->id.len == id->len && memcmp(c->id.id, id->id, id->len) == 0;
+}
+
+/* Their place in the table, kept while anything of theirs is open. APP_INTAKE_MAX_CALLERS: no room */
+static uint32_t find_caller(struct app_node_intake *in, const struct chain_net_caller *id)
+{
+    if (is_caller(&in->callers[in->last_caller], id))
+        return in->last_caller;
+    uint32_t free_place = APP_INTAKE_MAX_CALLERS;
+    for (uint32_t i = 0; i < APP_INTAKE_MAX_CALLERS; i++) {
+        if (is_caller(&in->callers[i], id))
+            return in->last_caller = i;
+        if (free_place == APP_INTAKE_MAX_CALLERS && in->callers[i].n_open == 0 && in->callers[i].first_answer == UINT32_MAX)
+            free_place = i;
+    }
+    if (free_place < APP_INTAKE_MAX_CALLERS) {
+        in->callers[free_place].id = *id;
+        in->last_caller = free_place;
+    }
+    return free_place;
+}
+
+/* --- operations that wait for their block, by (author, nonce): open addressing ---------------------------------------------------- */
+
+static size_t slot_of(uint32_t author, uint64_t nonce)
+{
+    uint64_t word = (nonce ^ (uint64_t)author << 56) * 0x9e3779b97f4a7c15U;
+    return (size_t)(word >> 40) % APP_INTAKE_SLOTS;
+}
+
+static struct app_intake_op *find_pending(struct app_node_intake *in, uint32_t author, uint64_t nonce)
+{
+    size_t i = slot_of(author, nonce);
+    for (; in->slots[i].used; i = (i + 1) % APP_INTAKE_SLOTS)
+        if (in->slots[i].author == author && in->slots[i].nonce == nonce)
+            break;
+    return &in->slots[i];
+}
+
+/* False: somebody waits for it already */
+static bool add_pending(struct app_node_intake *in, const struct app_intake_op *op)
+{
+    struct app_intake_op *slot = find_pending(in, op->author, op->nonce);
+    if (slot->used)
+        return false;
+    *slot = *op;
+    slot->used = true;
+    in->n_pending++;
+    return true;
+}
+
+/* What lies behind moves up, so that no search ends too early. */
+static void remove_pending(struct app_node_intake *in, struct app_intake_op *op)
+{
+    size_t hole = (size_t)(op - in->slots);
+    for (size_t i = (hole + 1) % APP_INTAKE_SLOTS; in->slots[i].used; i = (i + 1) % APP_INTAKE_SLOTS) {
+        size_t home = slot_of(in->slots[i].author, in->slots[i].nonce);
+        size_t from_home = (i + APP_INTAKE_SLOTS - home) % APP_INTAKE_SLOTS, from_hole = (i + APP_INTAKE_SLOTS - hole) % APP_INTAKE_SLOTS;
+        if (from_home < from_hole)
+            continue;
+        in->slots[hole] = in->slots[i];
+        hole = i;
+    }
+    in->slots[hole].used = false;
+    in->n_pending--;
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------------------------- */
+
+/* How many of a caller's answers from i on make one run, and their octets at most */
+static size_t measure_run(const struct app_node_intake *in, uint32_t i, uint32_t *next_out)
+{
+    const struct app_intake_answer *first = &in->answers[i];
+    size_t n = 1;
+    uint32_t next = first->next;
+    for (; next != UINT32_MAX && n < APP_INTAKE_MAX_ITEMS; n++, next = in->answers[next].next)
+        if (in->answers[next].height != first->height || in->answers[next].number != first->number + n)
+            break;
+    *next_out = next;
+    return n;
+}
+
+/* As many runs as one message holds, from i on; the index to go on from */
+static uint32_t send_runs(struct app_node_intake *in, const struct app_intake_caller *caller, uint32_t i)
+{
+    uint8_t octets[MAX_ANSWER_BYTES];
+    size_t n_runs = 0, bytes = MAX_RUN_HEAD;
+    uint32_t end = i, next;
+    while (end != UINT32_MAX) {
+        bytes += MAX_RUN_HEAD + MAX_CODE * measure_run(in, end, &next);
+        if (bytes > sizeof octets)
+            break;
+        end = next;
+        n_runs++;
+    }
+    struct chain_cbor_writer w = {.out = octets, .cap = sizeof octets};
+    chain_cbor_put_array(&w, n_runs);
+    while (i != end) {
+        size_t n = measure_run(in, i, &next);
+        chain_cbor_put_array(&w, 3);
+        chain_cbor_put_uint(&w, in->answers[i].number);
+        chain_cbor_put_uint(&w, in->answers[i].height);
+        chain_cbor_put_array(&w, n);
+        for (; i != next; i = in->answers[i].next)
+            chain_cbor_put_int(&w, in->answers[i].code);
+    }
+    in->send(in->ctx, &caller->id, octets, w.len);
+    return end;
+}
+
+static void send_answers(struct app_node_intake *in)
+{
+    for (size_t i = 0; in->n_answers > 0 && i < APP_INTAKE_MAX_CALLERS; i++) {
+        struct app_intake_caller *caller = &in->callers[i];
+        for (uint32_t at = caller->first_answer; at != UINT32_MAX;)
+            at = send_runs(in, caller, at);
+        caller->first_answer = UINT32_MAX;
+    }
+    in->n_answers = 0;
+}
+
+static void answer(struct app_node_intake *in, uint32_t i_caller, uint64_t number, uint64_t height, int code)
+{
+    if (in->n_answers == APP_INTAKE_PENDING)
+        send_answers(in);
+    struct app_intake_caller *caller = &in->callers[i_caller];
+    uint32_t at = (uint32_t)in->n_answers++;
+    in->answers[at] = (struct app_intake_answer){number, height, code, UINT32_MAX};
+    if (caller->first_answer == UINT32_MAX)
+        caller->first_answer = at;
+    else
+        in->answers[caller->last_answer].next = at;
+    caller->last_answer = at;
+    in->stats.answered++;
+}
+
+static void refuse(struct app_node_intake *in, uint32_t i_caller, uint64_t number, int code)
+{
+    in->stats.refused_busy += code == APP_INTAKE_BUSY;
+    in->stats.refused_malformed += code == APP_INTAKE_MALFORMED;
+    answer(in, i_caller, number, 0, code);
+}
+
+/* --- what comes in ----------------------------------------------------------------------------------------------------------------- */
+
+static void enqueue(struct app_node_intake *in, uint32_t i_caller, uint64_t number, const uint8_t *octets, size_t len)
+{
+    struct chain_op op;
+    if (len > CHAIN_MAX_OP_BYTES || chain_op_decode(&op, octets, len) != 0) {
+        refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
+        return;
+    }
+    if (in->n_queued == APP_INTAKE_QUEUE || in->n_queued + in->n_pending >= APP_INTAKE_PENDING) {
+        refuse(in, i_caller, number, APP_INTAKE_BUSY);
+        return;
+    }
+    size_t at = (in->first_queued + in->n_queued++) % APP_INTAKE_QUEUE;
+    in->queue[at].op = (struct app_intake_op){.caller = (uint16_t)i_caller, .number = number};
+    in->queue[at].len = (uint16_t)len;
+    memcpy(in->queue[at].octets, octets, len);
+    in->callers[i_caller].n_open++;
+    in->stats.submitted++;
+}
+
+static int code_of(int result)
+{
+    return result > 0 ? result : result == -ENOBUFS || result == -EAGAIN ? APP_INTAKE_BUSY
+                             : result == -EALREADY                      ? APP_INTAKE_UNKNOWN
+                                                                        : APP_INTAKE_MALFORMED;
+}
+
+/* A signed transaction: to the node at once. Operations in it, 1 where it cannot be told, or -EIO. */
+static int hand_in(struct app_node_intake *in, uint32_t i_caller, uint64_t number, const uint8_t *tx, size_t len, int64_t now_ns)
+{
+    struct chain_msg msg;
+    size_t consumed = 0;
+    int n = chain_msg_decode(in->members, tx, len, &msg, &consumed) == 0 && consumed == len && msg.kind == CHAIN_MSG_TX
+                ? chain_tx_count(msg.body, msg.body_len)
+                : -EBADMSG;
+    if (n <= 0) {
+        refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
+        return 1;
+    }
+    bool room = in->n_queued + in->n_pending + (size_t)n <= APP_INTAKE_PENDING;
+    struct app_intake_op op = {.caller = (uint16_t)i_caller, .author = msg.author, .until_ns = now_ns + APP_INTAKE_MAX_WAIT_S * INT64_C(1000000000)};
+    bool known = room && find_pending(in, msg.author, msg.seq)->used;
+    for (int i = 0; room && !known && i < n; i++) { /* before it is handed in: a cluster of one executes it there and then */
+        op.nonce = msg.seq + (uint64_t)i;
+        op.number = number + (uint64_t)i;
+        op.n_after = (uint8_t)(n - 1 - i);
+        in->callers[i_caller].n_open += add_pending(in, &op);
+    }
+    int result = !room ? -ENOBUFS : known ? -EALREADY : in->submit_tx(in->ctx, tx, len);
+    if (result == -EIO)
+        return result;
+    in->stats.submitted += (uint64_t)n;
+    for (int i = 0; result != 0 && i < n; i++) {
+        struct app_intake_op *pending = find_pending(in, msg.author, msg.seq + (uint64_t)i);
+        if (!known && pending->used && pending->caller == i_caller) {
+            in->callers[i_caller].n_open--;
+            remove_pending(in, pending);
+        }
+        refuse(in, i_caller, number + (uint64_t)i, code_of(result));
+    }
+    return n;
+}
+
+int app_node_intake_take(struct app_node_intake *in, const struct chain_net_event *event, int64_t now_ns)
+{
+    struct chain_cbor_reader r = {.data = event->data, .len = event->len};
+    chain_cbor_expect_array(&r, 3);
+    uint64_t number = chain_cbor_get_uint(&r);
+    bool is_signed = chain_cbor_get_bool(&r);
+    size_t n = chain_cbor_get_array(&r, APP_INTAKE_MAX_ITEMS);
+    uint32_t i_caller = r.bad || n == 0 ? APP_INTAKE_MAX_CALLERS : find_caller(in, &event->caller);
+    if (i_caller == APP_INTAKE_MAX_CALLERS) {
+        in->stats.refused_malformed += r.bad || n == 0;
+        in->stats.refused_busy += !r.bad && n > 0;
+        return 0; /* nobody to answer to, or nothing to answer */
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        const uint8_t *octets = chain_cbor_get_bytes(&r, &len);
+        if (r.bad) {
+            refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
+            return 0;
+        }
+        int taken = 1;
+        if (is_signed)
+            taken = hand_in(in, i_caller, number, octets, len, now_ns);
+        else
+            enqueue(in, i_caller, number, octets, len);
+        if (taken < 0)
+            return taken;
+        number += (uint64_t)taken;
+    }
+    return 0;
+}
+
+/* The head of a transaction's body with as many queued operations as fit */
+static size_t fill_body(const struct app_node_intake *in, uint8_t *body, size_t cap, size_t *len_out)
+{
+    size_t n = 0, bytes = 2;
+    while (n < in->n_queued && n < CHAIN_MAX_TX_OPS) {
+        size_t len = in->queue[(in->first_queued + n) % APP_INTAKE_QUEUE].len;
+        if (bytes + len > cap)
+            break;
+        bytes += len;
+        n++;
+    }
+    struct chain_cbor_writer w = {.out = body, .cap = cap};
+    chain_cbor_put_array(&w, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = (in->first_queued + i) % APP_INTAKE_QUEUE;
+        memcpy(body + w.len, in->queue[at].octets, in->queue[at].len);
+        w.len += in->queue[at].len;
+    }
+    *len_out = w.len;
+    return n;
+}
+
+int app_node_intake_pack(struct app_node_intake *in, int64_t now_ns)
+{
+    uint8_t body[CHAIN_MAX_TX_BYTES - CHAIN_TX_OVERHEAD];
+    while (in->n_queued > 0) {
+        size_t len, n = fill_body(in, body, sizeof body, &len);
+        uint64_t nonce;
+        int result = in->submit_body(in->ctx, body, len, &nonce);
+        if (result == -EIO)
+            return result;
+        if (result == -ENOBUFS || result == -EAGAIN)
+            return 0; /* until a block has made room */
+        for (size_t i = 0; i < n; i++) {
+            struct app_intake_op *op = &in->queue[in->first_queued].op;
+            op->author = in->self;
+            op->nonce = nonce + i;
+            op->n_after = (uint8_t)(n - 1 - i);
+            op->until_ns = now_ns + APP_INTAKE_MAX_WAIT_S * INT64_C(1000000000);
+            in->callers[op->caller].n_open -= result != 0 || !add_pending(in, op);
+            if (result != 0)
+                refuse(in, op->caller, op->number, code_of(result));
+            in->first_queued = (in->first_queued + 1) % APP_INTAKE_QUEUE;
+            in->n_queued--;
+        }
+    }
+    return 0;
+}
+
+/* --- what comes out ----------------------------------------------------------------------------------------------------------------- */
+
+static void settle(struct app_node_intake *in, struct app_intake_op *op, uint64_t height, int code)
+{
+    answer(in, op->caller, op->number, height, code);
+    in->callers[op->caller].n_open--;
+    remove_pending(in, op);
+}
+
+void app_node_intake_executed(struct app_node_intake *in, const struct chain_ledger_event *event)
+{
+    if (event->kind != CHAIN_LE_TX)
+        return;
+    struct app_intake_op *op = find_pending(in, event->station, event->nonce);
+    if (!op->used)
+        return;
+    /* an envelope that is refused as a whole has one event, with its first nonce */
+    uint32_t n = event->op == 0 ? op->n_after + 1U : 1;
+    for (uint32_t i = 0; i < n && op->used; op = find_pending(in, event->station, event->nonce + ++i))
+        settle(in, op, event->height, (int)event->code);
+}
+
+static void sweep(struct app_node_intake *in, int64_t now_ns)
+{
+    if (now_ns < in->swept_ns + SWEEP_NS)
+        return;
+    in->swept_ns = now_ns;
+    for (size_t i = 0; i < APP_INTAKE_SLOTS && in->n_pending > 0; i++)
+        while (in->slots[i].used && in->slots[i].until_ns <= now_ns) { /* another one may have moved here */
+            in->stats.unknown++;
+            settle(in, &in->slots[i], 0, APP_INTAKE_UNKNOWN);
+        }
+}
+
+void app_node_intake_flush(struct app_node_intake *in, int64_t now_ns)
+{
+    sweep(in, now_ns);
+    send_answers(in);
+}
