@@ -50,11 +50,10 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
             l->channels[c] = (struct chain_channel_record){.status = CHAIN_CHANNEL_WHITE, .since_ns = genesis->time_ns};
     l->tip = (struct chain_header){.time_ns = genesis->time_ns, .batch_digest = l->genesis_hash};
     chain_merkle_root(NULL, NULL, 0, &l->tip.tx_root);
-    chain_merkle_init(&l->history);
-    chain_merkle_finish(&l->history, &l->tip.history_root);
+    chain_merkle_init(&l->below);
+    chain_merkle_finish(&l->below, &l->tip.history_root);
     chain_ledger_rebuild_root(l, &l->tip.state_root);
     chain_header_hash(&l->tip, &l->tip_hash);
-    chain_merkle_add(&l->history, l->tip_hash.octets, CHAIN_HASH_BYTES, NULL, 0);
     *out = l;
     return 0;
 }
@@ -220,10 +219,10 @@ int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
     execute(l, &view, verify_signatures);
     l->events = NULL;
     chain_ledger_update_root(l, &header.state_root);
-    chain_merkle_finish(&l->history, &header.history_root);
+    chain_merkle_add(&l->below, l->tip_hash.octets, CHAIN_HASH_BYTES, NULL, 0);
+    chain_merkle_finish(&l->below, &header.history_root);
     l->tip = header;
     chain_header_hash(&header, &l->tip_hash);
-    chain_merkle_add(&l->history, l->tip_hash.octets, CHAIN_HASH_BYTES, NULL, 0);
     *header_out = header;
     *n_out = l->n_events;
     return 0;

@@ -2,9 +2,11 @@
 #include "chain/ledger_entries.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct chain_ledger_table_ops *const tables[CHAIN_TABLES] = {
-    [CHAIN_TABLE_COUNTERS] = &chain_table_counters, [CHAIN_TABLE_STATIONS] = &chain_table_stations,
+    [CHAIN_TABLE_COUNTERS] = &chain_table_counters, [CHAIN_TABLE_KEYS] = &chain_table_keys,
+    [CHAIN_TABLE_MEMBERS] = &chain_table_members,   [CHAIN_TABLE_STATIONS] = &chain_table_stations,
     [CHAIN_TABLE_NONCES] = &chain_table_nonces,     [CHAIN_TABLE_CHANNELS] = &chain_table_channels,
     [CHAIN_TABLE_SENSING] = &chain_table_sensing,   [CHAIN_TABLE_GRANTS] = &chain_table_grants,
     [CHAIN_TABLE_EVIDENCE] = &chain_table_evidence,
@@ -62,6 +64,22 @@ size_t chain_ledger_entries(const struct chain_ledger *l,
     for (; chain_ledger_next_entry(l, &cursor, &entry); n++)
         visit(ctx, entry.key, entry.key_len, entry.value, entry.value_len);
     return n;
+}
+
+void chain_ledger_clear(struct chain_ledger *l)
+{
+    struct chain_genesis genesis = l->genesis;
+    struct chain_signer signer = l->signer;
+    struct chain_hash genesis_hash = l->genesis_hash;
+    struct chain_map *map = l->map;
+    memset(l, 0, sizeof *l);
+    l->genesis = genesis;
+    memset(&l->genesis.members.keys, 0, sizeof l->genesis.members.keys);
+    memset(&l->genesis.members.seats, 0, sizeof l->genesis.members.seats);
+    l->genesis.members.n = l->genesis.members.n_keys = l->genesis.members.epoch = 0;
+    l->signer = signer;
+    l->genesis_hash = genesis_hash;
+    l->map = map;
 }
 
 int chain_ledger_load_entry(struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, const uint8_t *value, size_t len)

@@ -19,6 +19,8 @@ struct chain_ledger_table_ops {
     bool (*decode)(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r);
 };
 
+/* ledger_table_member.c */
+extern const struct chain_ledger_table_ops chain_table_keys, chain_table_members;
 /* ledger_table_station.c */
 extern const struct chain_ledger_table_ops chain_table_counters, chain_table_stations, chain_table_nonces;
 /* ledger_table_spectrum.c */
@@ -45,6 +47,9 @@ bool chain_ledger_next_entry(const struct chain_ledger *l, struct chain_ledger_c
 bool chain_ledger_find_entry(const struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, struct chain_ledger_entry *out);
 /* Adds an entry. 0, or -EBADMSG. */
 int chain_ledger_load_entry(struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, const uint8_t *value, size_t len);
+
+/* Leaves nothing but what was configured: then entries can be loaded. */
+void chain_ledger_clear(struct chain_ledger *l);
 
 /* The map's root after every touched entry was brought up to date. */
 void chain_ledger_update_root(struct chain_ledger *l, struct chain_hash *out);

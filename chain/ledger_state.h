@@ -8,7 +8,7 @@
 #include "chain/merkle.h"
 
 enum { CHAIN_MAX_WINDOWS = 12, CHAIN_NONCE_WINDOW = 1024, CHAIN_NONCE_WORDS = CHAIN_NONCE_WINDOW / 64 };
-enum { CHAIN_MAX_ENTRY_KEY = 32, CHAIN_MAX_ENTRY_VALUE = 512, CHAIN_MAX_TOUCHED = 1536, CHAIN_TOUCH_SLOTS = 2048 };
+enum { CHAIN_MAX_ENTRY_KEY = 32, CHAIN_MAX_ENTRY_VALUE = 1280, CHAIN_MAX_TOUCHED = 1536, CHAIN_TOUCH_SLOTS = 2048 };
 
 struct chain_station {
     bool registered;
@@ -64,7 +64,7 @@ struct chain_ledger {
     struct chain_evidence evidence[CHAIN_MAX_EVIDENCE];
     struct chain_map *map; /* over all entries, as of the last block */
     struct chain_touched touched;
-    struct chain_merkle history; /* over the hashes of all headers up to the tip */
+    struct chain_merkle below; /* over the hashes of the headers below the tip */
     /* the block that is being executed */
     uint64_t height;
     int64_t time_ns;
@@ -96,8 +96,8 @@ enum chain_response chain_ledger_add_evidence(struct chain_ledger *l, uint32_t a
 /* Every change of something that chain_ledger_entries lists calls chain_ledger_touch: the root costs what a block changed. A new table gets
  * its number here and its functions in ledger_entries.h. */
 enum chain_ledger_table {
-    CHAIN_TABLE_COUNTERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS, CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS,
-    CHAIN_TABLE_EVIDENCE, CHAIN_TABLES
+    CHAIN_TABLE_COUNTERS, CHAIN_TABLE_KEYS, CHAIN_TABLE_MEMBERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS,
+    CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS, CHAIN_TABLE_EVIDENCE, CHAIN_TABLES
 };
 void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub);
 #endif

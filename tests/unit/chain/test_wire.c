@@ -274,7 +274,7 @@ static void make_genesis_example(void)
 
 static void keep_entry(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
-    static const char *const tables[] = {"counters", "station", "nonces", "channel-record", "sensing", "grant-record", "evidence-record"};
+    static const char *const tables[] = {"counters", "key",  "members", "station", "nonces", "channel-record", "sensing", "grant-record", "evidence-record"};
     struct chain_cbor_reader r = {.data = key, .len = key_len};
     (void)ctx;
     chain_cbor_expect_array(&r, 3);
