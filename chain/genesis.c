@@ -6,7 +6,7 @@
 #include "chain/batch.h"
 #include "chain/cbor.h"
 
-enum { GENESIS_VERSION = 2, GENESIS_ITEMS = 38 };
+enum { GENESIS_VERSION = 2, GENESIS_ITEMS = 42 };
 
 /* Upper bound of every duration: sums of a block time and some of them stay far below 2^63. */
 static const int64_t MAX_DURATION_NS = INT64_C(366) * 86400 * 1000000000;
@@ -110,6 +110,8 @@ static const char *check_fields(const struct chain_genesis *g)
         {"stop_ns", g->stop_ns, 0, MAX_DURATION_NS},
         {"grant_ns", g->grant_ns, g->transmit_expire_ns, MAX_DURATION_NS},
         {"drift_guard_ns", g->drift_guard_ns, 0, g->transmit_expire_ns - 1},
+        {"abandon_ns", g->abandon_ns, 0, MAX_DURATION_NS},
+        {"lease_in_white_space", g->lease_in_white_space, 0, g->has_authority},
         {"max_eirp_cdbm_mhz", g->max_eirp_cdbm_mhz, -20000, 20000},
         {"local_p_fa_ppb", g->local_p_fa_ppb, 1, 500000000},
         {"fuse_min_positive", g->fuse_min_positive, 1, g->members.n_keys},
@@ -208,6 +210,10 @@ long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t ca
     chain_cbor_put_int(&w, g->min_block_interval_ns);
     chain_cbor_put_int(&w, g->max_ahead_ns);
     chain_cbor_put_uint(&w, g->max_batch_bytes);
+    chain_cbor_put_int(&w, g->abandon_ns);
+    chain_cbor_put_uint(&w, g->reuse_m);
+    chain_cbor_put_bool(&w, g->lease_in_white_space);
+    chain_cbor_put_bool(&w, g->fuse_plain);
     put_rules(&w, g);
     return chain_cbor_finish(&w);
 }
@@ -277,6 +283,10 @@ int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t 
     out->min_block_interval_ns = chain_cbor_get_int(&r);
     out->max_ahead_ns = chain_cbor_get_int(&r);
     out->max_batch_bytes = chain_cbor_get_u32(&r);
+    out->abandon_ns = chain_cbor_get_int(&r);
+    out->reuse_m = chain_cbor_get_u32(&r);
+    out->lease_in_white_space = chain_cbor_get_bool(&r);
+    out->fuse_plain = chain_cbor_get_bool(&r);
     get_rules(&r, out);
     return chain_cbor_end(&r);
 }

@@ -31,7 +31,12 @@ struct chain_genesis {
     int64_t grant_ns;             /* grantExpireTime after the grant */
     int64_t drift_guard_ns;
     int32_t max_eirp_cdbm_mhz;    /* 1/100 dBm/MHz */
+    int64_t abandon_ns;           /* a grant without a heartbeat for this long (since it was given, or its transmitExpireTime) ends; 0: it
+                                   * lasts until its grantExpireTime */
+    uint32_t reuse_m;             /* two stations farther apart than this may hold the same band; 0: a band is one holder's everywhere */
+    bool lease_in_white_space;    /* a lease needs a white-space record of the authority for its band, time and place */
     /* fusion */
+    bool fuse_plain;              /* every report counts the same: occupied are fuse_min_positive of them, whoever says so */
     uint32_t local_p_fa_ppb;      /* what a sensing verdict of one station may be wrong, 1e-9 */
     uint32_t fuse_min_positive;   /* verdict occupied needs at least so many stations */
     uint32_t white_after;         /* consecutive free windows that make a channel white space; 0: a database outside says that
@@ -63,7 +68,7 @@ struct chain_genesis {
 };
 
 /* Quiet windows lie inside their period: phase + length <= period. heartbeat and drift guard < transmit_expire <= grant;
- * fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; channels do not overlap; keys differ; no duration is over 366 days.
+ * lease_in_white_space needs an authority; fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; channels do not overlap; keys differ; no duration is over 366 days.
  * Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
 __attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out,
                                                              const char **bad_field_out);

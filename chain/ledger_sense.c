@@ -164,6 +164,8 @@ static bool fuse_channel(const struct chain_ledger *l, const struct reports *rep
         votes[i].weights = reports->weights[i];
         *n_positive_out += votes[i].occupied;
     }
+    if (l->genesis.fuse_plain)
+        return *n_positive_out >= l->genesis.fuse_min_positive;
     return chain_fuse_occupied(l->genesis.fuse_min_positive, votes, reports->n);
 }
 
@@ -195,7 +197,7 @@ static void fuse_window(struct chain_ledger *l, const struct chain_window_state 
     struct reports reports;
     collect_reports(l, w, &reports);
     uint8_t verdict = 0;
-    bool is_void = reports.n < 2 || reports.n_with_say < 2;
+    bool is_void = reports.n < 2 || (reports.n_with_say < 2 && !l->genesis.fuse_plain);
     /* white space takes consecutive windows: one that nobody reported breaks the row */
     bool gap = w->window != l->next_window;
     for (uint32_t c = 0; c < l->genesis.n_channels; c++) {

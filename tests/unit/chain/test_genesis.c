@@ -67,6 +67,8 @@ START_TEST(the_largest_genesis_fits)
     g.supply = g.endowment = CHAIN_MAX_SUPPLY;
     g.refund_permille = 1000;
     g.put_keys = CHAIN_MAX_PUT_KEYS;
+    g.reuse_m = UINT32_MAX;
+    g.lease_in_white_space = g.fuse_plain = true;
     const char *bad = "";
     ck_assert_msg(chain_genesis_finish(&g, NULL, &bad) == 0, "%s", bad);
 }
@@ -137,6 +139,8 @@ START_TEST(each_field_out_of_range_is_named)
     EXPECT_BAD(g.supply = CHAIN_MAX_SUPPLY + 1, "supply");
     EXPECT_BAD(g.endowment = 1, "endowment");
     EXPECT_BAD(g.refund_permille = 1001, "refund_permille");
+    EXPECT_BAD(g.abandon_ns = -1, "abandon_ns");
+    EXPECT_BAD(g.lease_in_white_space = true, "lease_in_white_space");
     EXPECT_BAD(g.put_keys = CHAIN_MAX_PUT_KEYS + 1, "put_keys");
 }
 END_TEST
@@ -147,7 +151,7 @@ START_TEST(every_field_changes_the_chain_id)
     memcpy(id, g.members.chain_id, 8);
     int64_t *times[] = {&g.time_ns, &g.quiet_period_ns, &g.quiet_length_ns, &g.max_skew_ns, &g.transmit_expire_ns, &g.heartbeat_ns,
                         &g.stop_ns, &g.grant_ns,        &g.drift_guard_ns,  &g.fuse_after_ns, &g.min_block_interval_ns, &g.max_ahead_ns,
-                        &g.channels[2].quiet_phase_ns};
+                        &g.channels[2].quiet_phase_ns, &g.abandon_ns};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         ++*times[i];
         ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
@@ -155,7 +159,7 @@ START_TEST(every_field_changes_the_chain_id)
         --*times[i];
     }
     uint32_t *numbers[] = {&g.admit_votes, &g.witness_range_m, &g.grant_price, &g.share_rebate, &g.refund_permille, &g.sense_reward,
-                           &g.accuse_reward, &g.put_keys};
+                           &g.accuse_reward, &g.put_keys, &g.reuse_m};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         ++*numbers[i];
         ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
@@ -177,7 +181,15 @@ START_TEST(every_field_changes_the_chain_id)
     g.has_authority = true;
     ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
     ck_assert_mem_ne(g.members.chain_id, id, 8);
-    g.has_authority = false;
+    memcpy(other, g.members.chain_id, 8);
+    g.lease_in_white_space = true;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    ck_assert_mem_ne(g.members.chain_id, other, 8);
+    g.lease_in_white_space = g.has_authority = false;
+    g.fuse_plain = true;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    ck_assert_mem_ne(g.members.chain_id, id, 8);
+    g.fuse_plain = false;
     ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
     ck_assert_mem_eq(g.members.chain_id, id, 8);
     g.channels[0].control = false;
