@@ -1,0 +1,146 @@
+# What the scripts that run ledgers as processes share: to be sourced. They set $dir and $engine and print TAP; n and failed count.
+declare -A pids=()
+loads=()
+n=0
+failed=0
+
+check() { # description, command...
+    local what=$1
+    shift
+    n=$((n + 1))
+    if "$@"; then
+        echo "ok $n - $engine: $what"
+    else
+        echo "not ok $n - $engine: $what"
+        failed=1
+    fi
+}
+
+within() { # seconds, command...: until it succeeds
+    local until=$((SECONDS + $1))
+    shift
+    while ! "$@"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 0.1
+    done
+}
+
+start() { # node number
+    airdeed node "$dir/n$1.yaml" 2>>"$dir/n$1.log" &
+    pids[$1]=$!
+}
+
+kill_node() { # node number
+    kill -9 "${pids[$1]}"
+    wait "${pids[$1]}" 2>/dev/null
+}
+
+field() { # name, from one line of JSON on stdin
+    sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
+}
+
+ask() { # node number, field
+    airdeed ledger show --node "$dir/n$1.yaml" --key "$dir/client.key" --json --timeout 1s 2>/dev/null | field "$2"
+}
+
+all_connected() {
+    local i
+    for i in 0 1 2 3; do
+        [ "$(airdeed ledger show --node "$dir/n$i.yaml" --key "$dir/client.key" --json --timeout 1s 2>/dev/null |
+            grep -o '"up":true' | wc -l)" = 3 ] || return 1
+    done
+}
+
+submit() { # client's key, operation: its nonce once it is committed
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/$1.key" --json --timeout 20s "$2" 2>>"$dir/$1.errors" |
+        grep '"committed":true' | field nonce >>"$dir/$1.acked"
+}
+
+load() { # client's key; one acknowledged nonce a line in KEY.acked
+    local t
+    submit "$1" "{\"op\": \"register\", \"call_sign\": \"$1\", \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"height_m\": 12}"
+    while [ ! -e "$dir/stop" ]; do
+        t=$(date +%s%N)
+        submit "$1" "{\"op\": \"evidence\", \"channel\": 0, \"kind\": \"reactive\", \"from_ns\": $t, \"at_ns\": $t,
+            \"confidence\": 0.9, \"frames\": 10, \"good_frames\": 1}"
+    done
+}
+
+start_loads() { # clients' keys
+    local key
+    for key in "$@"; do
+        touch "$dir/$key.acked"
+        load "$key" &
+        loads+=($!)
+    done
+}
+
+stop_loads() { # a client in the middle of a question finishes it
+    touch "$dir/stop"
+    wait "${loads[@]}" 2>/dev/null
+    loads=()
+}
+
+acked() {
+    cat "$dir"/*.acked | wc -l
+}
+
+acked_at_least() {
+    [ "$(acked)" -ge "$1" ]
+}
+
+goes_on() { # within seconds, so many more transactions are acknowledged
+    within "$1" acked_at_least $(($(acked) + $2))
+}
+
+has_height() { # node number, height
+    local height
+    height=$(ask "$1" height)
+    [ "${height:-0}" -ge "$2" ]
+}
+
+leader_of() { # node number to ask: the leader's number
+    local name
+    name=$(ask "$1" leader)
+    echo "${name#n}"
+}
+
+same_height() { # node numbers
+    local height i first=$1
+    height=$(ask "$first" height)
+    [ -n "$height" ] || return 1
+    for i in "$@"; do [ "$(ask "$i" height)" = "$height" ] || return 1; done
+}
+
+stop_all() {
+    local i code=0
+    for i in "${!pids[@]}"; do kill -TERM "${pids[$i]}"; done
+    for i in "${!pids[@]}"; do wait "${pids[$i]}" || code=1; done
+    pids=()
+    return $code
+}
+
+databases_agree() { # node numbers
+    local i root first=
+    for i in "$@"; do
+        airdeed ledger verify "$dir/n$i.db" --json >"$dir/n$i.verdict" || { cat "$dir/n$i.verdict"; return 1; }
+        root=$(field state_root <"$dir/n$i.verdict")
+        [ -n "$root" ] && [ "$root" = "${first:=$root}" ] || { cat "$dir"/n*.verdict; return 1; }
+    done
+    sed 's/^/# /' "$dir/n$1.verdict"
+}
+
+nothing_was_lost() { # node numbers: what was acknowledged is in each one's database
+    local i missing
+    for i in "$@"; do
+        airdeed ledger show "$dir/n$i.db" --transactions | awk '{ print $3 }' | sort >"$dir/n$i.nonces"
+        missing=$(cat "$dir"/*.acked | sort | comm -23 - "$dir/n$i.nonces" | wc -l)
+        [ "$missing" = 0 ] || { echo "# n$i lacks $missing acknowledged transactions"; return 1; }
+    done
+}
+
+stop_everything() { # for the trap on exit
+    local pid
+    for pid in "${loads[@]}" "${pids[@]}"; do kill -9 "$pid" 2>/dev/null; done
+    wait 2>/dev/null
+}
