@@ -1,8 +1,6 @@
-# What the scripts that run ledgers as processes share: to be sourced. They set $dir and $engine and print TAP; n and failed count.
+# What the scripts that run ledgers as processes share: to be sourced. They set n=0 and failed=0, which count, then $dir and $engine, and print TAP.
 declare -A pids=()
 loads=()
-n=0
-failed=0
 
 check() { # description, command...
     local what=$1

@@ -3,6 +3,8 @@
 # catches up, and in the end every acknowledged transaction is in all four databases. With pbft and with raft. Prints TAP.
 set -u
 . "$(dirname "$0")/../ledger_cluster.bash"
+n=0
+failed=0
 work=$(mktemp -d) || exit 3
 trap 'stop_everything; rm -rf "$work"' EXIT
 
