@@ -19,6 +19,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_pbft_loss,
     &app_validate_raft_common_jam,
     &app_validate_election,
+    &app_validate_fusion,
     NULL,
 };
 
@@ -74,18 +75,31 @@ static struct app_validate_result *add_result(struct app_validate *v)
 void app_validate_proportion(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double p)
 {
     double measured = (double)k / (double)n;
-    *add_result(v) = (struct app_validate_result){quantity, measured, p, sqrt(p * (1 - p) / (double)n), app_binomial_z(k, n, p)};
+    *add_result(v) = (struct app_validate_result){quantity, measured, p, sqrt(p * (1 - p) / (double)n), app_binomial_z(k, n, p), false};
 }
 
 void app_validate_estimate(struct app_validate *v, const char *quantity, double measured, double expected, double std_error)
 {
-    *add_result(v) = (struct app_validate_result){quantity, measured, expected, std_error, (measured - expected) / std_error};
+    *add_result(v) = (struct app_validate_result){quantity, measured, expected, std_error, (measured - expected) / std_error, false};
+}
+
+void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double bound, bool at_least)
+{
+    double measured = (double)k / (double)n;
+    bool kept = at_least ? measured >= bound : measured <= bound;
+    *add_result(v) = (struct app_validate_result){quantity, measured, bound, sqrt(bound * (1 - bound) / (double)n),
+                                                  kept ? 0 : app_binomial_z(k, n, bound), !kept};
+}
+
+void app_validate_never(struct app_validate *v, const char *quantity, uint64_t count)
+{
+    *add_result(v) = (struct app_validate_result){quantity, (double)count, 0, 0, 0, count > 0};
 }
 
 void app_validate_observation(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n)
 {
     double measured = (double)k / (double)n;
-    *add_result(v) = (struct app_validate_result){quantity, measured, NAN, sqrt(measured * (1 - measured) / (double)n), NAN};
+    *add_result(v) = (struct app_validate_result){quantity, measured, NAN, sqrt(measured * (1 - measured) / (double)n), NAN, false};
 }
 
 void app_validate_constant(struct app_validate *v, const char *name, double value)
@@ -96,7 +110,7 @@ void app_validate_constant(struct app_validate *v, const char *name, double valu
 
 static bool passes(const struct app_validate_result *r)
 {
-    return isnan(r->expected) || fabs(r->z) <= largest_z;
+    return !r->broken && (isnan(r->expected) || fabs(r->z) <= largest_z);
 }
 
 /* --- report --- */

@@ -31,6 +31,7 @@ struct app_validate_result {
     double measured, expected;
     double std_error; /* of measured */
     double z;         /* passes where |z| <= 3.5, or where nothing is expected: NAN, like expected */
+    bool broken;      /* a bound that was not kept: does not pass, whatever z */
 };
 
 /* One run of a case. */
@@ -60,12 +61,18 @@ struct app_validate_case {
 void app_validate_proportion(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double p);
 /* A mean or another estimate with a standard error, > 0: z is the difference over it. */
 void app_validate_estimate(struct app_validate *v, const char *quantity, double measured, double expected, double std_error);
+/* A proportion that has to be at least, or at most, the bound: no allowance, and a z of 0 where it is kept. */
+void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double bound, bool at_least);
+/* A count that has to be 0. */
+void app_validate_never(struct app_validate *v, const char *quantity, uint64_t count);
 /* A proportion that no formula speaks of: shown with its standard error, and neither passes nor fails. */
 void app_validate_observation(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n);
 void app_validate_constant(struct app_validate *v, const char *name, double value);
 
 /* cases_sense.c, case_wall.c */
 extern const struct app_validate_case app_validate_energy, app_validate_wall, app_validate_cp, app_validate_mme;
+/* case_fusion.c */
+extern const struct app_validate_case app_validate_fusion;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
 #endif
