@@ -99,6 +99,11 @@ void chain_cbor_put_null(struct chain_cbor_writer *w)
     put_octets(w, &octet, 1);
 }
 
+void chain_cbor_put_encoded(struct chain_cbor_writer *w, const void *item, size_t len)
+{
+    put_octets(w, item, len);
+}
+
 long chain_cbor_finish(const struct chain_cbor_writer *w)
 {
     return w->full ? -ENOSPC : (long)w->len;

@@ -20,6 +20,8 @@ void chain_cbor_put_text(struct chain_cbor_writer *w, const char *text);
 void chain_cbor_put_array(struct chain_cbor_writer *w, size_t n);
 void chain_cbor_put_bool(struct chain_cbor_writer *w, bool value);
 void chain_cbor_put_null(struct chain_cbor_writer *w);
+/* One item that is encoded already. */
+void chain_cbor_put_encoded(struct chain_cbor_writer *w, const void *item, size_t len);
 /* len, or -ENOSPC */
 long chain_cbor_finish(const struct chain_cbor_writer *w);
 

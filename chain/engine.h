@@ -39,7 +39,7 @@ enum chain_event_kind {
     CHAIN_EV_TICK,      /* a deadline passed */
     CHAIN_EV_RESTORE,   /* one record read back from the store, before the first other event; in key order */
     CHAIN_EV_MESSAGE,   /* an authenticated engine message */
-    CHAIN_EV_PROPOSE,   /* the node has a batch: only the leader/primary uses it */
+    CHAIN_EV_PROPOSE,   /* the node has a batch: only the leader/primary uses it. Raft: the empty one is not judged */
     CHAIN_EV_PENDING,   /* since when this node holds an unexecuted request (INT64_MAX: none): feeds PBFT's view timer */
     CHAIN_EV_PERSISTED, /* records up to seq are on disk */
     CHAIN_EV_STABLE,    /* height is certified and in the store: below it nothing is needed any more */
@@ -116,6 +116,7 @@ struct chain_engine_stats {
     uint64_t committed;      /* last height committed */
     uint64_t proposes;       /* the height that a proposal made now would have; 0: none may be made */
     uint64_t view_changes;   /* or elections started */
+    bool own_term_committed; /* Raft leader: an entry of its term is. A reconfiguration is not to be proposed before */
     uint64_t sent, retransmitted, refused_stale, refused_window, refused_batch, refused_malformed, refused_convicted, equivocations;
 };
 

@@ -23,6 +23,8 @@ static const char *find_bad_field(const struct chain_engine_config *cfg)
         return "spread_ns";
     if (cfg->timeout_max_ns < cfg->timeout_ns || cfg->timeout_max_ns > INT64_MAX / 8)
         return "timeout_max_ns";
+    if (cfg->window > CHAIN_WINDOW)
+        return "window";
     return NULL;
 }
 
@@ -89,11 +91,16 @@ void chain_base_sign(struct chain_engine_base *b, struct chain_msg *msg)
     (void)rc;
 }
 
+static bool has_nobody(const struct chain_engine_base *b, uint32_t to)
+{
+    return to == b->cfg.self || (to == CHAIN_TO_ALL && b->cfg.members->n == 1);
+}
+
 bool chain_base_relay(struct chain_engine_base *b, const struct chain_msg *msg, uint32_t to, bool after_persist)
 {
     if (b->out->n_msgs == CHAIN_MAX_OUT_MSGS)
         return false;
-    if (to == b->cfg.self || (to == CHAIN_TO_ALL && b->cfg.members->n == 1))
+    if (has_nobody(b, to))
         return true;
     b->out->msgs[b->out->n_msgs++] = (struct chain_out_msg){.msg = *msg, .to = to, .after_persist = after_persist};
     b->stats.sent++;
@@ -102,6 +109,8 @@ bool chain_base_relay(struct chain_engine_base *b, const struct chain_msg *msg, 
 
 bool chain_base_send(struct chain_engine_base *b, struct chain_msg *msg, uint32_t to, bool after_persist)
 {
+    if (has_nobody(b, to))
+        return true;
     chain_base_sign(b, msg);
     return chain_base_relay(b, msg, to, after_persist);
 }

@@ -21,6 +21,7 @@ enum chain_msg_kind {
     CHAIN_MSG_RAFT_APPEND_REPLY = 17,
     CHAIN_MSG_RAFT_VOTE = 18,
     CHAIN_MSG_RAFT_VOTE_REPLY = 19,
+    CHAIN_MSG_RAFT_TIMEOUT_NOW = 20, /* to the member that shall lead next */
     CHAIN_MSG_PBFT_PRE_PREPARE = 32, /* view, seq; body: batch; digest: batch digest */
     CHAIN_MSG_PBFT_PREPARE = 33,
     CHAIN_MSG_PBFT_COMMIT = 34,

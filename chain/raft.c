@@ -18,14 +18,17 @@ static int raft_init(void *mem, size_t len, const struct chain_engine_config *cf
     int rc = chain_base_init(&m->base, &chain_raft_ops, cfg, m->scratch, sizeof m->scratch, bad_field_out);
     if (rc != 0)
         return rc;
-    memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct raft, entries) - sizeof m->base);
+    memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct raft, entries) - sizeof m->base); /* the arena stays untouched */
     m->n = cfg->members->n;
     m->self = cfg->self;
     m->majority = chain_majority(m->n);
-    m->voted_for = m->leader = CHAIN_TO_ALL;
+    m->window = cfg->window > 0 ? cfg->window : CHAIN_WINDOW;
+    m->learner = cfg->learner;
+    m->proven = true;
+    m->voted_for = m->leader = m->transfer_to = CHAIN_TO_ALL;
     m->committed = m->stable = m->commit_target = m->base.stats.committed = cfg->stable_height;
     m->election_ns = INT64_MIN; /* the first tick starts the clock */
-    m->heard_leader_ns = INT64_MIN;
+    m->heard_leader_ns = m->told_ns = INT64_MIN;
     m->beat_ns = m->resend_ns = INT64_MAX;
     *out = &m->base.head;
     return 0;
@@ -36,8 +39,8 @@ static void start(struct raft *m)
 {
     m->started = true;
     m->heard_leader_ns = m->base.now_ns;
-    if (m->base_index < m->committed) {
-        uint64_t height = m->committed;
+    uint64_t height = m->committed;
+    if (m->base_index < height) {
         m->committed = m->base_index;
         chain_raft_on_synced(m, height);
     }
@@ -47,17 +50,22 @@ static void start(struct raft *m)
 static int64_t raft_deadline(const struct chain_engine *engine)
 {
     const struct raft *m = (const struct raft *)engine;
-    uint64_t target = m->commit_target < m->last_index ? m->commit_target : m->last_index;
-    if (m->committed < target)
+    if (m->committed < m->commit_target)
         return m->base.now_ns;
     int64_t at_ns = m->election_ns < m->beat_ns ? m->election_ns : m->beat_ns;
+    if (m->transfer_to != CHAIN_TO_ALL && m->transfer_until_ns < at_ns)
+        at_ns = m->transfer_until_ns;
     int64_t resend_ns = chain_base_settled(&m->base) ? m->resend_ns : INT64_MAX;
     return resend_ns < at_ns ? resend_ns : at_ns;
 }
 
 static void run_timers(struct raft *m)
 {
+    if (m->base.scratch_len > RAFT_SMALL_BYTES)
+        return; /* a large APPEND left; what is due comes with the next event, at once */
     if (m->role == RAFT_LEADER) {
+        if (m->transfer_to != CHAIN_TO_ALL && m->base.now_ns >= m->transfer_until_ns)
+            m->transfer_to = CHAIN_TO_ALL;
         if (m->base.now_ns >= m->beat_ns)
             chain_raft_beat(m);
         return;
@@ -85,10 +93,20 @@ static int dispatch_message(struct raft *m, const struct chain_msg *msg)
         return chain_raft_on_vote(m, msg);
     case CHAIN_MSG_RAFT_VOTE_REPLY:
         return chain_raft_on_vote_reply(m, msg);
+    case CHAIN_MSG_RAFT_TIMEOUT_NOW:
+        return chain_raft_on_timeout_now(m, msg);
     default:
         m->base.stats.refused_malformed++;
         return -EBADMSG;
     }
+}
+
+static void become_voter(struct raft *m)
+{
+    if (!m->learner)
+        return;
+    m->learner = false;
+    chain_raft_reset_election(m);
 }
 
 static int dispatch(struct raft *m, const struct chain_event *in)
@@ -102,6 +120,7 @@ static int dispatch(struct raft *m, const struct chain_event *in)
         return chain_raft_on_propose(m, in->propose.batch, in->propose.len);
     case CHAIN_EV_PERSISTED:
         chain_raft_count_acks(m);
+        chain_raft_answer_reads(m);
         chain_raft_reply_when_settled(m);
         return 0;
     case CHAIN_EV_STABLE:
@@ -112,12 +131,15 @@ static int dispatch(struct raft *m, const struct chain_event *in)
         return 0;
     case CHAIN_EV_TICK:
     case CHAIN_EV_PENDING:
-    case CHAIN_EV_CONVICT:
-    case CHAIN_EV_VOTER:
+    case CHAIN_EV_CONVICT: /* Raft stands crashes alone: nobody's word counts less */
         return 0;
     case CHAIN_EV_TRANSFER:
+        return chain_raft_on_transfer(m, in->member);
     case CHAIN_EV_READ:
-        return -EBADMSG;
+        return chain_raft_on_read(m, in->read_id);
+    case CHAIN_EV_VOTER:
+        become_voter(m);
+        return 0;
     }
     return -EBADMSG;
 }
@@ -148,6 +170,7 @@ static void raft_stats(const struct chain_engine *engine, struct chain_engine_st
     out->may_propose = chain_raft_may_propose(m);
     out->proposes = out->may_propose ? m->last_index + 1 : 0;
     out->committed = m->committed;
+    out->own_term_committed = chain_raft_own_term_committed(m);
 }
 
 static void raft_close(struct chain_engine *engine)

@@ -10,22 +10,31 @@ void chain_raft_reset_election(struct raft *m)
     const struct chain_engine_config *cfg = &m->base.cfg;
     int64_t spread_ns = cfg->spread_ns > 0 ? cfg->spread_ns : cfg->timeout_ns;
     int64_t wait_ns = cfg->timeout_ns + (int64_t)(chain_base_draw(&m->base, "airdeed-raft-election") % ((uint64_t)spread_ns + 1));
-    m->election_ns = chain_base_later(m->base.now_ns, wait_ns);
+    m->election_ns = m->learner ? INT64_MAX : chain_base_later(m->base.now_ns, wait_ns);
+}
+
+static void enter_term(struct raft *m, uint64_t term, uint32_t voted_for)
+{
+    m->term = term;
+    m->voted_for = voted_for;
+    m->counter = m->agreed = 0;
+    m->reply_due = false;
+    m->proven = true;
+    chain_raft_record_term(m);
 }
 
 void chain_raft_follow(struct raft *m, uint64_t term, uint32_t leader)
 {
-    if (term > m->term) {
-        m->term = term;
-        m->voted_for = CHAIN_TO_ALL;
-        m->counter = 0;
-        chain_raft_record_term(m);
-    }
+    if (term > m->term)
+        enter_term(m, term, CHAIN_TO_ALL);
+    if (m->role == RAFT_LEADER)
+        chain_raft_refuse_reads(m);
     if (m->role != RAFT_FOLLOWER)
         chain_raft_reset_election(m);
     m->role = RAFT_FOLLOWER;
     m->leader = leader;
     m->beat_ns = m->resend_ns = INT64_MAX;
+    m->transfer_to = CHAIN_TO_ALL;
 }
 
 static void send_vote(struct raft *m)
@@ -34,9 +43,11 @@ static void send_vote(struct raft *m)
     size_t cap;
     uint8_t *room = chain_base_room(&m->base, &cap);
     struct chain_cbor_writer w = {.out = room, .cap = cap};
-    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_array(&w, 4);
     chain_cbor_put_bool(&w, pre);
+    chain_cbor_put_bool(&w, m->handed_over);
     chain_cbor_put_uint(&w, chain_raft_last_term(m));
+    chain_cbor_put_uint(&w, m->round);
     if (w.full)
         return;
     chain_base_take(&m->base, w.len);
@@ -64,6 +75,8 @@ static void campaign(struct raft *m, enum raft_role role)
 {
     m->role = role;
     m->leader = CHAIN_TO_ALL;
+    m->handed_over = false;
+    m->round = 0;
     m->beat_ns = INT64_MAX;
     m->resend_step = 0;
     for (uint32_t i = 0; i < m->n; i++)
@@ -72,48 +85,49 @@ static void campaign(struct raft *m, enum raft_role role)
     m->resend_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, m->base.cfg.heartbeat_ns));
 }
 
-static void start_election(struct raft *m)
+void chain_raft_start_election(struct raft *m, bool handed_over)
 {
     campaign(m, RAFT_CANDIDATE);
+    m->handed_over = handed_over;
     m->base.stats.view_changes++;
-    m->term++;
-    m->counter = 0;
-    m->voted_for = m->self;
-    chain_raft_record_term(m);
+    enter_term(m, m->term + 1, m->self);
     send_vote(m);
     if (have_majority(m))
         chain_raft_lead(m);
 }
 
+/* The round makes an answer to an earlier question of the same term worthless: it tells what its author thought then. */
 void chain_raft_start_pre_vote(struct raft *m)
 {
     campaign(m, RAFT_PRE_CANDIDATE);
+    m->round = (uint64_t)m->base.now_ns;
     send_vote(m);
     if (have_majority(m))
-        start_election(m);
+        chain_raft_start_election(m, false);
 }
 
-static void send_vote_reply(struct raft *m, const struct chain_msg *asked, bool pre, bool granted)
+static void send_vote_reply(struct raft *m, const struct chain_msg *asked, bool pre, bool granted, uint64_t round)
 {
     size_t cap;
     uint8_t *room = chain_base_room(&m->base, &cap);
     struct chain_cbor_writer w = {.out = room, .cap = cap};
-    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_array(&w, 3);
     chain_cbor_put_bool(&w, pre);
     chain_cbor_put_bool(&w, granted);
+    chain_cbor_put_uint(&w, round);
     if (w.full)
         return;
     chain_base_take(&m->base, w.len);
-    struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_VOTE_REPLY, .view = granted ? asked->view : m->term, .seq = asked->seq, .body = room,
+    struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_VOTE_REPLY, .view = granted ? asked->view : m->term, .seq = m->counter, .body = room,
                             .body_len = w.len};
-    chain_base_send(&m->base, &msg, asked->author, true);
+    chain_base_send(&m->base, &msg, asked->author, !pre);
 }
 
 /* Beyond the paper: a log that ends before what we know committed is never up to date. */
 static bool is_up_to_date(const struct raft *m, uint64_t last_index, uint64_t last_term)
 {
     uint64_t own_term = chain_raft_last_term(m);
-    if (last_index < m->committed)
+    if (last_index < m->commit_target)
         return false;
     return last_term > own_term || (last_term == own_term && last_index >= m->last_index);
 }
@@ -122,31 +136,58 @@ static bool hears_leader(const struct raft *m)
 {
     if (m->role == RAFT_LEADER)
         return true;
-    return m->leader != CHAIN_TO_ALL && m->base.now_ns - m->heard_leader_ns < m->base.cfg.timeout_ns;
+    return m->leader != CHAIN_TO_ALL && m->proven && m->base.now_ns - m->heard_leader_ns < m->base.cfg.timeout_ns;
 }
 
-static int read_pair(struct raft *m, const struct chain_msg *msg, bool *pre_out, uint64_t *term_out, bool *granted_out)
+bool chain_raft_may_tell(struct raft *m)
 {
-    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
-    chain_cbor_expect_array(&r, 2);
-    *pre_out = chain_cbor_get_bool(&r);
-    if (term_out)
-        *term_out = chain_cbor_get_uint(&r);
-    else
-        *granted_out = chain_cbor_get_bool(&r);
-    if (chain_cbor_end(&r) == 0)
-        return 0;
-    m->base.stats.refused_malformed++;
+    if (m->told_ns != INT64_MIN && m->base.now_ns - m->told_ns < m->base.cfg.heartbeat_ns / 2)
+        return false;
+    m->told_ns = m->base.now_ns;
+    return true;
+}
+
+struct vote {
+    bool pre, handed_over;
+    uint64_t last_term, round;
+};
+
+static int refuse(uint64_t *counter)
+{
+    ++*counter;
     return -EBADMSG;
 }
 
-static void judge_vote(struct raft *m, const struct chain_msg *msg, uint64_t last_term)
+static bool get_vote(const struct chain_msg *msg, struct vote *out)
+{
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    chain_cbor_expect_array(&r, 4);
+    out->pre = chain_cbor_get_bool(&r);
+    out->handed_over = chain_cbor_get_bool(&r);
+    out->last_term = chain_cbor_get_uint(&r);
+    out->round = chain_cbor_get_uint(&r);
+    return chain_cbor_end(&r) == 0;
+}
+
+/* The term has a candidate that we cannot vote for, and no leader that we know of. One with a longer log may be needed. */
+static void stand_soon(struct raft *m)
+{
+    int64_t soon_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, m->base.cfg.heartbeat_ns));
+    if (m->leader == CHAIN_TO_ALL && soon_ns < m->election_ns)
+        m->election_ns = soon_ns;
+}
+
+static void judge_vote(struct raft *m, const struct chain_msg *msg, const struct vote *vote)
 {
     if (msg->view > m->term)
         chain_raft_follow(m, msg->view, CHAIN_TO_ALL);
     bool free = m->voted_for == CHAIN_TO_ALL || m->voted_for == msg->author;
-    if (m->role != RAFT_FOLLOWER || !free || !is_up_to_date(m, msg->seq, last_term))
+    if (m->role != RAFT_FOLLOWER || !free)
         return;
+    if (!is_up_to_date(m, msg->seq, vote->last_term)) {
+        stand_soon(m);
+        return;
+    }
     if (m->voted_for != msg->author) {
         m->voted_for = msg->author;
         chain_raft_record_term(m);
@@ -154,49 +195,79 @@ static void judge_vote(struct raft *m, const struct chain_msg *msg, uint64_t las
     } else if (!chain_base_settled(&m->base)) {
         return; /* the first answer leaves once the vote is on disk */
     }
-    send_vote_reply(m, msg, false, true);
+    send_vote_reply(m, msg, false, true, 0);
+}
+
+/* A leader tells a pre-candidate of its term that it lives, and all others too unless it did so lately. Who else hears it is silent. */
+static void judge_pre_vote(struct raft *m, const struct chain_msg *msg, const struct vote *vote)
+{
+    if (m->role == RAFT_LEADER && msg->view == m->term + 1) {
+        send_vote_reply(m, msg, true, false, vote->round);
+        if (m->beat_step > 1) {
+            m->beat_step = 0;
+            m->beat_ns = m->base.now_ns;
+        }
+    } else if (!hears_leader(m) && is_up_to_date(m, msg->seq, vote->last_term))
+        send_vote_reply(m, msg, true, true, vote->round);
 }
 
 int chain_raft_on_vote(struct raft *m, const struct chain_msg *msg)
 {
-    bool pre;
-    uint64_t last_term;
-    if (read_pair(m, msg, &pre, &last_term, NULL) != 0)
-        return -EBADMSG;
-    if (msg->view < m->term || (pre && msg->view == m->term)) {
-        if (chain_base_settled(&m->base) && !hears_leader(m))
-            send_vote_reply(m, msg, pre, false); /* tells the term */
+    struct vote vote;
+    if (!get_vote(msg, &vote))
+        return refuse(&m->base.stats.refused_malformed);
+    if (msg->view < m->term || (vote.pre && msg->view == m->term)) {
+        if (!chain_base_settled(&m->base) || hears_leader(m) || m->learner || !chain_raft_may_tell(m))
+            return refuse(&m->base.stats.refused_stale);
+        m->base.stats.refused_stale++;
+        send_vote_reply(m, msg, vote.pre, false, vote.round); /* tells the term */
         return 0;
     }
-    if (hears_leader(m) && msg->view > m->term)
+    if (m->learner)
         return 0;
-    if (!pre)
-        judge_vote(m, msg, last_term);
-    else if (is_up_to_date(m, msg->seq, last_term) && chain_base_settled(&m->base))
-        send_vote_reply(m, msg, true, true);
+    if (vote.pre)
+        judge_pre_vote(m, msg, &vote);
+    else if (msg->view == m->term || vote.handed_over || !hears_leader(m))
+        judge_vote(m, msg, &vote);
+    return 0;
+}
+
+/* Only the leader of our term says no to a question that we asked just now: so it lives. */
+static int take_denial(struct raft *m, const struct chain_msg *msg, bool pre, uint64_t round)
+{
+    if (msg->view > m->term) {
+        chain_raft_follow(m, msg->view, CHAIN_TO_ALL);
+        return 0;
+    }
+    bool fits = pre && m->role == RAFT_PRE_CANDIDATE && msg->view == m->term && round == m->round && msg->seq >= m->counter;
+    if (!fits)
+        return refuse(&m->base.stats.refused_stale);
+    m->proven = true;
+    m->counter = msg->seq;
+    m->heard_leader_ns = m->base.now_ns;
+    chain_raft_follow(m, m->term, msg->author);
     return 0;
 }
 
 int chain_raft_on_vote_reply(struct raft *m, const struct chain_msg *msg)
 {
-    bool pre, granted;
-    if (read_pair(m, msg, &pre, NULL, &granted) != 0)
-        return -EBADMSG;
-    if (!granted) {
-        if (msg->view > m->term)
-            chain_raft_follow(m, msg->view, CHAIN_TO_ALL);
-        return 0;
-    }
-    bool fits = pre ? m->role == RAFT_PRE_CANDIDATE && msg->view == m->term + 1 : m->role == RAFT_CANDIDATE && msg->view == m->term;
-    if (!fits) {
-        m->base.stats.refused_stale++;
-        return -EBADMSG;
-    }
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    chain_cbor_expect_array(&r, 3);
+    bool pre = chain_cbor_get_bool(&r), granted = chain_cbor_get_bool(&r);
+    uint64_t round = chain_cbor_get_uint(&r);
+    if (chain_cbor_end(&r) != 0)
+        return refuse(&m->base.stats.refused_malformed);
+    if (!granted)
+        return take_denial(m, msg, pre, round);
+    bool fits = pre ? m->role == RAFT_PRE_CANDIDATE && msg->view == m->term + 1 && round == m->round
+                    : m->role == RAFT_CANDIDATE && msg->view == m->term;
+    if (!fits)
+        return refuse(&m->base.stats.refused_stale);
     m->peers[msg->author].granted = true;
     if (!have_majority(m))
         return 0;
     if (pre)
-        start_election(m);
+        chain_raft_start_election(m, false);
     else
         chain_raft_lead(m);
     return 0;

@@ -42,11 +42,7 @@ void chain_raft_record_base(struct raft *m)
 
 void chain_raft_record_entry(struct raft *m, const struct raft_entry *entry)
 {
-    struct chain_cbor_writer w = begin_record(m);
-    chain_cbor_put_array(&w, 2);
-    chain_cbor_put_uint(&w, entry->term);
-    chain_cbor_put_bytes(&w, entry->batch, entry->len);
-    end_record(m, &w, RAFT_KEY_ENTRIES + entry->index);
+    chain_base_record(&m->base, RAFT_KEY_ENTRIES + entry->index, m->arena + entry->at, entry->head_len + entry->len);
 }
 
 void chain_raft_forget(struct raft *m, uint64_t from, uint64_t to)
@@ -63,6 +59,7 @@ static int restore_term(struct raft *m, struct chain_cbor_reader *r)
         return -EBADMSG;
     m->term = term;
     m->voted_for = (uint32_t)voted_for;
+    m->proven = term == 0;
     return 0;
 }
 
@@ -84,16 +81,8 @@ static int restore_entry(struct raft *m, struct chain_cbor_reader *r, uint64_t i
     uint64_t term = chain_cbor_get_uint(r);
     size_t len;
     const uint8_t *batch = chain_cbor_get_bytes(r, &len);
-    if (chain_cbor_end(r) != 0 || len > CHAIN_MAX_BATCH_BYTES || index != m->last_index + 1 || !chain_raft_has_room(m))
-        return -EBADMSG;
-    struct raft_entry *entry = &m->entries[++m->last_index % RAFT_SLOTS];
-    entry->index = index;
-    entry->term = term;
-    entry->persist_seq = 0;
-    entry->len = len;
-    if (len > 0)
-        memcpy(entry->batch, batch, len);
-    return 0;
+    bool bad = chain_cbor_end(r) != 0 || len > CHAIN_MAX_BATCH_BYTES || index != m->last_index + 1;
+    return bad || !chain_raft_push_restored(m, term, batch, len) ? -EBADMSG : 0;
 }
 
 int chain_raft_restore(struct raft *m, uint64_t key, const uint8_t *data, size_t len)

@@ -184,7 +184,8 @@ START_TEST(only_a_higher_counter_of_the_leader_resets_the_election_timer)
     ck_assert_int_eq(bench_receive(b, &chain_raft_ops, msg), 0);
     int64_t first_ns = chain_raft_ops.deadline(b->engine);
     b->now_ns += MS(300);
-    ck_assert_int_eq(bench_receive(b, &chain_raft_ops, msg), 0);
+    ck_assert_int_eq(bench_receive(b, &chain_raft_ops, msg), -EBADMSG);
+    ck_assert_uint_eq(bench_stats(b, &chain_raft_ops).refused_stale, 1);
     ck_assert_int_eq(chain_raft_ops.deadline(b->engine), first_ns); /* a replay */
     msg.body_len = put_append(body, sizeof body, 6);
     ck_assert_int_eq(bench_receive(b, &chain_raft_ops, msg), 0);

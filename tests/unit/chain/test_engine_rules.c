@@ -92,18 +92,21 @@ END_TEST
 static struct chain_msg make_vote(uint8_t *body, size_t cap, uint32_t author, uint64_t term, uint64_t last_index, uint64_t last_term, bool pre)
 {
     struct chain_cbor_writer w = {.out = body, .cap = cap};
-    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_array(&w, 4);
     chain_cbor_put_bool(&w, pre);
+    chain_cbor_put_bool(&w, false);
     chain_cbor_put_uint(&w, last_term);
+    chain_cbor_put_uint(&w, 0);
     return (struct chain_msg){.kind = CHAIN_MSG_RAFT_VOTE, .author = author, .view = term, .seq = last_index, .body = body, .body_len = w.len};
 }
 
-static struct chain_msg make_grant(uint8_t *body, size_t cap, uint32_t author, uint64_t term, bool pre)
+static struct chain_msg make_grant(uint8_t *body, size_t cap, uint32_t author, uint64_t term, bool pre, uint64_t round)
 {
     struct chain_cbor_writer w = {.out = body, .cap = cap};
-    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_array(&w, 3);
     chain_cbor_put_bool(&w, pre);
     chain_cbor_put_bool(&w, true);
+    chain_cbor_put_uint(&w, round);
     return (struct chain_msg){.kind = CHAIN_MSG_RAFT_VOTE_REPLY, .author = author, .view = term, .body = body, .body_len = w.len};
 }
 
@@ -152,9 +155,9 @@ static void get_elected(struct bench *b, uint64_t term)
     uint8_t body[32];
     b->now_ns = raft->deadline(b->engine);
     ck_assert_int_eq(bench_step(b, raft, (struct chain_event){.kind = CHAIN_EV_TICK}), 0);
-    ck_assert_int_eq(bench_receive(b, raft, make_grant(body, sizeof body, 1, term, true)), 0);
+    ck_assert_int_eq(bench_receive(b, raft, make_grant(body, sizeof body, 1, term, true, (uint64_t)b->now_ns)), 0);
     persist(b);
-    ck_assert_int_eq(bench_receive(b, raft, make_grant(body, sizeof body, 1, term, false)), 0);
+    ck_assert_int_eq(bench_receive(b, raft, make_grant(body, sizeof body, 1, term, false, 0)), 0);
     ck_assert(bench_stats(b, raft).is_leader);
 }
 
@@ -162,8 +165,10 @@ static int acknowledge(struct bench *b, uint32_t author, uint64_t term, uint64_t
 {
     uint8_t body[8];
     struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
-    chain_cbor_put_array(&w, 1);
+    chain_cbor_put_array(&w, 3);
     chain_cbor_put_uint(&w, 1);
+    chain_cbor_put_bool(&w, false);
+    chain_cbor_put_bool(&w, false);
     return bench_receive(b, raft, (struct chain_msg){.kind = CHAIN_MSG_RAFT_APPEND_REPLY, .author = author, .view = term, .seq = match,
                                                      .body = body, .body_len = w.len});
 }

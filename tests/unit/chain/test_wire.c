@@ -45,7 +45,8 @@ static const char *name_of_kind(uint8_t kind)
         {CHAIN_MSG_TX, "message tx"}, {CHAIN_MSG_HEADER_VOTE, "message header-vote"}, {CHAIN_MSG_FETCH, "message fetch"},
         {CHAIN_MSG_BLOCK, "message block"}, {CHAIN_MSG_RAFT_APPEND, "message raft-append"},
         {CHAIN_MSG_RAFT_APPEND_REPLY, "message raft-append-reply"}, {CHAIN_MSG_RAFT_VOTE, "message raft-vote"},
-        {CHAIN_MSG_RAFT_VOTE_REPLY, "message raft-vote-reply"}, {CHAIN_MSG_PBFT_PRE_PREPARE, "message pbft-pre-prepare"},
+        {CHAIN_MSG_RAFT_VOTE_REPLY, "message raft-vote-reply"}, {CHAIN_MSG_RAFT_TIMEOUT_NOW, "message raft-timeout-now"},
+        {CHAIN_MSG_PBFT_PRE_PREPARE, "message pbft-pre-prepare"},
         {CHAIN_MSG_PBFT_PREPARE, "message pbft-prepare"}, {CHAIN_MSG_PBFT_COMMIT, "message pbft-commit"},
         {CHAIN_MSG_PBFT_VIEW_CHANGE, "message pbft-view-change"}, {CHAIN_MSG_PBFT_NEW_VIEW, "message pbft-new-view"},
         {CHAIN_MSG_PBFT_ASK, "message pbft-ask"}, {CHAIN_MSG_PBFT_SUSPECT, "message pbft-suspect"},
@@ -301,7 +302,7 @@ static void make_state(void)
     bench_close(b);
 }
 
-/* Elected, a block, a member that took blocks from elsewhere. */
+/* Elected, a block, another leader, a member that took blocks from elsewhere. */
 static void make_raft(void)
 {
     ring.members.n = 3;
@@ -310,6 +311,9 @@ static void make_raft(void)
         pass(50 * MS);
     for (uint32_t i = 0; i < 3; i++)
         step(i, (struct chain_event){.kind = CHAIN_EV_PROPOSE, .propose = {batch, batch_len}});
+    deliver();
+    for (uint32_t i = 0; i < 3; i++)
+        step(i, (struct chain_event){.kind = CHAIN_EV_TRANSFER, .member = (i + 1) % 3});
     deliver();
     step(0, (struct chain_event){.kind = CHAIN_EV_SYNCED, .height = 5});
     close_party();
@@ -499,7 +503,7 @@ START_TEST(every_message_of_the_examples_decodes_verifies_and_encodes_again)
         ck_assert_int_eq(chain_msg_encode(&ring.members, &msg, again, sizeof again), (long)e->len);
         ck_assert_mem_eq(again, e->octets, e->len);
     }
-    ck_assert_uint_eq(n_messages, 16);
+    ck_assert_uint_eq(n_messages, 17);
 }
 END_TEST
 
