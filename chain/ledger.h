@@ -11,6 +11,7 @@ enum {
     CHAIN_MAX_GRANTS = 64,
     CHAIN_MAX_EVIDENCE = 64,
     CHAIN_MAX_BATCH_OPS = 1024, /* operations in a block, over all envelopes */
+    CHAIN_NONCE_WINDOW = 1024,  /* below an author's highest nonce: older ones count as used */
     CHAIN_MAX_LEDGER_EVENTS = 4224
 };
 

@@ -15,10 +15,15 @@ static size_t round_up(size_t bytes)
 
 static struct chain_mempool_config pool_config(const struct chain_node_config *cfg)
 {
-    size_t per_author = cfg->mempool_txs / 4;
+    size_t by_number = cfg->mempool_txs > 512 ? cfg->mempool_txs * 1024 : 512 * 1024;
     return (struct chain_mempool_config){
         .max_txs = cfg->mempool_txs,
-        .max_per_author = per_author < CHAIN_NODE_MAX_OWN ? per_author : CHAIN_NODE_MAX_OWN,
+        .max_octets = cfg->mempool_octets > 0 ? cfg->mempool_octets : by_number,
+        .max_tx_octets = cfg->genesis->max_batch_bytes - NODE_BATCH_OVERHEAD - NODE_TX_OVERHEAD < CHAIN_MAX_TX_BYTES
+                             ? cfg->genesis->max_batch_bytes - NODE_BATCH_OVERHEAD - NODE_TX_OVERHEAD
+                             : CHAIN_MAX_TX_BYTES,
+        .max_txs_of_one = cfg->mempool_txs / 4,
+        .max_ops_of_one = CHAIN_NODE_MAX_OWN,
         .max_age_ns = MAX_TX_AGE_NS,
         .max_own_age_ns = MAX_OWN_TX_AGE_NS,
     };
@@ -31,6 +36,7 @@ static struct chain_engine_config engine_config(const struct chain_node_config *
         .self = cfg->self,
         .members = &cfg->genesis->members,
         .check_batch = node_check_batch,
+        .window = cfg->window,
         .heartbeat_ns = cfg->engine_heartbeat_ns,
         .timeout_ns = cfg->engine_timeout_ns,
         .timeout_max_ns = cfg->engine_timeout_max_ns,
@@ -70,7 +76,7 @@ static const char *find_bad_field(const struct chain_node_config *cfg)
 {
     const struct chain_genesis *g = cfg->genesis;
     if (!g || g->members.n == 0 || g->members.n > CHAIN_MAX_MEMBERS || g->members.n_keys > CHAIN_MAX_KEYS ||
-        g->max_batch_bytes < CHAIN_MEMPOOL_TX_BYTES || g->max_batch_bytes > CHAIN_MAX_BATCH_BYTES)
+        g->max_batch_bytes < CHAIN_MAX_OP_BYTES + CHAIN_TX_OVERHEAD + 32 || g->max_batch_bytes > CHAIN_MAX_BATCH_BYTES)
         return "genesis";
     if (cfg->self >= g->members.n)
         return "self";
@@ -90,6 +96,8 @@ static const char *find_bad_field(const struct chain_node_config *cfg)
         return "status_ns";
     if (cfg->propose_delay_ns < 0)
         return "propose_delay_ns";
+    if (cfg->window > CHAIN_WINDOW)
+        return "window";
     return cfg->mempool_txs < 4 || cfg->mempool_txs > 65536 ? "mempool_txs" : NULL;
 }
 

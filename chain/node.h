@@ -24,8 +24,10 @@ struct chain_node_config {
     int64_t engine_heartbeat_ns, engine_timeout_ns, engine_timeout_max_ns;
     int64_t gossip_ns;      /* own unexecuted transactions are sent again after this, doubling up to 4x */
     int64_t status_ns;      /* tip header vote is repeated at this interval (jittered by key) */
+    uint32_t window;        /* batches under way at once, 1 .. CHAIN_WINDOW; 0: CHAIN_WINDOW */
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
-    size_t mempool_txs;     /* bound; per author a quarter of it, at most CHAIN_NODE_MAX_OWN */
+    size_t mempool_txs;     /* bound, 4 .. 65536; of one author a quarter of it */
+    size_t mempool_octets;  /* bound; of one author a quarter of it; 0: 1024 for each transaction, at least 512 KiB */
     /* Blocks that left memory, for members that were away for long. 0, -ENOENT or another negative errno; the pointers are
      * valid until the next call. NULL: only what memory holds is served. */
     int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out);
@@ -39,7 +41,7 @@ enum chain_node_event_kind {
     CHAIN_NODE_START,          /* then this, once; nothing comes of it before the next step */
     CHAIN_NODE_RECEIVE,        /* octets from a transport: one bundle */
     CHAIN_NODE_SUBMIT,         /* an operation of our own: signed with the next nonce */
-    CHAIN_NODE_SUBMIT_BODY,    /* a transaction's body, of several such operations */
+    CHAIN_NODE_SUBMIT_BODY,    /* several, as the body of one transaction (chain/tx.h): signed with the next nonces */
     CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */
     CHAIN_NODE_PERSISTED
 };
@@ -80,7 +82,7 @@ struct chain_node_send {
 enum {
     CHAIN_NODE_MAX_SENDS = 32,
     CHAIN_NODE_MAX_BLOCKS = 16,
-    CHAIN_NODE_MAX_OWN = 48,  /* unexecuted transactions of one author: stays inside the ledger's replay window */
+    CHAIN_NODE_MAX_OWN = CHAIN_NONCE_WINDOW - 2 * CHAIN_MAX_TX_OPS, /* unexecuted operations of one author: stays inside the ledger's window */
     CHAIN_NODE_RING = 128,    /* blocks kept in memory */
     CHAIN_NODE_MAX_OPEN = 32  /* blocks executed and not yet certified; no more are executed */
 };
@@ -97,7 +99,7 @@ struct chain_node_update {
     const struct chain_ledger_event *events; /* of the block executed in this step, at most one; valid until the next step */
     const struct chain_ledger *ledger; /* state after that block; NULL when none was executed */
     uint64_t submitted_nonce; /* SUBMIT, SUBMIT_BODY: the first operation's nonce */
-    int submit_result;        /* SUBMIT, SUBMIT_BODY, SUBMIT_TX: chain_response, or negative errno */
+    int submit_result;        /* SUBMIT*: chain_response, or negative errno; -ENOBUFS: no room, -EMSGSIZE: never, -EALREADY: known or executed */
     /* work done in this step, for charging processing time */
     uint32_t n_verified, n_signed, n_executed;
     int fatal;                /* -EILSEQ: two header hashes at one height: stop the node */

@@ -15,17 +15,17 @@ struct node_block *node_find_block(struct chain_node *m, uint64_t height)
     return height > 0 && block->height == height ? block : NULL;
 }
 
-/* What was ordered leaves the mempool; what waits may have become executable, or pointless. */
+/* What was ordered leaves the mempool; what was proposed and is not in the block waits again. */
 static void tidy_mempool(struct chain_node *m, const struct chain_ledger_event *events, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (events[i].kind != CHAIN_LE_TX)
             continue;
-        chain_mempool_remove(m->pool, events[i].station, events[i].nonce);
+        chain_mempool_used(m->pool, events[i].station, events[i].nonce);
         if (events[i].station == m->cfg.self && events[i].nonce > m->last_nonce)
             m->last_nonce = events[i].nonce;
     }
-    chain_mempool_recheck(m->pool, m->ledger);
+    chain_mempool_release(m->pool, node_tip(m));
 }
 
 /* Applies a batch to the ledger and keeps the block. NULL after a failure that stops the node. */

@@ -46,6 +46,7 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
         u->n_msgs = u->n_records = u->n_commits = 0;
         return;
     }
+    node_follow_view(m);
     for (size_t i = 0; i < u->n_records; i++)
         out->records[out->n_records++] = u->records[i];
     for (size_t i = 0; i < u->n_msgs; i++) {
@@ -58,12 +59,10 @@ int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t le
 {
     struct chain_node *m = ctx;
     uint64_t tip = node_tip(m);
-    if (height > tip + 1)
-        return -EAGAIN;
     if (len > m->cfg.genesis->max_batch_bytes)
         return -EMSGSIZE;
-    if (height == tip + 1)
-        return chain_ledger_check_batch(m->ledger, batch, len, now_ns, true);
+    if (height > tip)
+        return chain_ledger_check_batch(m->ledger, batch, len, now_ns, height == tip + 1);
     /* proposed again in a later view: the very batch that was executed, or none */
     const struct node_block *block = node_find_block(m, height);
     struct chain_hash digest;

@@ -59,10 +59,10 @@ static void serve_from(struct chain_node *m, uint64_t height, uint64_t count, ui
             return;
         if (count == 0)
             block.batch_len = block.header_len = 0;
-        size_t size = block.batch_len + block.header_len + block.cert_len + CHAIN_MEMPOOL_TX_BYTES;
+        size_t size = block.batch_len + block.header_len + block.cert_len + 2 * CHAIN_TX_OVERHEAD;
         if (bytes > 0 && bytes + size > CHAIN_MAX_MSG_BYTES)
             return;
-        bytes += CHAIN_MEMPOOL_TX_BYTES / 2;
+        bytes += CHAIN_TX_OVERHEAD;
         put_block(m, &block, to, &bytes);
     }
 }

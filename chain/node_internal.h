@@ -16,7 +16,9 @@ enum {
     NODE_SEEN = 512,          /* signatures verified lately */
     NODE_MAX_UNPERSISTED = 64,
     NODE_FETCH_BLOCKS = 16,
-    NODE_STATUS_VOTES = 8
+    NODE_STATUS_VOTES = 8,
+    NODE_BATCH_OVERHEAD = 24, /* octets of a batch around its transactions, and around each */
+    NODE_TX_OVERHEAD = 3
 };
 
 enum node_purpose { NODE_JITTER_VOTE = 1, NODE_JITTER_STATUS, NODE_JITTER_GOSSIP, NODE_JITTER_FETCH, NODE_PURPOSES };
@@ -102,7 +104,8 @@ struct chain_node {
     uint64_t last_nonce;
     bool nonce_used; /* in this run */
     int64_t gossip_due_ns;
-    uint64_t proposed_height, proposed_view;
+    uint64_t proposed_height, proposed_view; /* the latest proposal, 0 if none of this view */
+    int64_t proposed_ns;
     int64_t propose_not_before_ns; /* the engine had no use for the last proposal */
 
     int64_t fetch_due_ns;
@@ -196,6 +199,8 @@ void node_gossip_timer(struct chain_node *m);
 /* node_propose.c */
 int64_t node_propose_at(const struct chain_node *m);
 bool node_propose(struct chain_node *m, struct chain_node_update *out);
+/* After an engine step: what was proposed in a view that is over waits again. */
+void node_follow_view(struct chain_node *m);
 
 /* node_in.c */
 int node_receive(struct chain_node *m, const uint8_t *data, size_t len);

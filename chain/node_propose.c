@@ -1,87 +1,93 @@
-/* When this node leads: what waits becomes a batch. One batch at a time, on top of what is executed, so that its content was
- * checked against the very state it will meet. */
+/* When this node leads: what waits becomes a batch, also while earlier batches are under way. What was proposed waits no more until its
+ * height is executed without it or the view changes, so that nothing is in two batches at once. */
 #include "chain/node_internal.h"
 
 #include <errno.h>
 
+/* A batch is proposed before its parent is executed: its time is above every time proposed before. */
+static int64_t latest_time(const struct chain_node *m)
+{
+    int64_t tip_ns = chain_ledger_tip(m->ledger)->time_ns;
+    return m->proposed_height > node_tip(m) && m->proposed_ns > tip_ns ? m->proposed_ns : tip_ns;
+}
+
+static bool is_full(const struct chain_node *m)
+{
+    return chain_mempool_waiting_octets(m->pool) >= m->cfg.genesis->max_batch_bytes ||
+           chain_mempool_waiting_ops(m->pool) >= CHAIN_MAX_BATCH_OPS;
+}
+
 int64_t node_propose_at(const struct chain_node *m)
 {
-    int64_t since_ns = chain_mempool_pending_since(m->pool);
-    if (since_ns == INT64_MAX)
+    int64_t at_ns = chain_mempool_waiting_since(m->pool);
+    if (at_ns == INT64_MAX)
         return INT64_MAX;
     struct chain_engine_stats s;
     m->cfg.engine->stats(m->engine, &s);
-    uint64_t next = node_tip(m) + 1;
-    bool under_way = m->proposed_height == next && m->proposed_view == s.view;
-    if (!s.may_propose || under_way || s.committed >= next)
+    if (s.proposes == 0 || s.proposes <= node_tip(m) || (s.proposes <= m->proposed_height && s.view == m->proposed_view))
         return INT64_MAX;
-    int64_t at_ns = since_ns + m->cfg.propose_delay_ns;
-    int64_t paced_ns = chain_ledger_tip(m->ledger)->time_ns + m->cfg.genesis->min_block_interval_ns;
+    if (!is_full(m))
+        at_ns += m->cfg.propose_delay_ns;
+    int64_t paced_ns = latest_time(m) + m->cfg.genesis->min_block_interval_ns;
     at_ns = at_ns > paced_ns ? at_ns : paced_ns;
     return at_ns > m->propose_not_before_ns ? at_ns : m->propose_not_before_ns;
 }
 
-/* Urgency decides what goes in; inside, each author's transactions keep their order. */
-static size_t choose(struct chain_node *m, const struct chain_mempool_tx *chosen[CHAIN_MAX_BATCH_TXS])
-{
-    enum { BATCH_OVERHEAD = 24, TX_OVERHEAD = 3 };
-    size_t n = 0, bytes = BATCH_OVERHEAD;
-    for (size_t i = 0; i < chain_mempool_size(m->pool) && n < CHAIN_MAX_BATCH_TXS; i++) {
-        const struct chain_mempool_tx *tx = chain_mempool_at(m->pool, i);
-        if (!tx->executable || bytes + tx->len + TX_OVERHEAD > m->cfg.genesis->max_batch_bytes)
-            continue;
-        bytes += tx->len + TX_OVERHEAD;
-        size_t at = n++;
-        for (; at > 0; at--) {
-            const struct chain_msg *before = &chosen[at - 1]->msg;
-            if (before->author < tx->msg.author || (before->author == tx->msg.author && before->seq < tx->msg.seq))
-                break;
-            chosen[at] = chosen[at - 1];
-        }
-        chosen[at] = tx;
-    }
-    return n;
-}
-
 /* Octets of the batch, 0 if nothing can go in. */
-static size_t build(struct chain_node *m)
+static size_t build(struct chain_node *m, uint64_t height)
 {
     const struct chain_mempool_tx *chosen[CHAIN_MAX_BATCH_TXS];
     struct chain_batch_view batch;
-    int64_t parent_ns = chain_ledger_tip(m->ledger)->time_ns;
-    batch.time_ns = m->now_ns > parent_ns ? m->now_ns : parent_ns + 1;
-    batch.n_txs = choose(m, chosen);
-    for (size_t i = 0; i < batch.n_txs; i++) {
-        batch.txs[i].data = chosen[i]->octets;
-        batch.txs[i].len = chosen[i]->len;
-    }
+    int64_t before_ns = latest_time(m);
+    size_t max_octets = m->cfg.genesis->max_batch_bytes;
+    batch.time_ns = m->now_ns > before_ns ? m->now_ns : before_ns + 1;
+    batch.n_txs = chain_mempool_choose(m->pool, height, max_octets - NODE_BATCH_OVERHEAD, NODE_TX_OVERHEAD, chosen);
     if (batch.n_txs == 0)
         return 0;
-    long len = chain_batch_encode(&batch, m->proposal, m->cfg.genesis->max_batch_bytes);
-    return len > 0 ? (size_t)len : 0;
+    size_t at = 0;
+    for (size_t i = 0; i < batch.n_txs; i++) {
+        chain_mempool_copy(m->pool, chosen[i], m->scratch + at);
+        batch.txs[i].data = m->scratch + at;
+        batch.txs[i].len = chosen[i]->len;
+        at += chosen[i]->len;
+    }
+    long len = chain_batch_encode(&batch, m->proposal, max_octets);
+    if (len <= 0)
+        return 0;
+    m->proposed_ns = batch.time_ns;
+    return (size_t)len;
 }
 
 bool node_propose(struct chain_node *m, struct chain_node_update *out)
 {
     if (node_propose_at(m) > m->now_ns)
         return false;
-    size_t len = build(m);
-    if (len == 0) {
-        m->propose_not_before_ns = m->now_ns + m->cfg.engine_heartbeat_ns;
-        return false;
-    }
     struct chain_engine_stats s;
     m->cfg.engine->stats(m->engine, &s);
-    struct chain_event event = {.kind = CHAIN_EV_PROPOSE, .now_ns = m->now_ns};
-    event.propose.batch = m->proposal;
-    event.propose.len = len;
-    node_engine_step(m, &event, out);
-    if (m->engine_out.n_msgs + m->engine_out.n_records + m->engine_out.n_commits == 0) {
+    size_t len = build(m, s.proposes);
+    if (len > 0) {
+        struct chain_event event = {.kind = CHAIN_EV_PROPOSE, .now_ns = m->now_ns};
+        event.propose.batch = m->proposal;
+        event.propose.len = len;
+        node_engine_step(m, &event, out);
+    }
+    if (len == 0 || m->engine_out.n_msgs + m->engine_out.n_records + m->engine_out.n_commits == 0) {
+        chain_mempool_release(m->pool, UINT64_MAX);
         m->propose_not_before_ns = m->now_ns + m->cfg.engine_heartbeat_ns;
         return false;
     }
     m->stats.proposed++;
-    m->proposed_height = node_tip(m) + 1;
+    m->proposed_height = s.proposes;
     m->proposed_view = s.view;
     return true;
+}
+
+void node_follow_view(struct chain_node *m)
+{
+    struct chain_engine_stats s;
+    m->cfg.engine->stats(m->engine, &s);
+    if (m->proposed_height == 0 || (s.is_leader && s.view == m->proposed_view))
+        return;
+    m->proposed_height = 0;
+    chain_mempool_release(m->pool, UINT64_MAX);
 }

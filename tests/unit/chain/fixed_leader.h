@@ -81,6 +81,7 @@ static inline void fixed_stats(const struct chain_engine *m, struct chain_engine
     out->committed = e->committed;
     if (e->committed >= e->stable + CHAIN_WINDOW)
         out->may_propose = false;
+    out->proposes = out->may_propose ? e->committed + 1 : 0;
 }
 
 static inline void fixed_close(struct chain_engine *m)
