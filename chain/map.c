@@ -67,7 +67,7 @@ size_t chain_map_n(const struct chain_map *map)
 
 static unsigned bit_of(const struct chain_hash *key, unsigned bit)
 {
-    return key->octets[bit / 8] >> (7 - bit % 8) & 1U;
+    return (unsigned)key->octets[bit / 8] >> (7 - bit % 8) & 1U;
 }
 
 static unsigned first_difference(const struct chain_hash *a, const struct chain_hash *b)
