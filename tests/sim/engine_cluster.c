@@ -76,9 +76,35 @@ static void carry_msgs(struct cluster *c, struct cluster_node *node, struct clus
     }
 }
 
+static void take_reads(struct cluster *c, const struct cluster_node *node)
+{
+    for (size_t i = 0; i < c->update.n_reads; i++) {
+        struct cluster_read *read = &c->reads[c->update.reads[i].id];
+        if (read->height != 0)
+            FAIL(c, "node %u answers a read twice", node->id);
+        read->height = c->update.reads[i].height;
+        if (read->height < read->floor)
+            FAIL(c, "node %u has height %lu read, and %lu was committed", node->id, (unsigned long)read->height, (unsigned long)read->floor);
+    }
+    c->update.n_reads = 0;
+}
+
+/* Nobody else ever leads the same view. */
+static void check_leader(struct cluster *c, const struct cluster_node *node)
+{
+    struct chain_engine_stats stats;
+    c->cfg.ops->stats(node->engine, &stats);
+    if (!stats.is_leader || stats.view >= CLUSTER_MAX_VIEWS)
+        return;
+    if (c->leaders[stats.view] != 0 && c->leaders[stats.view] != node->id + 1)
+        FAIL(c, "nodes %u and %u lead view %lu", node->id, c->leaders[stats.view] - 1, (unsigned long)stats.view);
+    c->leaders[stats.view] = node->id + 1;
+}
+
 static void carry_out(struct cluster *c, struct cluster_node *node)
 {
     const struct chain_update *out = &c->update;
+    take_reads(c, node);
     if (out->n_msgs + out->n_records + out->n_commits == 0)
         return;
     struct cluster_write *w = calloc(1, sizeof *w);
@@ -119,6 +145,7 @@ static void step_engine(struct cluster *c, struct cluster_node *node, const stru
     int rc = c->cfg.ops->step(node->engine, event, &c->update);
     if (rc != 0 && c->update.n_msgs + c->update.n_records + c->update.n_commits > 0)
         FAIL(c, "node %u refuses an event of kind %d and answers it", node->id, (int)event->kind);
+    check_leader(c, node);
 }
 
 static void step_node(struct cluster *c, struct cluster_node *node, const struct chain_event *event)
@@ -243,7 +270,8 @@ static void set_up_node(struct cluster *c, uint32_t id)
     node->cfg = (struct chain_engine_config){.seed = c->cfg.seed, .self = id, .members = &c->members, .signer = &node->signer,
                                              .check_batch = check_batch, .check_ctx = node, .heartbeat_ns = c->cfg.heartbeat_ns,
                                              .timeout_ns = c->cfg.timeout_ns, .timeout_max_ns = c->cfg.timeout_max_ns,
-                                             .window = c->cfg.window, .strict_votes = c->cfg.strict_votes};
+                                             .window = c->cfg.window, .learner = (c->cfg.learners >> id & 1) != 0,
+                                             .strict_votes = c->cfg.strict_votes};
     node->mem = malloc(c->cfg.ops->bytes(&node->cfg));
     assert(node->mem);
 }
@@ -279,6 +307,9 @@ void cluster_free(struct cluster *c)
     }
     while (c->n_frames > 0)
         free(pop_frame(c).data);
+    for (size_t i = 0; i < c->n_recorded; i++)
+        free(c->recorded[i].data);
+    free(c->recorded);
     free(c->frames);
     free(c);
 }
@@ -288,10 +319,47 @@ void cluster_request(struct cluster *c)
     assert(c->n_requests < CLUSTER_MAX_REQUESTS);
     c->requested_ns[c->n_requests++] = c->now_ns;
     for (uint32_t i = 0; i < c->cfg.n; i++) {
-        c->update.n_msgs = c->update.n_records = c->update.n_commits = 0;
+        c->update.n_msgs = c->update.n_records = c->update.n_commits = c->update.n_reads = 0;
         if (c->nodes[i].alive)
             pump_node(c, &c->nodes[i]);
     }
+}
+
+bool cluster_read(struct cluster *c, uint32_t id)
+{
+    assert(c->n_reads < CLUSTER_MAX_READS);
+    struct cluster_node *node = &c->nodes[id];
+    c->reads[c->n_reads] = (struct cluster_read){.floor = c->highest_tip};
+    struct chain_event event = {.kind = CHAIN_EV_READ, .now_ns = c->now_ns, .read_id = c->n_reads};
+    int rc = node->alive ? c->cfg.ops->step(node->engine, &event, &c->update) : -EBADMSG;
+    if (rc != 0)
+        return false;
+    c->n_reads++;
+    pump_node(c, node);
+    return true;
+}
+
+bool cluster_transfer(struct cluster *c, uint32_t from, uint32_t to)
+{
+    struct cluster_node *node = &c->nodes[from];
+    struct chain_event event = {.kind = CHAIN_EV_TRANSFER, .now_ns = c->now_ns, .member = to};
+    int rc = node->alive ? c->cfg.ops->step(node->engine, &event, &c->update) : -EBADMSG;
+    if (rc == 0)
+        pump_node(c, node);
+    return rc == 0;
+}
+
+void cluster_make_voter(struct cluster *c, uint32_t id)
+{
+    struct cluster_node *node = &c->nodes[id];
+    node->cfg.learner = false;
+    struct chain_event event = {.kind = CHAIN_EV_VOTER, .now_ns = c->now_ns};
+    if (!node->alive)
+        return;
+    int rc = c->cfg.ops->step(node->engine, &event, &c->update);
+    assert(rc == 0);
+    (void)rc;
+    pump_node(c, node);
 }
 
 #include "tests/sim/engine_fetch.c"
@@ -361,6 +429,9 @@ static bool turn(struct cluster *c, int64_t until_ns)
         feed(c, node, &event);
     }
     find_certified(c);
+    c->n_events++;
+    if (c->cfg.check)
+        c->cfg.check(c, c->n_events);
     return true;
 }
 

@@ -9,7 +9,9 @@
 #include "chain/batch.h"
 #include "chain/engine.h"
 
-enum { CLUSTER_MAX_HEIGHT = 512, CLUSTER_MAX_REQUESTS = 512, CLUSTER_MAX_ROWS = 128 };
+enum { CLUSTER_MAX_HEIGHT = 512, CLUSTER_MAX_REQUESTS = 512, CLUSTER_MAX_ROWS = 128, CLUSTER_MAX_READS = 1024, CLUSTER_MAX_VIEWS = 4096 };
+
+struct cluster;
 
 struct cluster_config {
     const struct chain_engine_ops *ops;
@@ -23,6 +25,9 @@ struct cluster_config {
     int64_t certify_ns;  /* from a quorum of disks to STABLE */
     uint32_t window;     /* as in chain_engine_config */
     uint32_t batch_txs;  /* requests in a batch at most; 0: 4 */
+    uint32_t learners;   /* bitmap of members that do not vote */
+    bool record;         /* keep every frame that was sent */
+    void (*check)(struct cluster *c, uint64_t n_events); /* after every event; NULL: none */
     bool ed25519;
     bool strict_votes;
 };
@@ -92,6 +97,11 @@ struct cluster_frame {
     size_t len;
 };
 
+struct cluster_read {
+    uint64_t floor;  /* committed somewhere when the read was asked for */
+    uint64_t height; /* the answer; 0: none yet */
+};
+
 struct cluster {
     struct cluster_config cfg;
     int64_t now_ns;
@@ -102,10 +112,16 @@ struct cluster {
     uint32_t n_requests;
     int64_t requested_ns[CLUSTER_MAX_REQUESTS];
     struct chain_hash digests[CLUSTER_MAX_HEIGHT + 1];
-    uint64_t highest; /* any honest node */
+    uint64_t highest; /* any honest node's disk */
+    uint64_t highest_tip;
+    size_t n_reads;
+    struct cluster_read reads[CLUSTER_MAX_READS];
+    uint32_t leaders[CLUSTER_MAX_VIEWS]; /* who led a view, plus 1; 0: nobody was seen to */
+    size_t n_recorded, cap_recorded;
+    struct cluster_frame *recorded; /* with cfg.record: in order of sending */
     size_t n_frames, cap_frames;
     struct cluster_frame *frames; /* heap by (at_ns, order) */
-    uint64_t n_ordered, n_drawn, n_sent, n_lost;
+    uint64_t n_ordered, n_drawn, n_sent, n_lost, n_events;
     uint64_t n_repeated; /* requests that a block held again: with a window above 1 a new leader cannot know them all */
     int64_t fetch_at_ns, certified_at_ns;
     uint64_t certified;
@@ -126,6 +142,11 @@ bool cluster_run_to_quiet(struct cluster *c, int64_t until_ns);
 void cluster_request(struct cluster *c);
 void cluster_crash(struct cluster *c, uint32_t id);
 void cluster_restart(struct cluster *c, uint32_t id);
+/* Raft: asks a node for a read index; the answer, checked against what was committed before, comes in reads[]. False: it refuses. */
+bool cluster_read(struct cluster *c, uint32_t id);
+/* Raft: false if the node refuses. */
+bool cluster_transfer(struct cluster *c, uint32_t from, uint32_t to);
+void cluster_make_voter(struct cluster *c, uint32_t id);
 uint32_t cluster_leader(const struct cluster *c); /* of most; CHAIN_TO_ALL: none */
 struct chain_engine_stats cluster_stats(const struct cluster *c, uint32_t id);
 void cluster_trace(struct cluster *c, uint8_t out[32]);

@@ -86,6 +86,7 @@ static void apply_commit(struct cluster *c, struct cluster_node *node, uint64_t 
         node->executed[ids[i]] = true;
     }
     node->tip = height;
+    c->highest_tip = height > c->highest_tip ? height : c->highest_tip;
     node->committed_ns[height] = c->now_ns;
 }
 

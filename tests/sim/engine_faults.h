@@ -116,9 +116,19 @@ static inline void one_fault(struct cluster *c)
     }
 }
 
+/* Raft: reads at anybody who takes one, and a leader that hands over. */
+static inline void read_and_hand_over(struct cluster *c)
+{
+    uint32_t id = (uint32_t)cluster_draw(c, c->cfg.n);
+    for (int i = 0; i < 2 && c->n_reads < CLUSTER_MAX_READS; i++)
+        cluster_read(c, i == 0 || cluster_leader(c) >= c->cfg.n ? id : cluster_leader(c));
+    if (cluster_draw(c, 4) == 0)
+        cluster_transfer(c, id, (uint32_t)cluster_draw(c, c->cfg.n));
+}
+
 /* First every fault, with the invariants after each event; then none but loss, and all has to converge. The first n_liars lie. */
 static inline void live_through_faults(const struct chain_engine_ops *ops, uint32_t n, uint64_t seed, int n_faults, bool ed25519,
-                                       uint32_t n_liars)
+                                       uint32_t n_liars, void (*check)(struct cluster *c, uint64_t n_events))
 {
     struct cluster_config cfg = lossy_config(ops, n, seed);
     cfg.loss_permille = (uint32_t)(seed % 4) * 80;
@@ -126,15 +136,19 @@ static inline void live_through_faults(const struct chain_engine_ops *ops, uint3
     cfg.persist_ns = seed % 5 == 0 ? MS(20) : MS(1);
     cfg.fetch_ns = seed % 2 == 0 ? MS(500) : MS(5000);
     cfg.certify_ns = seed % 7 == 0 ? MS(400) : MS(5);
+    cfg.batch_txs = seed % 2 == 0 ? 4 : 1; /* 1: several heights in flight */
     cfg.ed25519 = ed25519;
+    cfg.check = check;
     struct cluster *c = cluster_new(&cfg);
     for (uint32_t i = 0; i < n_liars; i++)
         c->nodes[i].liar = true;
     cluster_run(c, c->now_ns + MS(300));
     for (int i = 0; i < n_faults; i++) {
         one_fault(c);
-        for (uint64_t k = cluster_draw(c, 3); k > 0; k--)
+        for (uint64_t k = cluster_draw(c, 6); k > 0; k--)
             cluster_request(c);
+        if (!ops->byzantine)
+            read_and_hand_over(c);
         /* short pauses strike in the middle of a commit, long ones let timers run out */
         cluster_run(c, c->now_ns + (int64_t)cluster_draw(c, (uint64_t)(cluster_draw(c, 2) == 0 ? MS(600) : MS(6))));
         ck_holds(c);

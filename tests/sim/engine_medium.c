@@ -120,10 +120,22 @@ static void emit_to(struct cluster *c, uint32_t from, uint32_t to, const uint8_t
         push_frame(c, c->now_ns + c->cfg.delay_min_ns + (int64_t)cluster_draw(c, spread), from, to, data, len);
 }
 
+static void keep_frame(struct cluster *c, uint32_t from, uint32_t to, const uint8_t *data, size_t len)
+{
+    if (c->n_recorded == c->cap_recorded) {
+        c->cap_recorded = c->cap_recorded ? 2 * c->cap_recorded : 256;
+        c->recorded = realloc(c->recorded, c->cap_recorded * sizeof c->recorded[0]);
+        assert(c->recorded);
+    }
+    c->recorded[c->n_recorded++] = (struct cluster_frame){c->now_ns, c->n_recorded, from, to, copy_octets(data, len), len};
+}
+
 static void emit(struct cluster *c, uint32_t from, uint32_t to, const uint8_t *data, size_t len)
 {
     c->n_sent++;
     note(c, data, len);
+    if (c->cfg.record)
+        keep_frame(c, from, to, data, len);
     for (uint32_t i = 0; i < c->cfg.n; i++)
         if (i != from && (to == CHAIN_TO_ALL || to == i))
             emit_to(c, from, i, data, len);

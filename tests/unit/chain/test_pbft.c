@@ -75,14 +75,14 @@ END_TEST
 START_TEST(no_fault_makes_two_members_disagree_and_all_converge_afterwards)
 {
     for (uint64_t seed = 1; seed <= 150; seed++)
-        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 40, false, 0);
+        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 40, false, 0, NULL);
 }
 END_TEST
 
 START_TEST(the_same_holds_with_real_signatures)
 {
-    live_through_faults(&chain_pbft_ops, 4, 1001, 12, true, 0);
-    live_through_faults(&chain_pbft_ops, 3, 1002, 12, true, 0);
+    live_through_faults(&chain_pbft_ops, 4, 1001, 12, true, 0, NULL);
+    live_through_faults(&chain_pbft_ops, 3, 1002, 12, true, 0, NULL);
 }
 END_TEST
 
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(no_fault_and_f_liars_together_make_two_honest_members_disagree)
 {
     for (uint64_t seed = 1; seed <= 40; seed++)
-        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 30, false, chain_pbft_f(cluster_sizes[_i]));
+        live_through_faults(&chain_pbft_ops, cluster_sizes[_i], seed, 30, false, chain_pbft_f(cluster_sizes[_i]), NULL);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 #include "tests/unit/check_main.h"
 
 #include "tests/sim/engine_faults.h"
+#include "tests/sim/raft_check.h"
 
 START_TEST(a_request_is_committed_by_every_member_of_a_calm_cluster)
 {
@@ -74,14 +75,14 @@ END_TEST
 START_TEST(no_fault_makes_two_members_disagree_and_all_converge_afterwards)
 {
     for (uint64_t seed = 1; seed <= 150; seed++)
-        live_through_faults(&chain_raft_ops, cluster_sizes[_i], seed, 40, false, 0);
+        live_through_faults(&chain_raft_ops, cluster_sizes[_i], seed, 40, false, 0, check_raft);
 }
 END_TEST
 
 START_TEST(the_same_holds_with_real_signatures)
 {
-    live_through_faults(&chain_raft_ops, 4, 1001, 12, true, 0);
-    live_through_faults(&chain_raft_ops, 3, 1002, 12, true, 0);
+    live_through_faults(&chain_raft_ops, 4, 1001, 12, true, 0, check_raft);
+    live_through_faults(&chain_raft_ops, 3, 1002, 12, true, 0, check_raft);
 }
 END_TEST
 
