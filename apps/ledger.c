@@ -1,4 +1,4 @@
-/* airdeed ledger: submit, show, leases, verify. */
+/* airdeed ledger: submit, show, status, leases, verify. */
 #include "apps/ledger.h"
 
 #include "apps/options.h"
@@ -13,6 +13,7 @@ static const struct {
 } subcommands[] = {
     {"submit", "ledger submit", "signs an operation and waits until it is committed", app_ledger_submit},
     {"show", "ledger show", "where a node or a database stands", app_ledger_show},
+    {"status", "ledger status", "how a node is, or all of them: term or view, height, lag, peers, errors", app_ledger_status},
     {"leases", "ledger leases", "spectrum leases, from a node or a database", app_ledger_leases},
     {"verify", "ledger verify", "executes a database again and compares every row", app_ledger_verify},
 };

@@ -5,5 +5,6 @@
 int app_ledger_submit(int argc, char **argv);
 int app_ledger_show(int argc, char **argv);
 int app_ledger_leases(int argc, char **argv);
+int app_ledger_status(int argc, char **argv);
 int app_ledger_verify(int argc, char **argv);
 #endif

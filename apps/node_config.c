@@ -1,6 +1,7 @@
 /* A node's own file, held against its cluster file and its key. */
 #include "apps/node_config.h"
 
+#include "apps/node_metrics.h"
 #include "apps/yaml.h"
 
 #include <errno.h>
@@ -8,17 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct app_yaml_field node_fields[] = {APP_NODE_CONFIG_ROWS, {.name = ""}};
+static const struct app_yaml_field node_fields[] = {APP_NODE_CONFIG_ROWS, APP_NODE_CONFIG_TEXT("metrics", metrics, false, APP_NODE_ENDPOINT), {.name = ""}};
 
 int app_node_config_check(void *root, void *item, const char **field_out, char *why)
 {
     (void)item;
     const struct app_node_config *c = root;
-    if (!*c->bind || app_node_endpoint_ok(c->bind))
-        return 0;
-    *field_out = "bind";
-    snprintf(why, APP_YAML_MAX_WHY, "a bind address is written as tcp://0.0.0.0:7400");
-    return -EINVAL;
+    if (*c->bind && !app_node_endpoint_ok(c->bind)) {
+        *field_out = "bind";
+        snprintf(why, APP_YAML_MAX_WHY, "a bind address is written as tcp://0.0.0.0:7400");
+        return -EINVAL;
+    }
+    if (*c->metrics && app_node_metrics_check(c->metrics)) {
+        *field_out = "metrics";
+        snprintf(why, APP_YAML_MAX_WHY, "an address for metrics is written as 127.0.0.1:9464 or [::1]:9464");
+        return -EINVAL;
+    }
+    return 0;
 }
 
 int app_node_config_read_text(const char *name, const void *text, size_t len, struct app_node_config *out, char *error_out)

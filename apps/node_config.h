@@ -11,6 +11,7 @@ enum { APP_NODE_PATH = 256 };
 struct app_node_config {
     char cluster_path[APP_NODE_PATH], member[APP_NODE_NAME], key_path[APP_NODE_PATH], database_path[APP_NODE_PATH];
     char bind[APP_NODE_ENDPOINT]; /* where this node listens; the member's endpoint unless given */
+    char metrics[APP_NODE_ENDPOINT]; /* where Prometheus may ask; empty: nowhere */
     uint32_t self;
     struct app_node_cluster cluster;
     struct app_keyfile key;       /* only with_key */

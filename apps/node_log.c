@@ -13,19 +13,35 @@ void app_node_log_init(struct app_node_log *log, const struct app_node_cluster *
     *log = (struct app_node_log){.cluster = cluster, .name = app_node_cluster_party(cluster, self)->name, .leader = CHAIN_TO_ALL};
 }
 
-void app_node_log(const struct app_node_log *log, const char *format, ...)
+static int64_t print_line(const struct app_node_log *log, const char *text)
 {
-    char text[600], when[32];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
+    char when[32];
     struct timespec now;
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
     fprintf(stderr, "%s.%03dZ %s: %s\n", when, (int)(now.tv_nsec / 1000000), log->name, text);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void app_node_log(const struct app_node_log *log, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    print_line(log, text);
+}
+
+void app_node_log_error(struct app_node_log *log, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(log->last_error, sizeof log->last_error, format, args);
+    va_end(args);
+    log->last_error_ns = print_line(log, log->last_error);
 }
 
 static const char *name_of(const struct app_node_log *log, uint32_t id)
@@ -42,15 +58,15 @@ void app_node_log_start(const struct app_node_log *log, const struct app_node_co
                  (unsigned)config->cluster.n_members, config->cluster.genesis.engine, config->bind, config->database_path, stats.height);
 }
 
-void app_node_log_peer(const struct app_node_log *log, const struct chain_net_event *event)
+void app_node_log_peer(struct app_node_log *log, const struct chain_net_event *event)
 {
     const char *name = name_of(log, event->from);
     if (event->kind == CHAIN_NET_UP)
         app_node_log(log, "connected to %s", name);
     else if (event->kind == CHAIN_NET_DOWN)
-        app_node_log(log, "lost %s", name);
+        app_node_log_error(log, "lost %s", name);
     else if (event->kind == CHAIN_NET_NOT_LET_IN)
-        app_node_log(log, "%s does not let us in: its cluster file has another key for us", name);
+        app_node_log_error(log, "%s does not let us in: its cluster file has another key for us", name);
 }
 
 void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledger_event *event)
@@ -82,7 +98,7 @@ void app_node_log_leader(struct app_node_log *log, const struct chain_node *node
         log->leader = stats.engine.leader;
         log->view = stats.engine.view;
         if (log->leader == CHAIN_TO_ALL)
-            app_node_log(log, "no leader (%s %" PRIu64 ")", is_raft ? "term" : "view", log->view);
+            app_node_log_error(log, "no leader (%s %" PRIu64 ")", is_raft ? "term" : "view", log->view);
         else
             app_node_log(log, "leader is %s (%s %" PRIu64 ")", name_of(log, log->leader), is_raft ? "term" : "view", log->view);
     }
@@ -98,7 +114,7 @@ void app_node_log_changes(struct app_node_log *log, const struct chain_node *nod
     struct chain_net_stats traffic;
     chain_net_stats(net, &traffic);
     if (traffic.strangers != log->strangers) {
-        app_node_log(log, "refused %" PRIu64 " connections of keys that the cluster file does not list", traffic.strangers - log->strangers);
+        app_node_log_error(log, "refused %" PRIu64 " connections of keys that the cluster file does not list", traffic.strangers - log->strangers);
         log->strangers = traffic.strangers;
     }
     if (stats.blocks_fetched != log->told_fetched) {

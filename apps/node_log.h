@@ -6,19 +6,25 @@
 #include "chain/net/net.h"
 #include "chain/node.h"
 
+enum { APP_NODE_LOG_TEXT = 240 };
+
 struct app_node_log {
     const struct app_node_cluster *cluster;
     const char *name;
     uint32_t leader;        /* last told */
     uint64_t view, told_fetched;
     uint64_t strangers;
+    char last_error[APP_NODE_LOG_TEXT]; /* the last thing that went wrong, empty if nothing did */
+    int64_t last_error_ns;  /* Unix time */
     int64_t next_ns;        /* counters are told at most once in ten seconds */
 };
 
 void app_node_log_init(struct app_node_log *log, const struct app_node_cluster *cluster, uint32_t self);
 __attribute__((format(printf, 2, 3))) void app_node_log(const struct app_node_log *log, const char *format, ...);
+/* The same, and it is remembered as what went wrong last. */
+__attribute__((format(printf, 2, 3))) void app_node_log_error(struct app_node_log *log, const char *format, ...);
 void app_node_log_start(const struct app_node_log *log, const struct app_node_config *config, const struct chain_node *node);
-void app_node_log_peer(const struct app_node_log *log, const struct chain_net_event *event);
+void app_node_log_peer(struct app_node_log *log, const struct chain_net_event *event);
 void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledger_event *event);
 /* Who leads, where that is another than was told last. */
 void app_node_log_leader(struct app_node_log *log, const struct chain_node *node);

@@ -135,6 +135,13 @@ static json_t *show(const struct app_node_requests *r)
                      "strangers", (json_int_t)net.strangers, "messages", (json_int_t)net.received, "peers", list_peers(r));
 }
 
+static json_t *status(const struct app_node_requests *r, int64_t now_ns)
+{
+    r->status->now_ns = now_ns;
+    app_node_status_take(r->status, r->net);
+    return app_node_status_json(r->status);
+}
+
 static json_t *list_leases(const struct app_node_requests *r)
 {
     const struct chain_ledger *ledger = chain_node_ledger(r->node);
@@ -155,10 +162,12 @@ int app_node_requests_take(struct app_node_requests *r, const struct chain_net_e
         err = submit(r, &event->caller, ask, now_ns);
     else if (what && strcmp(what, "show") == 0)
         reply(r, &event->caller, show(r));
+    else if (what && strcmp(what, "status") == 0 && r->status)
+        reply(r, &event->caller, status(r, now_ns));
     else if (what && strcmp(what, "leases") == 0)
         reply(r, &event->caller, list_leases(r));
     else
-        reply_error(r, &event->caller, "no question that this node understands: submit, show, leases");
+        reply_error(r, &event->caller, "no question that this node understands: submit, show, status, leases");
     json_decref(ask);
     return err;
 }

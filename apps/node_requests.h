@@ -1,9 +1,11 @@
-/* What clients ask a node: JSON in, JSON out. {"ask": "submit", "tx": HEX, "wait_ms": N}, {"ask": "show"}, {"ask": "leases"}.
+/* What clients ask a node: JSON in, JSON out. {"ask": "submit", "tx": HEX, "wait_ms": N}, {"ask": "show"}, {"ask": "status"},
+ * {"ask": "leases"}.
  * A submission is answered when its block is executed and on this node's disk. */
 #ifndef APPS_NODE_REQUESTS_H
 #define APPS_NODE_REQUESTS_H
 
 #include "apps/node_config.h"
+#include "apps/node_status.h"
 #include "chain/net/net.h"
 #include "chain/node.h"
 
@@ -29,6 +31,7 @@ struct app_node_requests {
     struct chain_net *net;
     struct chain_node *node;
     const char *database_path;
+    struct app_node_status *status; /* NULL: this node does not tell */
     uint32_t n_waiters;
     struct app_node_waiter waiters[APP_NODE_MAX_WAITERS];
     uint64_t n_results;            /* ring: the latest APP_NODE_RESULTS */

@@ -5,6 +5,7 @@
 #include "apps/node_clock.h"
 #include "apps/node_intake.h"
 #include "apps/node_log.h"
+#include "apps/node_metrics.h"
 #include "apps/node_requests.h"
 #include "apps/options.h"
 
@@ -14,16 +15,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
 
+static const int64_t METRICS_NS = 100000000;
+
 struct loop {
     const struct app_node_config *config;
     struct app_node_clock clock;
     struct app_node_log log;
-    int signal_fd;
+    int signal_fd, wake_fd; /* wake_fd: an epoll instance with signals and metrics */
     struct chain_net *net;
     struct chain_store *store;
     void *node_memory;
@@ -33,6 +37,9 @@ struct loop {
     struct app_carry carry;
     struct app_node_requests requests;
     struct app_node_intake intake;
+    struct app_node_status status;
+    struct app_node_metrics *metrics; /* NULL: nobody may ask */
+    int64_t metrics_due_ns;
     int64_t now_ns;
 };
 
@@ -121,10 +128,30 @@ static int wait_ms(const struct loop *l)
     return ms < MAX_WAIT_MS ? (int)ms : MAX_WAIT_MS;
 }
 
+static long write_metrics(void *ctx, char *out, size_t cap)
+{
+    struct loop *l = ctx;
+    l->status.now_ns = l->now_ns;
+    l->status.syncs = chain_store_syncs(l->store);
+    l->status.intake = l->intake.stats;
+    app_node_status_take(&l->status, l->net);
+    return app_node_status_metrics(&l->status, out, cap);
+}
+
+/* Not in every turn of a busy node, but soon enough */
+static void serve_metrics(struct loop *l, bool woken)
+{
+    if (!l->metrics || (!woken && l->now_ns < l->metrics_due_ns))
+        return;
+    app_node_metrics_run(l->metrics);
+    l->metrics_due_ns = l->now_ns + METRICS_NS;
+}
+
 /* 0, or an exit code */
 static int run_turn(struct loop *l)
 {
     int timeout_ms = wait_ms(l);
+    bool woken = false;
     for (int i = 0; i < MAX_EVENTS_A_TURN; i++) {
         struct chain_net_event event;
         int got = chain_net_poll(l->net, i == 0 ? timeout_ms : 0, &event);
@@ -133,8 +160,10 @@ static int run_turn(struct loop *l)
             app_node_log(&l->log, "stopped: the network failed: %s", strerror(-got));
             return APP_SYSTEM_FAILED;
         }
-        if (got == 0)
+        if (got == 0) {
+            woken = i == 0;
             break;
+        }
         int code = take(l, &event);
         if (code)
             return code;
@@ -153,6 +182,7 @@ static int run_turn(struct loop *l)
         return code;
     app_node_intake_flush(&l->intake, l->now_ns);
     app_node_requests_flush(&l->requests, l->now_ns);
+    serve_metrics(l, woken);
     app_node_log_changes(&l->log, l->node, l->net, l->now_ns);
     return 0;
 }
@@ -214,7 +244,7 @@ static int open_net(struct loop *l)
                                    .parties = parties,
                                    .max_message_bytes = MAX_MESSAGE_BYTES,
                                    .queue_messages = QUEUE_MESSAGES,
-                                   .wake_fd = l->signal_fd};
+                                   .wake_fd = l->wake_fd};
     memcpy(cfg.secret, l->config->key.curve_secret, sizeof cfg.secret);
     for (uint32_t i = 0; i < cfg.n_parties; i++) {
         const struct app_node_party *party = app_node_cluster_party(cluster, i);
@@ -230,6 +260,12 @@ static int open_net(struct loop *l)
     return APP_SYSTEM_FAILED;
 }
 
+static int wake_on(const struct loop *l, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(l->wake_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
 /* Before any thread of a library starts, so that all of them leave these signals to the loop */
 static int open_signals(struct loop *l)
 {
@@ -241,7 +277,8 @@ static int open_signals(struct loop *l)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */
     l->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (l->signal_fd >= 0)
+    l->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (l->signal_fd >= 0 && l->wake_fd >= 0 && wake_on(l, l->signal_fd) == 0)
         return 0;
     app_node_log(&l->log, "signals: %s", strerror(errno));
     return APP_SYSTEM_FAILED;
@@ -266,6 +303,20 @@ static int restore(struct loop *l)
     return 0;
 }
 
+static int open_metrics(struct loop *l)
+{
+    char error[APP_NODE_MAX_ERROR];
+    if (!*l->config->metrics)
+        return 0;
+    int err = app_node_metrics_open(l->config->metrics, write_metrics, l, &l->metrics, error);
+    if (!err)
+        err = wake_on(l, app_node_metrics_fd(l->metrics));
+    if (!err)
+        return 0;
+    app_node_log(&l->log, "%s", l->metrics ? strerror(-err) : error);
+    return APP_SYSTEM_FAILED;
+}
+
 static int open_all(struct loop *l)
 {
     int code = open_signals(l);
@@ -275,6 +326,8 @@ static int open_all(struct loop *l)
         code = open_node(l);
     if (!code)
         code = open_net(l); /* the door last: nobody is kept waiting while blocks are read back */
+    if (!code)
+        code = open_metrics(l);
     if (!code)
         code = restore(l);
     if (code)
@@ -293,6 +346,11 @@ static int open_all(struct loop *l)
     l->intake.submit_body = submit_body;
     l->intake.submit_tx = submit_tx;
     l->intake.send = send_answers;
+    l->status.config = l->config;
+    l->status.log = &l->log;
+    l->status.node = l->node;
+    l->status.started_ns = l->now_ns;
+    l->requests.status = &l->status;
     l->requests.config = l->config;
     l->requests.net = l->net;
     l->requests.node = l->node;
@@ -310,8 +368,11 @@ static void close_all(struct loop *l)
         chain_node_close(l->node);
     if (l->store)
         chain_store_close(l->store);
+    app_node_metrics_close(l->metrics);
     if (l->signal_fd >= 0)
         close(l->signal_fd);
+    if (l->wake_fd >= 0)
+        close(l->wake_fd);
     sodium_memzero(&l->signing_key, sizeof l->signing_key);
     free(l->node_memory);
     free(l);
@@ -325,7 +386,7 @@ int app_node_run(const struct app_node_config *config)
         return APP_SYSTEM_FAILED;
     }
     l->config = config;
-    l->signal_fd = -1;
+    l->signal_fd = l->wake_fd = -1;
     app_node_log_init(&l->log, &config->cluster, config->self);
     int code = open_all(l);
     while (!code && !asked_to_stop(l))

@@ -400,6 +400,12 @@ void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out)
     out->mempool_evicted = chain_mempool_evicted(m->pool);
 }
 
+uint64_t chain_node_reported(const struct chain_node *m, uint32_t member)
+{
+    uint32_t seat = chain_members_seat(m->members, member);
+    return seat < m->members->n ? m->reported[seat] : 0;
+}
+
 const struct chain_ledger *chain_node_ledger(const struct chain_node *m)
 {
     return m->ledger;

@@ -133,6 +133,8 @@ __attribute__((warn_unused_result)) int chain_node_step(struct chain_node *m, co
                                                         struct chain_node_update *out);
 int64_t chain_node_deadline(const struct chain_node *m);
 void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out);
+/* The height up to which a member says it has executed, by its latest header vote; member: key id. */
+uint64_t chain_node_reported(const struct chain_node *m, uint32_t member);
 const struct chain_ledger *chain_node_ledger(const struct chain_node *m);
 void chain_node_close(struct chain_node *m);
 #endif

@@ -142,6 +142,11 @@ int chain_net_client_send(struct chain_net_client *c, enum chain_net_kind kind, 
     return c->up ? chain_net_send_frames(c->dealer, (char)kind, data, len) : -EAGAIN;
 }
 
+bool chain_net_client_is_up(const struct chain_net_client *c)
+{
+    return c->up;
+}
+
 int chain_net_client_receive(struct chain_net_client *c, int timeout_ms, enum chain_net_kind *kind_out, const uint8_t **data_out, size_t *len_out)
 {
     int got = take_message(c, kind_out);

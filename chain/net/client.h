@@ -16,6 +16,7 @@ __attribute__((warn_unused_result)) int chain_net_client_ask(struct chain_net_cl
                                                              const uint8_t **answer_out, size_t *answer_len_out);
 /* Sends a message and waits for nothing: 0; -EAGAIN: not connected yet, or the queue is full; other negative errno. */
 __attribute__((warn_unused_result)) int chain_net_client_send(struct chain_net_client *client, enum chain_net_kind kind, const void *data, size_t len);
+bool chain_net_client_is_up(const struct chain_net_client *client);
 /* The next message, valid until the next call: 1. 0: none within the time, or the connection has just come up. Negative errno as above. */
 __attribute__((warn_unused_result)) int chain_net_client_receive(struct chain_net_client *client, int timeout_ms, enum chain_net_kind *kind_out,
                                                                  const uint8_t **data_out, size_t *len_out);

@@ -1,0 +1,137 @@
+#!/bin/bash
+# Running ledger nodes: status in words, metrics on request, a rolling restart under load, the systemd unit. Prints TAP.
+# shellcheck disable=SC2034,SC2154 # engine, dir and pids are shared with what is sourced
+set -u
+. "$(dirname "$0")/../ledger_cluster.bash"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d) || exit 3
+n=0
+failed=0
+engine=raft
+dir=$work/raft
+cleanup() {
+    stop_everything
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+status() { # what to ask
+    airdeed ledger status --node "$dir/$1" --key "$dir/client.key" >"$work/status" 2>&1
+}
+
+all_answer() {
+    status cluster.yaml && [ "$(grep -c ' connected, last' "$work/status")" = 3 ] && ! grep -q 'not connected' "$work/status" &&
+        [ "$(grep -cE ': (leader|follower), term [0-9]+, leader n[0-2]; up for [0-9]+ s' "$work/status")" = 3 ]
+}
+
+one_is_missed() { # node number: the others name it, and the status of all says so
+    status cluster.yaml
+    [ $? = 1 ] && grep -q "^n$1 (tcp://.*) is not running" "$work/status" && [ "$(grep -c "n$1 not connected" "$work/status")" = 2 ] &&
+        grep -q "last error: lost n$1" "$work/status"
+}
+
+metrics() { # path
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" >&3
+    tr -d '\r' <&3 >"$work/answer"
+    exec 3>&-
+    sed '1,/^$/d' "$work/answer" >"$work/metrics"
+}
+
+metrics_are_served() {
+    metrics /metrics && grep -q '^HTTP/1.1 200' "$work/answer" && grep -q '^Content-Type: text/plain; version=0.0.4' "$work/answer" &&
+        grep -qx 'airdeed_build_info{version="[^"]*",engine="raft",member="n0"} 1' "$work/metrics" &&
+        grep -qE '^airdeed_height_blocks [1-9]' "$work/metrics" && grep -qx 'airdeed_peer_connected{peer="n1"} 1' "$work/metrics"
+}
+
+# Every sample belongs to the family announced right before it, each family is announced once, names and values are well-formed, and
+# counters end in _total (Prometheus, text exposition format 0.0.4)
+metrics_are_well_formed() {
+    awk '
+        /^# HELP / { if ($3 in helped) { print "twice: " $3; bad = 1 } helped[$3] = 1; family = ""; next }
+        /^# TYPE / { family = $3; type = $4
+            if (!(family in helped)) { print "no help: " family; bad = 1 }
+            if ((type == "counter") != (family ~ /_total$/)) { print "name and type: " family; bad = 1 }
+            if (type !~ /^(counter|gauge)$/) { print "type: " $0; bad = 1 } next }
+        { name = $0; sub(/[{ ].*/, "", name); n++
+            if (name != family || family == "") { print "not in its family: " $0; bad = 1 }
+            if ($0 !~ /^[a-z_]+(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? -?[0-9]+(\.[0-9]+)?$/) { print "ill-formed: " $0; bad = 1 }
+            if ($0 in seen) { print "twice: " $0; bad = 1 } seen[$0] = 1 }
+        END { exit bad || n < 40 }' "$work/metrics"
+}
+
+promtool_agrees() {
+    promtool check metrics <"$work/metrics" >"$work/promtool" 2>&1 && [ ! -s "$work/promtool" ] || { sed 's/^/# /' "$work/promtool"; return 1; }
+}
+
+other_paths_are_refused() {
+    metrics / && grep -q '^HTTP/1.1 404' "$work/answer"
+}
+
+a_silent_caller_holds_up_nobody() {
+    exec 4<>"/dev/tcp/127.0.0.1/$port" || return 1
+    metrics_are_served && goes_on 10 3
+    local code=$?
+    exec 4>&-
+    return $code
+}
+
+restarts_in_turn() { # each node stops cleanly, comes back and catches up, and the load goes on
+    local i code
+    for i in 0 1 2; do
+        kill -TERM "${pids[$i]}"
+        wait "${pids[$i]}"
+        code=$?
+        [ $code = 0 ] || { echo "# n$i stopped with $code"; return 1; }
+        goes_on 15 5 || { echo "# nothing went on without n$i"; return 1; }
+        local height
+        height=$(ask $(((i + 1) % 3)) height)
+        start $i
+        within 15 has_height $i "$height" || { echo "# n$i did not catch up to $height"; return 1; }
+        within 15 all_answer || { sed 's/^/# /' "$work/status"; return 1; }
+    done
+}
+
+unit_is_sound() {
+    mkdir -p "$work/bin" && cp "$root/apps/airdeed-node@.service" "$work/airdeed-node@n0.service" &&
+        sed -i "s|/usr/bin/airdeed|$(command -v airdeed)|" "$work/airdeed-node@n0.service" &&
+        systemd-analyze verify --man=no "$work/airdeed-node@n0.service" >"$work/unit" 2>&1
+    grep -F "$work/airdeed-node@n0.service" "$work/unit" && return 1
+    return 0
+}
+
+airdeed node --init-cluster 3 --engine raft --dir "$dir" --base-port 0 --clients 2 >/dev/null
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+echo "metrics: 127.0.0.1:$port" >>"$dir/n0.yaml"
+for i in 0 1 2; do start $i; done
+check 'all three say in one command how they are' within 15 all_answer
+start_loads client client-2
+check 'clients are served' goes_on 15 5
+check 'metrics are served on request' within 5 metrics_are_served
+check 'metrics are in Prometheus format' metrics_are_well_formed
+if command -v promtool >/dev/null; then
+    check "Prometheus' own checker finds nothing in them" promtool_agrees
+else
+    n=$((n + 1))
+    echo "ok $n - raft: Prometheus' own checker finds nothing in them # SKIP promtool is not installed"
+fi
+check 'nothing else is served there' other_paths_are_refused
+check 'a caller who says nothing holds up neither metrics nor the ledger' a_silent_caller_holds_up_nobody
+check 'a rolling restart stops each node cleanly, and the ledger goes on' restarts_in_turn
+kill_node 2
+check 'a node that was killed is named by the others' within 10 one_is_missed 2
+start 2
+check 'it comes back' within 15 all_answer
+stop_loads
+check 'all stop cleanly' stop_all
+check 'nobody answers, and the command says so' bash -c "airdeed ledger status --node '$dir/cluster.yaml' --key '$dir/client.key' >/dev/null; [ \$? = 3 ]"
+check 'the databases agree' databases_agree 0 1 2
+check 'nothing was lost' nothing_was_lost 0 1 2
+if command -v systemd-analyze >/dev/null; then
+    check 'systemd finds nothing wrong with the unit' unit_is_sound
+else
+    n=$((n + 1))
+    echo "ok $n - raft: systemd finds nothing wrong with the unit # SKIP systemd-analyze is not installed"
+fi
+echo "1..$n"
+exit $failed
