@@ -1,0 +1,218 @@
+/* Load for airdeed nodes: operations over the client protocol (apps/node_intake.h), so many under way at a time. An operation is a put of an
+ * application's own value.
+ * usage: ledger_load CLUSTER.yaml MEMBER KEY CLIENTS CONNECTIONS BATCH VALUE_OCTETS WARM_S SECONDS
+ * BATCH 0: operations without a signature of the client's. N: each N operations in one transaction that the client signs. All of a batch
+ * come from one client: CLIENTS operations are under way in all. KEY "a.key,b.key": connections take turns. */
+#include "apps/keyfile.h"
+#include "apps/node_cluster.h"
+#include "chain/cbor.h"
+#include "chain/net/client.h"
+#include "chain/tx.h"
+#include "tests/bench/ledger_meter.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_CONNECTIONS = 256, MAX_KEYS = 16, MESSAGE_BYTES = 200 * 1024, MAX_CLIENTS = 1 << 16, MAX_VALUE = CHAIN_MAX_PUT_BYTES };
+
+struct connection {
+    struct chain_net_client *net;
+    struct chain_ed25519 key;
+    uint32_t author;
+    uint64_t next_number, *next_nonce;
+    size_t n_clients, n_free; /* of its clients: those without an operation under way */
+    int64_t *since_ns;        /* ring by number */
+};
+
+struct load {
+    struct ledger_meter meter;
+    struct app_node_cluster cluster;
+    size_t n, batch, value_octets;
+    uint64_t nonces[MAX_KEYS], n_refused;
+    struct connection connections[MAX_CONNECTIONS];
+    uint8_t message[MESSAGE_BYTES];
+};
+
+static size_t put_operation(const struct load *l, uint64_t number, uint8_t *out, size_t cap)
+{
+    struct chain_op op = {.kind = CHAIN_OP_PUT};
+    uint8_t value[MAX_VALUE];
+    memset(value, (int)(number & 0xff), l->value_octets);
+    op.put.key = (uint32_t)(number % 16);
+    op.put.value = value;
+    op.put.value_len = l->value_octets;
+    long len = chain_op_encode(&op, out, cap);
+    return len > 0 ? (size_t)len : 0;
+}
+
+/* One signed transaction around the next operations */
+static size_t put_transaction(const struct load *l, struct connection *c, uint64_t number, uint8_t *out, size_t cap)
+{
+    static uint8_t body[CHAIN_MAX_TX_BYTES];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, l->batch);
+    for (size_t i = 0; i < l->batch; i++)
+        w.len += put_operation(l, number + i, body + w.len, sizeof body - w.len);
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->author, .seq = *c->next_nonce, .body = body, .body_len = w.len};
+    struct chain_signer signer = chain_signer_ed25519(&c->key);
+    const struct chain_members *members = &l->cluster.genesis.members;
+    *c->next_nonce += l->batch;
+    if (chain_msg_digest(members, msg.kind, msg.body, msg.body_len, &msg.digest) || signer.sign(signer.ctx, members, &msg))
+        return 0;
+    long len = chain_msg_encode(members, &msg, out, cap);
+    return len > 0 ? (size_t)len : 0;
+}
+
+/* Everybody on the connection who is free hands in one operation, in as few messages as hold them */
+static int hand_in(struct load *l, struct connection *c)
+{
+    size_t per_item = l->batch ? l->batch : 1, item_bytes = per_item * (l->value_octets + 24) + 256;
+    while (c->n_free >= per_item) {
+        size_t n = c->n_free / per_item, room = (MESSAGE_BYTES - 64) / item_bytes;
+        n = n < room ? n : room;
+        n = n < 256 ? n : 256;
+        struct chain_cbor_writer w = {.out = l->message, .cap = sizeof l->message};
+        chain_cbor_put_array(&w, 3);
+        chain_cbor_put_uint(&w, c->next_number);
+        chain_cbor_put_bool(&w, l->batch > 0);
+        chain_cbor_put_array(&w, n);
+        int64_t now_ns = ledger_meter_now();
+        uint64_t number = c->next_number;
+        for (size_t i = 0; i < n; i++, number += per_item) {
+            static uint8_t item[CHAIN_MAX_TX_BYTES];
+            size_t len = l->batch ? put_transaction(l, c, number, item, sizeof item) : put_operation(l, number, item, sizeof item);
+            chain_cbor_put_bytes(&w, item, len);
+        }
+        int err = w.full ? -ENOSPC : chain_net_client_send(c->net, CHAIN_NET_SUBMIT, l->message, w.len);
+        if (err)
+            return err;
+        for (uint64_t i = c->next_number; i < number; i++)
+            c->since_ns[i % MAX_CLIENTS] = now_ns;
+        c->next_number = number;
+        c->n_free -= n * per_item;
+    }
+    return 0;
+}
+
+static int take_answers(struct load *l, struct connection *c, const uint8_t *data, size_t len)
+{
+    struct chain_cbor_reader r = {.data = data, .len = len};
+    int64_t now_ns = ledger_meter_now();
+    size_t n_runs = chain_cbor_get_array(&r, SIZE_MAX / 2);
+    for (size_t i = 0; i < n_runs && !r.bad; i++) {
+        chain_cbor_expect_array(&r, 3);
+        uint64_t number = chain_cbor_get_uint(&r), height = chain_cbor_get_uint(&r);
+        size_t n = chain_cbor_get_array(&r, 256);
+        for (size_t k = 0; k < n && !r.bad; k++, number++) {
+            int64_t code = chain_cbor_get_int(&r);
+            bool good = height > 0;
+            if (!good && l->n_refused++ == 0)
+                fprintf(stderr, "ledger_load: operation %llu: height %llu, code %lld\n", (unsigned long long)number, (unsigned long long)height,
+                        (long long)code);
+            ledger_meter_count(&l->meter, c->since_ns[number % MAX_CLIENTS], now_ns, good);
+            c->n_free++;
+        }
+    }
+    return chain_cbor_end(&r);
+}
+
+static int serve(struct load *l, struct connection *c, int timeout_ms)
+{
+    enum chain_net_kind kind;
+    const uint8_t *data;
+    size_t len;
+    int got = chain_net_client_receive(c->net, timeout_ms, &kind, &data, &len);
+    if (got < 0)
+        return got;
+    if (got == 1 && (kind != CHAIN_NET_ANSWERS || take_answers(l, c, data, len)))
+        return -EPROTO;
+    return hand_in(l, c);
+}
+
+static int open_connections(struct load *l, uint32_t member, const char *keys, size_t n_clients)
+{
+    char error[APP_NODE_MAX_ERROR], list[1024], *rest = list, *path;
+    struct app_keyfile key[MAX_KEYS];
+    size_t n_keys = 0;
+    snprintf(list, sizeof list, "%s", keys);
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    while (n_keys < MAX_KEYS && (path = strtok_r(rest, ",", &rest)) != NULL) {
+        l->nonces[n_keys] = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+        if (app_keyfile_read(path, &key[n_keys++], error)) {
+            fprintf(stderr, "ledger_load: %s\n", error);
+            return -EINVAL;
+        }
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        struct connection *c = &l->connections[i];
+        const struct app_keyfile *k = &key[i % n_keys];
+        const struct app_node_party *party = &l->cluster.members[member];
+        memcpy(c->key.secret, k->ledger_secret, sizeof c->key.secret);
+        c->author = app_node_cluster_find_key(&l->cluster, k->ledger_public);
+        c->next_nonce = &l->nonces[i % n_keys];
+        c->n_clients = c->n_free = n_clients / l->n;
+        c->since_ns = calloc(MAX_CLIENTS, sizeof *c->since_ns);
+        int err = c->since_ns ? chain_net_client_open(party->endpoint, party->curve_key, k->curve_secret, MESSAGE_BYTES, &c->net) : -ENOMEM;
+        for (int turn = 0; turn < 50 && !err && !chain_net_client_is_up(c->net); turn++) {
+            enum chain_net_kind kind;
+            const uint8_t *data;
+            size_t len;
+            err = chain_net_client_receive(c->net, 100, &kind, &data, &len);
+            err = err > 0 ? -EPROTO : err;
+        }
+        if (err)
+            return err;
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        int err = hand_in(l, &l->connections[i]);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int run(struct load *l)
+{
+    int err = 0;
+    while (!err && !ledger_meter_done(&l->meter, ledger_meter_now()))
+        for (size_t i = 0; i < l->n && !err; i++)
+            err = serve(l, &l->connections[i], l->n == 1 ? 100 : 0);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    static struct load l;
+    char error[APP_NODE_MAX_ERROR];
+    if (argc != 10 || sodium_init() < 0)
+        return 2;
+    if (app_node_cluster_read(argv[1], &l.cluster, error)) {
+        fprintf(stderr, "ledger_load: %s\n", error);
+        return 2;
+    }
+    size_t n_clients = (size_t)atoi(argv[4]);
+    l.n = (size_t)atoi(argv[5]);
+    l.batch = (size_t)atoi(argv[6]);
+    l.value_octets = (size_t)atoi(argv[7]);
+    uint32_t member = app_node_cluster_find(&l.cluster, argv[2]);
+    if (l.n == 0 || l.n > MAX_CONNECTIONS || l.batch > CHAIN_MAX_TX_OPS || l.value_octets > MAX_VALUE || n_clients >= MAX_CLIENTS ||
+        member >= l.cluster.n_members)
+        return 2;
+    int err = open_connections(&l, member, argv[3], n_clients);
+    if (!err && ledger_meter_init(&l.meter, atof(argv[8]), atof(argv[9])))
+        err = -ENOMEM;
+    if (!err)
+        err = run(&l);
+    if (err) {
+        fprintf(stderr, "ledger_load: %s\n", strerror(-err));
+        return 3;
+    }
+    for (size_t i = 0; i < l.n; i++)
+        chain_net_client_close(l.connections[i].net);
+    return ledger_meter_finish(&l.meter);
+}
