@@ -1,0 +1,220 @@
+/* Invariants, each checked for what one event changed: agreement and validity, headers, certificates, one word of an honest member,
+ * one leader a term. sim_raft.c holds those of Raft's log, sim_ledger.c those of the ledger's rules. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain/cbor.h"
+#include "tests/sim/sim.h"
+
+void sim_check_init(struct sim_world *w)
+{
+    w->submitted = sim_set_new();
+    w->executed = sim_set_new();
+    w->said = sim_set_new();
+    sim_ledger_init(w);
+}
+
+void sim_check_close(struct sim_world *w)
+{
+    sim_set_free(w->submitted);
+    sim_set_free(w->executed);
+    sim_set_free(w->said);
+    free(w->leases);
+    free(w->blocks);
+}
+
+struct sim_block *sim_block(struct sim_world *w, uint64_t height)
+{
+    if (height >= w->cap_blocks) {
+        size_t cap = w->cap_blocks ? w->cap_blocks : 256;
+        while (cap <= height)
+            cap *= 2;
+        w->blocks = realloc(w->blocks, cap * sizeof w->blocks[0]);
+        assert(w->blocks);
+        memset(w->blocks + w->cap_blocks, 0, (cap - w->cap_blocks) * sizeof w->blocks[0]);
+        w->cap_blocks = cap;
+    }
+    return &w->blocks[height];
+}
+
+/* ---- blocks */
+
+static bool is_liars(const struct sim_world *w, uint32_t key)
+{
+    return key < w->n_nodes && w->nodes[key].liar;
+}
+
+static uint64_t tx_name(uint32_t author, uint64_t nonce)
+{
+    return sim_mix(nonce ^ sim_mix(author + 1)) | 1;
+}
+
+/* Whatever is executed was asked for by whom it names, in these words. */
+static void check_asked(struct sim_world *w, uint64_t height, const struct chain_batch_view *view)
+{
+    for (size_t i = 0; i < view->n_txs; i++) {
+        struct chain_msg tx;
+        if (chain_msg_decode(&w->genesis.members, view->txs[i].data, view->txs[i].len, &tx, NULL) != 0) {
+            sim_fail(w, "block %llu holds what is no transaction", (unsigned long long)height);
+            return;
+        }
+        uint64_t asked = sim_set_get(w->submitted, tx_name(tx.author, tx.seq));
+        if (asked != (sim_sum(1, tx.body, tx.body_len) | 1) && !is_liars(w, tx.author))
+            sim_fail(w, "block %llu holds a transaction %u/%llu that nobody asked for", (unsigned long long)height, tx.author,
+                     (unsigned long long)tx.seq);
+    }
+}
+
+static void check_once(struct sim_world *w, const struct chain_node_update *u)
+{
+    for (size_t i = 0; i < u->n_events; i++) {
+        const struct chain_ledger_event *e = &u->events[i];
+        bool took_nonce = e->kind == CHAIN_LE_TX && e->code != CHAIN_UNSYNC_OP_PARAM && e->code != CHAIN_CERT_ERROR && e->op != 0;
+        if (took_nonce && sim_set_put(w->executed, tx_name(e->station, e->nonce), e->height) != 0)
+            sim_fail(w, "transaction %u/%llu is executed twice", e->station, (unsigned long long)e->nonce);
+    }
+}
+
+/* The first one to execute a height defines it, after its block was held against the rules. */
+static void define_block(struct sim_world *w, const struct chain_node_block *row, const struct chain_node_update *u)
+{
+    struct sim_block *block = sim_block(w, row->height);
+    const struct sim_block *parent = sim_block(w, row->height - 1);
+    struct chain_batch_view view = {0};
+    struct chain_hash digest;
+    chain_hash_of(row->header, row->header_len, &block->hash);
+    if (chain_header_decode(&block->header, row->header, row->header_len) != 0 || chain_batch_decode(&view, row->batch, row->batch_len) != 0 ||
+        chain_batch_digest(&w->genesis.members, row->batch, row->batch_len, &digest) != 0) {
+        sim_fail(w, "block %llu does not decode", (unsigned long long)row->height);
+        return;
+    }
+    const struct chain_header *h = &block->header;
+    if (h->height != row->height || memcmp(h->batch_digest.octets, digest.octets, CHAIN_HASH_BYTES) != 0)
+        sim_fail(w, "header %llu is not its batch's", (unsigned long long)row->height);
+    if (row->height > 1 && (memcmp(h->parent.octets, parent->hash.octets, CHAIN_HASH_BYTES) != 0 || h->time_ns <= parent->header.time_ns))
+        sim_fail(w, "block %llu does not follow its parent", (unsigned long long)row->height);
+    block->known = true;
+    block->batch_sum = sim_sum(2, row->batch, row->batch_len);
+    w->top = row->height;
+    check_asked(w, row->height, &view);
+    check_once(w, u);
+    sim_ledger_block(w, u);
+}
+
+static void check_block(struct sim_world *w, struct sim_node *node, const struct chain_node_block *row, const struct chain_node_update *u)
+{
+    if (row->height != node->height + 1) {
+        sim_fail(w, "node %u executes block %llu after %llu", node->index, (unsigned long long)row->height, (unsigned long long)node->height);
+        return;
+    }
+    node->height = row->height;
+    struct sim_block *block = sim_block(w, row->height);
+    struct chain_hash hash;
+    if (!block->known) {
+        define_block(w, row, u);
+        return;
+    }
+    chain_hash_of(row->header, row->header_len, &hash);
+    if (memcmp(hash.octets, block->hash.octets, CHAIN_HASH_BYTES) != 0)
+        sim_fail(w, "node %u executes another block %llu than others did", node->index, (unsigned long long)row->height);
+}
+
+static void check_cert(struct sim_world *w, struct sim_node *node, const struct chain_node_block *row)
+{
+    struct chain_certificate cert;
+    struct chain_signer signer = sim_signer(&w->keys[0]);
+    const struct sim_block *block = sim_block(w, row->height);
+    uint32_t n = 0;
+    if (!block->known || chain_certificate_decode(&cert, row->cert, row->cert_len) != 0) {
+        sim_fail(w, "node %u certifies block %llu, which nobody has executed", node->index, (unsigned long long)row->height);
+        return;
+    }
+    for (uint32_t i = 0; i < w->genesis.members.n; i++) {
+        if (!(cert.signers >> i & 1))
+            continue;
+        struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .author = i, .seq = row->height, .digest = block->hash};
+        memcpy(vote.sig, cert.sigs[i], CHAIN_SIG_BYTES);
+        if (signer.verify(signer.ctx, &w->genesis.members, &vote) != 0)
+            sim_fail(w, "node %u certifies block %llu with a bad signature of %u", node->index, (unsigned long long)row->height, i);
+        n++;
+    }
+    if (n < w->quorum || cert.signers >> w->genesis.members.n != 0)
+        sim_fail(w, "node %u certifies block %llu with %u signatures, not %u", node->index, (unsigned long long)row->height, n, w->quorum);
+}
+
+/* ---- what honest members say */
+
+static bool says_once(uint8_t kind)
+{
+    return kind == CHAIN_MSG_HEADER_VOTE || kind == CHAIN_MSG_PBFT_PRE_PREPARE || kind == CHAIN_MSG_PBFT_PREPARE || kind == CHAIN_MSG_PBFT_COMMIT;
+}
+
+/* An honest member never signs and sends two contents for one kind, view and height, in all of its lives. */
+static void check_word(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg)
+{
+    uint64_t name = sim_mix(sim_mix(sim_mix(msg->view) ^ msg->seq) ^ ((uint64_t)msg->kind << 8 | msg->author)) | 1;
+    uint64_t sum = sim_sum(3, msg->digest.octets, CHAIN_HASH_BYTES) | 1;
+    uint64_t before = sim_set_put(w->said, name, sum);
+    if (before != 0 && before != sum)
+        sim_fail(w, "node %u says two things: kind %u, view %llu, height %llu", node->index, msg->kind, (unsigned long long)msg->view,
+                 (unsigned long long)msg->seq);
+}
+
+void sim_check_send(struct sim_world *w, struct sim_node *node, const struct chain_node_send *send)
+{
+    struct chain_cbor_reader r = {.data = send->data, .len = send->len};
+    size_t n = chain_cbor_get_array(&r, 4096), at = r.pos;
+    for (size_t i = 0; i < n && !node->liar; i++) {
+        struct chain_msg msg;
+        size_t consumed = 0;
+        if (chain_msg_decode(&w->genesis.members, send->data + at, send->len - at, &msg, &consumed) != 0) {
+            sim_fail(w, "node %u sends what does not decode", node->index);
+            return;
+        }
+        at += consumed;
+        if (msg.author == node->key && says_once(msg.kind))
+            check_word(w, node, &msg);
+    }
+}
+
+/* ---- each step */
+
+static void check_leader(struct sim_world *w, struct sim_node *node, const struct chain_engine_stats *s)
+{
+    if (!s->is_leader || s->view == node->leads_term) {
+        node->leads_term = s->is_leader ? s->view : 0;
+        return;
+    }
+    node->leads_term = s->view;
+    uint64_t before = sim_set_put(w->said, sim_mix(UINT64_MAX - s->view) | 1, node->index + 1);
+    if (before != 0 && before != node->index + 1)
+        sim_fail(w, "nodes %u and %u both lead term %llu", (uint32_t)before - 1, node->index, (unsigned long long)s->view);
+    sim_raft_leads(w, node, s->view);
+}
+
+void sim_check_step(struct sim_world *w, struct sim_node *node, const struct chain_node_event *event)
+{
+    const struct chain_node_update *u = w->update;
+    if (node->liar)
+        return;
+    for (size_t i = 0; i < u->n_blocks; i++) {
+        if (u->blocks[i].header)
+            check_block(w, node, &u->blocks[i], u);
+        if (u->blocks[i].cert)
+            check_cert(w, node, &u->blocks[i]);
+    }
+    if (w->cfg.ops->byzantine || event->kind == CHAIN_NODE_START)
+        return;
+    struct chain_node_stats s;
+    chain_node_stats(node->node, &s);
+    if (u->n_records > 0)
+        sim_raft_records(w, node, u, s.engine.is_leader && s.engine.view == node->leads_term);
+    check_leader(w, node, &s.engine);
+}
+
+void sim_check_start(struct sim_world *w, struct sim_node *node)
+{
+    if (!w->cfg.ops->byzantine)
+        sim_raft_start(w, node);
+}

@@ -1,0 +1,180 @@
+/* airdeed_sim: runs clusters through faults, seed after seed. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/sim/sim.h"
+
+struct options {
+    uint64_t seed, break_at;
+    bool seed_given, json, ed25519, twins, rollback;
+    double hours, seconds;
+    uint64_t count;   /* scenarios; 0: as time allows */
+    const char *engine; /* NULL: both */
+    uint32_t n;       /* 0: drawn */
+};
+
+struct totals {
+    uint64_t n, n_failed, n_events, n_frames, n_blocks, n_submitted, n_told;
+    double simulated_s;
+    uint64_t faults[SIM_FAULTS];
+};
+
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void print_usage(void)
+{
+    puts("airdeed_sim [--seed S] [--count N | --hours H | --seconds S] [--engine raft|pbft] [--n N] [--ed25519] [--twins]\n"
+         "  --seed S      the first seed (default: from the time of day); with --count 1 one scenario is replayed\n"
+         "  --count N     so many scenarios; --hours, --seconds: as many as fit into that much CPU time\n"
+         "  --engine, --n one engine, one number of members; by default both and 3 to 10\n"
+         "  --ed25519     real signatures instead of keyed BLAKE2b\n"
+         "  --twins       PBFT, four members and a twin of one of them, seven rounds of partitions\n"
+         "  --break-at E  a false alarm at event E, to see what a failure prints");
+}
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(name, "--ed25519") == 0) {
+            o->ed25519 = true;
+            continue;
+        }
+        if (strcmp(name, "--twins") == 0) {
+            o->twins = true;
+            continue;
+        }
+        char *end = NULL;
+        if (!value)
+            return false;
+        i++;
+        if (strcmp(name, "--engine") == 0) {
+            o->engine = value;
+            if (!chain_engine_find(value))
+                return false;
+            continue;
+        }
+        double number = strtod(value, &end);
+        if (*end || number < 0)
+            return false;
+        if (strcmp(name, "--seed") == 0) {
+            o->seed = strtoull(value, NULL, 10);
+            o->seed_given = true;
+        } else if (strcmp(name, "--count") == 0) {
+            o->count = (uint64_t)number;
+        } else if (strcmp(name, "--hours") == 0) {
+            o->seconds = number * 3600;
+        } else if (strcmp(name, "--seconds") == 0) {
+            o->seconds = number;
+        } else if (strcmp(name, "--n") == 0 && number >= 1 && number <= 10) {
+            o->n = (uint32_t)number;
+        } else if (strcmp(name, "--break-at") == 0) {
+            o->break_at = (uint64_t)number;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything about a scenario follows from its seed and the options. */
+static struct sim_config make_config(const struct options *o, uint64_t seed)
+{
+    static const uint32_t sizes[] = {3, 4, 5, 5, 5, 6, 7, 9, 10};
+    uint64_t draw = sim_mix(seed);
+    bool byzantine = o->engine ? strcmp(o->engine, "pbft") == 0 : draw % 2 == 0;
+    struct sim_config cfg = {.seed = seed, .ops = byzantine ? &chain_pbft_ops : &chain_raft_ops, .heartbeat_ns = SIM_MS(50),
+                             .fault_ns = SIM_MS(20000), .converge_ns = SIM_MS(30000), .ops_per_s = 20, .ed25519 = o->ed25519,
+                             .break_at = o->break_at, .rollback = o->rollback};
+    cfg.n = o->n ? o->n : sizes[(draw >> 8) % (sizeof sizes / sizeof sizes[0])];
+    if (byzantine)
+        cfg.n_liars = (uint32_t)((draw >> 16) % (chain_pbft_f(cfg.n) + 1));
+    return cfg;
+}
+
+static void print_replay(const struct options *o, uint64_t seed)
+{
+    printf("replay: ./dev sim --seed %" PRIu64 " --count 1", seed);
+    if (o->engine)
+        printf(" --engine %s", o->engine);
+    if (o->n)
+        printf(" --n %u", o->n);
+    if (o->ed25519)
+        printf(" --ed25519");
+    if (o->twins)
+        printf(" --twins");
+    if (o->break_at)
+        printf(" --break-at %" PRIu64, o->break_at);
+    printf("\n");
+}
+
+static void run_one(const struct options *o, uint64_t seed, struct totals *t)
+{
+    struct sim_config cfg = make_config(o, seed);
+    struct sim_world *w = sim_new(&cfg);
+    bool ok = sim_run(w);
+    t->n++;
+    t->n_failed += !ok;
+    t->n_events += w->n_events;
+    t->n_frames += w->n_frames;
+    t->n_blocks += w->top;
+    t->n_submitted += w->n_submitted;
+    t->n_told += w->n_told;
+    t->simulated_s += (double)(w->now_ns - SIM_EPOCH_NS) / 1e9;
+    for (size_t i = 0; i < SIM_FAULTS; i++)
+        t->faults[i] += w->faults[i];
+    if (!ok) {
+        printf("FAILED %s n=%u liars=%u seed=%" PRIu64 ": %s\n", cfg.ops->name, cfg.n, cfg.n_liars, seed, w->failure);
+        print_replay(o, seed);
+    }
+    if (!ok || o->count == 1)
+        printf("trace %016" PRIx64 " of %" PRIu64 " events, %" PRIu64 " blocks\n", w->trace, w->n_events, w->top);
+    fflush(stdout);
+    sim_free(w);
+}
+
+static void print_totals(const struct totals *t, double cpu)
+{
+    printf("%" PRIu64 " scenarios, %" PRIu64 " failed: %.1f simulated s in %.2f CPU s (%.0f simulated s a CPU s, %.0f scenarios a CPU s)\n",
+           t->n, t->n_failed, t->simulated_s, cpu, t->simulated_s / cpu, (double)t->n / cpu);
+    printf("%" PRIu64 " events, %" PRIu64 " frames, %" PRIu64 " blocks, %" PRIu64 " operations asked for, %" PRIu64 " answers\n", t->n_events,
+           t->n_frames, t->n_blocks, t->n_submitted, t->n_told);
+    printf("faults:");
+    for (size_t i = 0; i < SIM_FAULTS; i++)
+        if (t->faults[i] > 0)
+            printf(" %s %" PRIu64, sim_fault_name((enum sim_fault)i), t->faults[i]);
+    printf("\n");
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    struct totals t = {0};
+    if (!parse(&o, argc, argv)) {
+        print_usage();
+        return 2;
+    }
+    if (sodium_init() < 0)
+        return 3;
+    if (!o.seed_given)
+        o.seed = (uint64_t)time(NULL) * 1000003;
+    if (o.count == 0 && o.seconds <= 0)
+        o.seconds = 60;
+    printf("seeds from %" PRIu64 "\n", o.seed);
+    double start = cpu_s();
+    for (uint64_t i = 0; (o.count == 0 || i < o.count) && (o.seconds <= 0 || cpu_s() - start < o.seconds) && t.n_failed < 5; i++)
+        run_one(&o, o.seed + i, &t);
+    print_totals(&t, cpu_s() - start);
+    if (t.n == 0)
+        puts("no scenario ran");
+    return t.n == 0 || t.n_failed > 0;
+}
