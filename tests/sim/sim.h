@@ -18,6 +18,7 @@ enum {
     SIM_MAX_OPEN = 8,    /* transactions of one client without an answer */
     SIM_KEPT_FRAMES = 64,
     SIM_MAX_LOGS = 24,   /* (term, batch) pairs remembered of one Raft index */
+    SIM_MAX_TX_BYTES = 4096,
     SIM_SEEN_SIGS = 8192
 };
 
@@ -138,7 +139,7 @@ struct sim_client {
         uint64_t nonce;
         int64_t again_ns;
         size_t len;
-        uint8_t octets[CHAIN_MAX_OP_BYTES + 256];
+        uint8_t octets[SIM_MAX_TX_BYTES];
     } open[SIM_MAX_OPEN];
 };
 

@@ -99,9 +99,12 @@ static struct chain_op make_op(struct sim_world *w, const struct chain_ledger *l
 
 /* ---- asking */
 
-static void note_asked(struct sim_world *w, uint32_t author, uint64_t nonce, const uint8_t *body, size_t len)
+static void note_asked(struct sim_world *w, uint32_t author, uint64_t nonce, const struct chain_op *op)
 {
-    sim_set_put(w->submitted, tx_name(author, nonce), sim_sum(1, body, len) | 1);
+    uint8_t octets[CHAIN_MAX_OP_BYTES];
+    long len = chain_op_encode(op, octets, sizeof octets);
+    assert(len > 0);
+    sim_set_put(w->submitted, tx_name(author, nonce), sim_sum(1, octets, (size_t)len) | 1);
     w->n_submitted++;
 }
 
@@ -113,16 +116,12 @@ static struct sim_node *draw_node(struct sim_world *w)
 
 static void ask_node(struct sim_world *w, struct sim_node *node)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES];
     struct chain_op op = make_op(w, chain_node_ledger(node->node), node->key);
-    long len = chain_op_encode(&op, body, sizeof body);
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT, .op = &op};
-    if (len < 0)
-        return;
     sim_node_step(w, node, &event);
     /* the transaction left with this step's sends, if at all */
     if (w->update->submit_result == CHAIN_SUCCESS && w->update->submitted_nonce > 0)
-        note_asked(w, node->key, w->update->submitted_nonce, body, (size_t)len);
+        note_asked(w, node->key, w->update->submitted_nonce, &op);
 }
 
 static void hand_over(struct sim_world *w, struct sim_client *client, size_t i)
@@ -137,24 +136,32 @@ static void hand_over(struct sim_world *w, struct sim_client *client, size_t i)
     sim_node_step(w, node, &event);
 }
 
-/* The next transaction of a client that is not waiting for too many. */
+/* The next envelope of a client that is not waiting for too many: mostly one operation, sometimes several. */
 static void ask_client(struct sim_world *w, struct sim_client *client, const struct chain_ledger *l)
 {
-    uint8_t body[CHAIN_MAX_OP_BYTES];
-    struct chain_op op = make_op(w, l, client->key);
-    long len = chain_op_encode(&op, body, sizeof body);
+    enum { MOST_OPS = 6 };
+    uint8_t body[SIM_MAX_TX_BYTES];
+    struct chain_op ops[MOST_OPS];
+    size_t i = client->n_open, n_ops = sim_draw(w, 4) == 0 ? 1 + (size_t)sim_draw(w, MOST_OPS) : 1;
+    if (i == SIM_MAX_OPEN)
+        return;
+    ops[0] = make_op(w, l, client->key);
+    for (size_t k = 1; k < n_ops; k++)
+        ops[k] = make_evidence(w);
+    long len = chain_tx_encode(ops, n_ops, body, sizeof body);
+    assert(len > 0);
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = client->key, .seq = client->nonce, .body = body, .body_len = (size_t)len};
     struct chain_signer signer = sim_signer(&w->keys[client->key]);
-    size_t i = client->n_open;
-    if (i == SIM_MAX_OPEN || len < 0 || chain_msg_digest(&w->genesis.members, msg.kind, body, msg.body_len, &msg.digest) != 0 ||
+    if (chain_msg_digest(&w->genesis.members, msg.kind, body, msg.body_len, &msg.digest) != 0 ||
         signer.sign(signer.ctx, &w->genesis.members, &msg) != 0)
         return;
     long octets = chain_msg_encode(&w->genesis.members, &msg, client->open[i].octets, sizeof client->open[i].octets);
     assert(octets > 0);
-    client->open[i].nonce = client->nonce++;
+    client->open[i].nonce = client->nonce;
     client->open[i].len = (size_t)octets;
     client->n_open++;
-    note_asked(w, client->key, client->open[i].nonce, body, (size_t)len);
+    for (size_t k = 0; k < n_ops; k++)
+        note_asked(w, client->key, client->nonce++, &ops[k]);
     hand_over(w, client, i);
 }
 
