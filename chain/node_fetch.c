@@ -142,7 +142,9 @@ void node_fetch_timer(struct chain_node *m)
         m->fetch_due_ns = INT64_MAX;
         return;
     }
-    if (m->fetch_due_ns == INT64_MAX || m->fetch_tip != tip || m->fetch_certified != m->certified) {
+    /* new blocks put a question off, but not for ever where certificates stay behind: one that is lost would never come again */
+    bool lags = tip - m->certified >= CHAIN_WINDOW;
+    if (m->fetch_due_ns == INT64_MAX || (m->fetch_tip != tip && !lags) || m->fetch_certified != m->certified) {
         bool soon = highest > tip && (m->syncing || highest - tip > CHAIN_WINDOW);
         m->fetch_tip = tip;
         m->fetch_certified = m->certified;
@@ -153,7 +155,8 @@ void node_fetch_timer(struct chain_node *m)
     if (m->now_ns < m->fetch_due_ns)
         return;
     /* a block beyond the open ones would be refused: what is missing then is certificates, which nobody says again by himself */
-    if (highest > tip && tip - m->certified < CHAIN_NODE_MAX_OPEN)
+    bool want_certs = tip - m->certified >= CHAIN_NODE_MAX_OPEN || (lags && m->fetch_attempts % 2 == 0);
+    if (highest > tip && !want_certs)
         ask(m, tip + 1, highest - tip < NODE_FETCH_BLOCKS ? highest - tip : NODE_FETCH_BLOCKS);
     else
         ask(m, m->certified + 1, 0);
