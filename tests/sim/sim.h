@@ -17,6 +17,7 @@ enum {
     SIM_MAX_CLIENTS = 2, /* keys without a seat that submit signed transactions */
     SIM_MAX_OPEN = 8,    /* transactions of one client without an answer */
     SIM_KEPT_FRAMES = 64,
+    SIM_MAX_PENDING = 128,
     SIM_MAX_LOGS = 24,   /* (term, batch) pairs remembered of one Raft index */
     SIM_MAX_TX_BYTES = 4096,
     SIM_SEEN_SIGS = 8192
@@ -45,9 +46,10 @@ struct sim_config {
     uint32_t ops_per_s;     /* operations by clients */
     uint64_t break_at;      /* a false alarm at this event, to see what a failure prints; 0: none */
     bool calm;              /* no faults at all */
+    bool log;               /* a line an event on stdout */
 };
 
-/* What is known of one block: what the first honest node made of it. */
+/* What is known of one block: what it was on the first honest disk that it reached. */
 struct sim_block {
     bool known;
     struct chain_hash hash;
@@ -85,6 +87,15 @@ struct sim_told { /* operations that a client hears of once the block is on disk
     enum chain_response code;
 };
 
+/* A block that was executed and whose row is on its way to the disk. */
+struct sim_pending {
+    uint64_t height, persist_seq, batch_sum;
+    struct chain_hash hash;
+    struct chain_header header;
+    size_t n_events;
+    struct chain_ledger_event *events; /* NULL where the block is known already */
+};
+
 struct sim_node {
     uint32_t index, key; /* machine, identity */
     bool liar;
@@ -110,6 +121,8 @@ struct sim_node {
     uint64_t height;         /* executed in this life */
     uint64_t leads_term;     /* 0: does not lead */
     struct sim_log log;
+    size_t n_pending;
+    struct sim_pending pending[SIM_MAX_PENDING];
     size_t n_told, cap_told;
     struct sim_told *told;
 };
@@ -192,6 +205,9 @@ struct sim_world {
 /* A failed invariant; the first one is kept. */
 __attribute__((format(printf, 2, 3))) void sim_fail(struct sim_world *w, const char *format, ...);
 
+/* One line of the log, where there is one. */
+__attribute__((format(printf, 2, 3))) void sim_log(const struct sim_world *w, const char *format, ...);
+
 /* sim_draw.c: keyed draws, sums, sets */
 uint64_t sim_draw(struct sim_world *w, uint64_t below);
 int64_t sim_draw_ns(struct sim_world *w, int64_t from_ns, int64_t to_ns);
@@ -251,11 +267,14 @@ void sim_check_close(struct sim_world *w);
 struct sim_block *sim_block(struct sim_world *w, uint64_t height);
 void sim_check_step(struct sim_world *w, struct sim_node *node, const struct chain_node_event *event);
 void sim_check_send(struct sim_world *w, struct sim_node *node, const struct chain_node_send *send);
+void sim_check_synced(struct sim_world *w, struct sim_node *node, uint64_t seq);
+void sim_check_crashed(struct sim_world *w, struct sim_node *node);
+void sim_check_forget(struct sim_node *node);
 void sim_check_start(struct sim_world *w, struct sim_node *node);
 void sim_raft_start(struct sim_world *w, struct sim_node *node);
 void sim_raft_records(struct sim_world *w, struct sim_node *node, const struct chain_node_update *u, bool leads);
 void sim_raft_leads(struct sim_world *w, struct sim_node *node, uint64_t term);
-void sim_ledger_block(struct sim_world *w, const struct chain_node_update *u);
+void sim_ledger_block(struct sim_world *w, const struct sim_pending *block);
 void sim_ledger_init(struct sim_world *w);
 
 /* sim_liar.c: what a lying member makes of what it would have sent */

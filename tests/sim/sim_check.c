@@ -1,6 +1,7 @@
 /* Invariants, each checked for what one event changed: agreement and validity, headers, certificates, one word of an honest member,
  * one leader a term. sim_raft.c holds those of Raft's log, sim_ledger.c those of the ledger's rules. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,74 +74,145 @@ static void check_asked(struct sim_world *w, uint64_t height, const struct chain
     }
 }
 
-static void check_once(struct sim_world *w, const struct chain_node_update *u)
+static void check_once(struct sim_world *w, const struct sim_pending *p)
 {
-    for (size_t i = 0; i < u->n_events; i++) {
-        const struct chain_ledger_event *e = &u->events[i];
+    for (size_t i = 0; i < p->n_events; i++) {
+        const struct chain_ledger_event *e = &p->events[i];
         bool took_nonce = e->kind == CHAIN_LE_TX && e->code != CHAIN_UNSYNC_OP_PARAM && e->code != CHAIN_CERT_ERROR && e->op != 0;
         if (took_nonce && sim_set_put(w->executed, tx_name(e->station, e->nonce), e->height) != 0)
             sim_fail(w, "transaction %u/%llu is executed twice", e->station, (unsigned long long)e->nonce);
     }
 }
 
-/* The first one to execute a height defines it, after its block was held against the rules. */
-static void define_block(struct sim_world *w, const struct chain_node_block *row, const struct chain_node_update *u)
+/* The first block of a height that reaches a disk is the block of that height. */
+static void define_block(struct sim_world *w, const struct sim_pending *p)
 {
-    struct sim_block *block = sim_block(w, row->height);
-    const struct sim_block *parent = sim_block(w, row->height - 1);
+    struct sim_block *block = sim_block(w, p->height);
+    const struct sim_block *parent = sim_block(w, p->height - 1);
+    const struct chain_header *h = &p->header;
+    if (p->height > 1 && (!parent->known || memcmp(h->parent.octets, parent->hash.octets, CHAIN_HASH_BYTES) != 0 ||
+                          h->time_ns <= parent->header.time_ns))
+        sim_fail(w, "block %llu does not follow its parent", (unsigned long long)p->height);
+    block->known = true;
+    block->hash = p->hash;
+    block->header = p->header;
+    block->batch_sum = p->batch_sum;
+    w->top = p->height;
+    check_once(w, p);
+    sim_ledger_block(w, p);
+}
+
+static void check_same(struct sim_world *w, const struct sim_node *node, const struct sim_pending *p)
+{
+    if (memcmp(p->hash.octets, sim_block(w, p->height)->hash.octets, CHAIN_HASH_BYTES) != 0)
+        sim_fail(w, "node %u executes another block %llu than others did", node->index, (unsigned long long)p->height);
+}
+
+/* What a block says of itself. */
+static void check_form(struct sim_world *w, const struct chain_node_block *row, struct sim_pending *p)
+{
     struct chain_batch_view view = {0};
     struct chain_hash digest;
-    chain_hash_of(row->header, row->header_len, &block->hash);
-    if (chain_header_decode(&block->header, row->header, row->header_len) != 0 || chain_batch_decode(&view, row->batch, row->batch_len) != 0 ||
+    if (chain_header_decode(&p->header, row->header, row->header_len) != 0 || chain_batch_decode(&view, row->batch, row->batch_len) != 0 ||
         chain_batch_digest(&w->genesis.members, row->batch, row->batch_len, &digest) != 0) {
         sim_fail(w, "block %llu does not decode", (unsigned long long)row->height);
         return;
     }
-    const struct chain_header *h = &block->header;
-    if (h->height != row->height || memcmp(h->batch_digest.octets, digest.octets, CHAIN_HASH_BYTES) != 0)
+    if (p->header.height != row->height || memcmp(p->header.batch_digest.octets, digest.octets, CHAIN_HASH_BYTES) != 0)
         sim_fail(w, "header %llu is not its batch's", (unsigned long long)row->height);
-    if (row->height > 1 && (memcmp(h->parent.octets, parent->hash.octets, CHAIN_HASH_BYTES) != 0 || h->time_ns <= parent->header.time_ns))
-        sim_fail(w, "block %llu does not follow its parent", (unsigned long long)row->height);
-    block->known = true;
-    block->batch_sum = sim_sum(2, row->batch, row->batch_len);
-    w->top = row->height;
     check_asked(w, row->height, &view);
-    check_once(w, u);
-    sim_ledger_block(w, u);
 }
 
-static void check_block(struct sim_world *w, struct sim_node *node, const struct chain_node_block *row, const struct chain_node_update *u)
+/* An executed block counts once it is on a disk: before that nobody was told, and a crash undoes it. */
+static void take_block(struct sim_world *w, struct sim_node *node, const struct chain_node_block *row, const struct chain_node_update *u)
 {
     if (row->height != node->height + 1) {
         sim_fail(w, "node %u executes block %llu after %llu", node->index, (unsigned long long)row->height, (unsigned long long)node->height);
         return;
     }
     node->height = row->height;
-    struct sim_block *block = sim_block(w, row->height);
-    struct chain_hash hash;
-    if (!block->known) {
-        define_block(w, row, u);
+    sim_log(w, "node %u executes block %llu", node->index, (unsigned long long)row->height);
+    if (node->n_pending == SIM_MAX_PENDING) {
+        sim_fail(w, "node %u executes more than its disk can follow", node->index);
         return;
     }
-    chain_hash_of(row->header, row->header_len, &hash);
-    if (memcmp(hash.octets, block->hash.octets, CHAIN_HASH_BYTES) != 0)
-        sim_fail(w, "node %u executes another block %llu than others did", node->index, (unsigned long long)row->height);
+    struct sim_pending *p = &node->pending[node->n_pending++];
+    *p = (struct sim_pending){.height = row->height, .persist_seq = u->persist_seq};
+    chain_hash_of(row->header, row->header_len, &p->hash);
+    if (sim_block(w, row->height)->known) {
+        check_same(w, node, p);
+        return;
+    }
+    check_form(w, row, p);
+    p->batch_sum = sim_sum(2, row->batch, row->batch_len);
+    p->n_events = u->n_events;
+    p->events = malloc((u->n_events + 1) * sizeof p->events[0]);
+    assert(p->events);
+    if (u->n_events > 0)
+        memcpy(p->events, u->events, u->n_events * sizeof p->events[0]);
+}
+
+/* The first n of what is pending is on the disk. */
+static void take_pending(struct sim_world *w, struct sim_node *node, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct sim_pending *p = &node->pending[i];
+        if (sim_block(w, p->height)->known)
+            check_same(w, node, p);
+        else
+            define_block(w, p);
+        free(p->events);
+    }
+    node->n_pending -= n;
+    memmove(node->pending, node->pending + n, node->n_pending * sizeof node->pending[0]);
+}
+
+void sim_check_synced(struct sim_world *w, struct sim_node *node, uint64_t seq)
+{
+    size_t n = 0;
+    while (n < node->n_pending && node->pending[n].persist_seq <= seq)
+        n++;
+    take_pending(w, node, n);
+}
+
+/* After a crash: some of what was not synced may have reached the disk all the same. */
+void sim_check_crashed(struct sim_world *w, struct sim_node *node)
+{
+    size_t n = 0;
+    while (n < node->n_pending && node->pending[n].height <= node->disk.height)
+        n++;
+    take_pending(w, node, n);
+    sim_check_forget(node);
+}
+
+void sim_check_forget(struct sim_node *node)
+{
+    for (size_t i = 0; i < node->n_pending; i++)
+        free(node->pending[i].events);
+    node->n_pending = 0;
 }
 
 static void check_cert(struct sim_world *w, struct sim_node *node, const struct chain_node_block *row)
 {
     struct chain_certificate cert;
     struct chain_signer signer = sim_signer(&w->keys[0]);
-    const struct sim_block *block = sim_block(w, row->height);
+    struct chain_hash hash = sim_block(w, row->height)->hash;
     uint32_t n = 0;
-    if (!block->known || chain_certificate_decode(&cert, row->cert, row->cert_len) != 0) {
+    bool known = sim_block(w, row->height)->known;
+    for (size_t i = 0; i < node->n_pending; i++) {
+        if (node->pending[i].height == row->height) {
+            hash = node->pending[i].hash;
+            known = true;
+        }
+    }
+    if (!known || chain_certificate_decode(&cert, row->cert, row->cert_len) != 0) {
         sim_fail(w, "node %u certifies block %llu, which nobody has executed", node->index, (unsigned long long)row->height);
         return;
     }
     for (uint32_t i = 0; i < w->genesis.members.n; i++) {
         if (!(cert.signers >> i & 1))
             continue;
-        struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .author = i, .seq = row->height, .digest = block->hash};
+        struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .author = i, .seq = row->height, .digest = hash};
         memcpy(vote.sig, cert.sigs[i], CHAIN_SIG_BYTES);
         if (signer.verify(signer.ctx, &w->genesis.members, &vote) != 0)
             sim_fail(w, "node %u certifies block %llu with a bad signature of %u", node->index, (unsigned long long)row->height, i);
@@ -168,6 +240,16 @@ static void check_word(struct sim_world *w, const struct sim_node *node, const s
                  (unsigned long long)msg->seq);
 }
 
+static void log_msg(const struct sim_world *w, const struct sim_node *node, uint32_t to, const struct chain_msg *msg)
+{
+    char whom[16] = "all";
+    if (to != CHAIN_TO_ALL)
+        snprintf(whom, sizeof whom, "%u", to);
+    sim_log(w, "node %u to %s: kind %u of %u, view %llu, seq %llu, digest %02x%02x%02x%02x, %zu octets", node->index, whom, msg->kind,
+            msg->author, (unsigned long long)msg->view, (unsigned long long)msg->seq, msg->digest.octets[0], msg->digest.octets[1],
+            msg->digest.octets[2], msg->digest.octets[3], msg->body_len);
+}
+
 void sim_check_send(struct sim_world *w, struct sim_node *node, const struct chain_node_send *send)
 {
     struct chain_cbor_reader r = {.data = send->data, .len = send->len};
@@ -180,6 +262,8 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
             return;
         }
         at += consumed;
+        if (w->cfg.log)
+            log_msg(w, node, send->to, &msg);
         if (msg.author == node->key && says_once(msg.kind))
             check_word(w, node, &msg);
     }
@@ -207,7 +291,7 @@ void sim_check_step(struct sim_world *w, struct sim_node *node, const struct cha
         return;
     for (size_t i = 0; i < u->n_blocks; i++) {
         if (u->blocks[i].header)
-            check_block(w, node, &u->blocks[i], u);
+            take_block(w, node, &u->blocks[i], u);
         if (u->blocks[i].cert)
             check_cert(w, node, &u->blocks[i]);
     }

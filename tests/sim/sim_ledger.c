@@ -58,10 +58,10 @@ static void on_end(struct sim_world *w, const struct chain_ledger_event *e)
     l->channels[e->channel].ended |= e->kind == CHAIN_LE_RELINQUISHED || (e->kind == CHAIN_LE_EXPIRED && e->code == CHAIN_TERMINATED_GRANT);
 }
 
-void sim_ledger_block(struct sim_world *w, const struct chain_node_update *u)
+void sim_ledger_block(struct sim_world *w, const struct sim_pending *block)
 {
-    for (size_t i = 0; i < u->n_events; i++) {
-        const struct chain_ledger_event *e = &u->events[i];
+    for (size_t i = 0; i < block->n_events; i++) {
+        const struct chain_ledger_event *e = &block->events[i];
         if (e->channel >= w->genesis.n_channels)
             continue;
         if (e->kind == CHAIN_LE_GRANTED)

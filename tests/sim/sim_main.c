@@ -10,7 +10,7 @@
 
 struct options {
     uint64_t seed, break_at;
-    bool seed_given, json, ed25519, twins, rollback;
+    bool seed_given, ed25519, twins, rollback, log;
     double hours, seconds;
     uint64_t count;   /* scenarios; 0: as time allows */
     const char *engine; /* NULL: both */
@@ -38,6 +38,7 @@ static void print_usage(void)
          "  --engine, --n one engine, one number of members; by default both and 3 to 10\n"
          "  --ed25519     real signatures instead of keyed BLAKE2b\n"
          "  --twins       PBFT, four members and a twin of one of them, seven rounds of partitions\n"
+         "  --log         what is sent, executed, stopped and started, a line each\n"
          "  --break-at E  a false alarm at event E, to see what a failure prints");
 }
 
@@ -47,6 +48,10 @@ static bool parse(struct options *o, int argc, char **argv)
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(name, "--ed25519") == 0) {
             o->ed25519 = true;
+            continue;
+        }
+        if (strcmp(name, "--log") == 0) {
+            o->log = true;
             continue;
         }
         if (strcmp(name, "--twins") == 0) {
@@ -94,7 +99,7 @@ static struct sim_config make_config(const struct options *o, uint64_t seed)
     bool byzantine = o->engine ? strcmp(o->engine, "pbft") == 0 : draw % 2 == 0;
     struct sim_config cfg = {.seed = seed, .ops = byzantine ? &chain_pbft_ops : &chain_raft_ops, .heartbeat_ns = SIM_MS(50),
                              .fault_ns = SIM_MS(20000), .converge_ns = SIM_MS(30000), .ops_per_s = 20, .ed25519 = o->ed25519,
-                             .break_at = o->break_at, .rollback = o->rollback};
+                             .break_at = o->break_at, .rollback = o->rollback, .log = o->log};
     cfg.n = o->n ? o->n : sizes[(draw >> 8) % (sizeof sizes / sizeof sizes[0])];
     if (byzantine)
         cfg.n_liars = (uint32_t)((draw >> 16) % (chain_pbft_f(cfg.n) + 1));

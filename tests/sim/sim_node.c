@@ -115,6 +115,7 @@ void sim_node_start(struct sim_world *w, struct sim_node *node)
     node->restart_ns = INT64_MAX;
     node->n_told = 0;
     node->leads_term = 0;
+    sim_log(w, "node %u starts with %llu blocks", node->index, (unsigned long long)node->disk.height);
     if (chain_node_init(node->mem, len, &cfg, &node->node, &bad) != 0) {
         sim_fail(w, "node %u: a bad %s", node->index, bad ? bad : "?");
         return;
@@ -143,6 +144,8 @@ void sim_node_stop(struct sim_world *w, struct sim_node *node, enum sim_state st
     keep = how == 0 ? 0 : how == 3 ? all : keep;
     size_t spoilt = how == 2 && keep > 64 ? 64 : 0;
     uint64_t lost = sim_disk_crash(&node->disk, keep, spoilt);
+    sim_check_crashed(w, node);
+    sim_log(w, "node %u stops, %llu turns of its disk are lost", node->index, (unsigned long long)lost);
     if (lost > 0)
         w->faults[keep > 0 ? SIM_TORN : SIM_DROPPED]++;
     if (for_ns == INT64_MAX)
@@ -265,6 +268,7 @@ void sim_node_synced(struct sim_world *w, struct sim_node *node, const struct si
     }
     sim_disk_sync(&node->disk, event->mark);
     node->syncing = false;
+    sim_check_synced(w, node, event->seq);
     size_t n_left = 0;
     for (size_t i = 0; i < node->n_told; i++) {
         if (node->told[i].persist_seq <= event->seq)

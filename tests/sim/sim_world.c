@@ -20,6 +20,18 @@ void sim_fail(struct sim_world *w, const char *format, ...)
     va_end(args);
 }
 
+void sim_log(const struct sim_world *w, const char *format, ...)
+{
+    if (!w->cfg.log)
+        return;
+    va_list args;
+    va_start(args, format);
+    printf("%11.6f ", (double)(w->now_ns - SIM_EPOCH_NS) / 1e9);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+}
+
 static void make_genesis(struct sim_world *w)
 {
     struct chain_genesis *g = &w->genesis;
@@ -72,6 +84,7 @@ void sim_free(struct sim_world *w)
         struct sim_node *node = &w->nodes[i];
         if (node->state == SIM_UP)
             chain_node_close(node->node);
+        sim_check_forget(node);
         sim_disk_wipe(&node->disk);
         free(node->mem);
         free(node->told);
