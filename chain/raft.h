@@ -50,7 +50,7 @@ struct raft {
     uint64_t term;
     uint32_t voted_for, leader; /* CHAIN_TO_ALL: none */
     /* The log: entries base_index + 1 .. last_index; what is below is committed and in the store. base_term is the term at
-     * base_index, or a lower bound of it after blocks came from elsewhere (see docs/consensus.md). */
+     * base_index, or where base_exact is false a lower bound of it: blocks came from elsewhere (see docs/consensus.md). */
     uint64_t base_index, base_term, last_index;
     uint64_t committed;     /* handed out */
     uint64_t commit_target; /* known to be committed; committed <= commit_target <= last_index */
@@ -61,6 +61,7 @@ struct raft {
     uint64_t entry_counter; /* of the last one that carried entries to all */
     uint64_t asked_counter; /* of the last one to all that wants an answer */
     uint64_t round;         /* of our pre-vote: answers to older ones count nothing */
+    bool base_exact;
     bool started, reply_due, lacking, handed_over;
     bool proven; /* what this term's leader says may show that it lives: not after a restart within the term, when replays might */
     int64_t election_ns, heard_leader_ns, beat_ns, resend_ns, told_ns;

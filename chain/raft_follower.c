@@ -65,7 +65,7 @@ static bool prev_matches(struct raft *m, const struct raft_append *append)
         m->base_term = append->prev_term;
     if (prev <= m->commit_target)
         return true;
-    return prev <= m->last_index && chain_raft_term_at(m, prev) == append->prev_term;
+    return append->prev_term > 0 && prev <= m->last_index && chain_raft_term_at(m, prev) == append->prev_term;
 }
 
 /* Returns the index up to which our log is the leader's. */

@@ -40,7 +40,9 @@ static void send_append(struct raft *m, uint64_t prev, uint64_t last, uint32_t t
     chain_cbor_put_array(&w, 5);
     chain_cbor_put_uint(&w, m->counter + 1);
     chain_cbor_put_uint(&w, m->commit_target);
-    chain_cbor_put_uint(&w, chain_raft_term_at(m, prev));
+    /* a bound may by chance be the term of another entry that the follower holds there: then only what is committed matches */
+    bool known = prev > m->base_index || m->base_exact;
+    chain_cbor_put_uint(&w, known ? chain_raft_term_at(m, prev) : 0);
     chain_cbor_put_bool(&w, want_reply);
     chain_cbor_put_array(&w, n_entries);
     for (size_t i = 1; i <= n_entries; i++) {

@@ -24,6 +24,7 @@ static void move_base(struct raft *m, uint64_t index)
     uint64_t term = chain_raft_term_at(m, index);
     chain_raft_forget(m, m->base_index + 1, index);
     m->base_term = term;
+    m->base_exact |= index > m->base_index;
     m->base_index = index;
     chain_raft_record_base(m);
 }
@@ -147,6 +148,7 @@ void chain_raft_on_synced(struct raft *m, uint64_t height)
         chain_raft_forget(m, m->base_index + 1, known);
     m->base_index = height;
     m->base_term = term;
+    m->base_exact = false;
     if (m->last_index < height)
         m->last_index = height;
     chain_raft_record_base(m);

@@ -34,9 +34,10 @@ void chain_raft_record_term(struct raft *m)
 void chain_raft_record_base(struct raft *m)
 {
     struct chain_cbor_writer w = begin_record(m);
-    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_array(&w, 3);
     chain_cbor_put_uint(&w, m->base_index);
     chain_cbor_put_uint(&w, m->base_term);
+    chain_cbor_put_bool(&w, m->base_exact);
     end_record(m, &w, RAFT_KEY_BASE);
 }
 
@@ -65,13 +66,15 @@ static int restore_term(struct raft *m, struct chain_cbor_reader *r)
 
 static int restore_base(struct raft *m, struct chain_cbor_reader *r)
 {
-    chain_cbor_expect_array(r, 2);
+    chain_cbor_expect_array(r, 3);
     uint64_t index = chain_cbor_get_uint(r);
     uint64_t term = chain_cbor_get_uint(r);
+    bool exact = chain_cbor_get_bool(r);
     if (chain_cbor_end(r) != 0 || index > m->committed)
         return -EBADMSG; /* a log that starts beyond the store's blocks has a hole */
     m->base_index = m->last_index = index;
     m->base_term = term;
+    m->base_exact = exact;
     return 0;
 }
 
