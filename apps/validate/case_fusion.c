@@ -90,7 +90,9 @@ static bool add_station(struct fusion *f, uint64_t window, uint64_t n_windows, u
         if (chain_sense_commitment(station, &reveal.reveal, &ops[n++].commit.commitment) != 0)
             return false;
     }
-    return app_drive_add(f->drive, station, ops, n) >= 0;
+    uint64_t nonce = f->drive->next_nonce[station];
+    f->drive->next_nonce[station] += n;
+    return app_drive_add(f->drive, station, nonce, ops, n);
 }
 
 /* False where a window was not decided as it should be: by all stations, in its block. */

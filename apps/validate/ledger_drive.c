@@ -84,44 +84,49 @@ void app_drive_close(struct app_drive *d)
     free(d);
 }
 
-int64_t app_drive_add(struct app_drive *d, uint32_t author, const struct chain_op *ops, size_t n)
+bool app_drive_add(struct app_drive *d, uint32_t author, uint64_t nonce, const struct chain_op *ops, size_t n)
 {
     uint8_t body[CHAIN_MAX_TX_BYTES];
     long len = chain_tx_encode(ops, n, body, sizeof body);
     if (len < 0 || d->view.n_txs == CHAIN_MAX_BATCH_TXS)
-        return -1;
-    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = author, .seq = d->next_nonce[author], .body = body, .body_len = (size_t)len};
+        return false;
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = author, .seq = nonce, .body = body, .body_len = (size_t)len};
     if (chain_msg_digest(&d->genesis.members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
-        return -1;
+        return false;
     uint8_t *at = d->txs + d->txs_len;
     len = chain_msg_encode(&d->genesis.members, &msg, at, CHAIN_MAX_BATCH_BYTES - d->txs_len);
     if (len < 0)
-        return -1;
+        return false;
     d->view.txs[d->view.n_txs].data = at;
     d->view.txs[d->view.n_txs++].len = (size_t)len;
     d->txs_len += (size_t)len;
-    d->next_nonce[author] += n;
-    return (int64_t)msg.seq;
+    return true;
+}
+
+void app_drive_apply(struct app_drive *d, const uint8_t *batch, size_t len)
+{
+    struct chain_header header;
+    int rc = chain_ledger_apply(d->ledger, batch, len, false, &header, d->events, CHAIN_MAX_LEDGER_EVENTS, &d->n_events);
+    assert(rc == 0); /* it was encoded here */
+    (void)rc;
 }
 
 void app_drive_block(struct app_drive *d, int64_t time_ns)
 {
-    struct chain_header header;
     d->view.time_ns = time_ns;
     long len = chain_batch_encode(&d->view, d->batch, CHAIN_MAX_BATCH_BYTES);
     assert(len > 0); /* a case adds less than fits */
-    int rc = chain_ledger_apply(d->ledger, d->batch, (size_t)len, false, &header, d->events, CHAIN_MAX_LEDGER_EVENTS, &d->n_events);
-    assert(rc == 0);
-    (void)rc;
+    d->batch_len = (size_t)len;
+    app_drive_apply(d, d->batch, d->batch_len);
     d->view.n_txs = 0;
     d->txs_len = 0;
 }
 
 bool app_drive_register(struct app_drive *d, int64_t time_ns)
 {
-    struct chain_op op = {.kind = CHAIN_OP_REGISTER, .reg = {.call_sign = "SENSOR", .lat_e7 = 521234567, .lon_e7 = 131234567}};
+    struct chain_op op = {.kind = CHAIN_OP_REGISTER, .reg = {.call_sign = "STATION", .lat_e7 = 521234567, .lon_e7 = 131234567}};
     for (uint32_t i = 0; i < d->genesis.members.n_keys; i++)
-        if (app_drive_add(d, i, &op, 1) < 0)
+        if (!app_drive_add(d, i, d->next_nonce[i]++, &op, 1))
             return false;
     app_drive_block(d, time_ns);
     for (uint32_t i = 0; i < d->genesis.members.n_keys; i++)

@@ -20,6 +20,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_raft_common_jam,
     &app_validate_election,
     &app_validate_fusion,
+    &app_validate_lease_burst,
     NULL,
 };
 

@@ -71,8 +71,8 @@ void app_validate_constant(struct app_validate *v, const char *name, double valu
 
 /* cases_sense.c, case_wall.c */
 extern const struct app_validate_case app_validate_energy, app_validate_wall, app_validate_cp, app_validate_mme;
-/* case_fusion.c */
-extern const struct app_validate_case app_validate_fusion;
+/* case_fusion.c, case_lease_burst.c */
+extern const struct app_validate_case app_validate_fusion, app_validate_lease_burst;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
 #endif
