@@ -64,7 +64,7 @@ int app_ledger_db_find_tx(struct app_ledger_db *db, uint32_t author, uint64_t no
 {
     sqlite3_stmt *s = NULL;
     int err = -ENOENT;
-    if (sqlite3_prepare_v2(db->sql, "SELECT height, code FROM transactions WHERE author = ? AND nonce = ? ORDER BY height, i LIMIT 1", -1, &s,
+    if (sqlite3_prepare_v2(db->sql, "SELECT height, code FROM tx_rows WHERE author = ? AND nonce = ? ORDER BY height, i LIMIT 1", -1, &s,
                            NULL) == SQLITE_OK) {
         sqlite3_bind_int64(s, 1, author);
         sqlite3_bind_int64(s, 2, (sqlite3_int64)nonce);
@@ -119,11 +119,10 @@ json_t *app_ledger_db_show(struct app_ledger_db *db, char *error_out)
                              " (SELECT value FROM meta WHERE key = 'chain_id') AS chain,"
                              " (SELECT value FROM meta WHERE key = 'consensus') AS engine,"
                              " coalesce((SELECT max(height) FROM blocks), 0) AS height,"
-                             " coalesce((SELECT min(height) - 1 FROM blocks WHERE certificate IS NULL),"
-                             "  (SELECT max(height) FROM blocks), 0) AS certified_height,"
+                             " coalesce((SELECT max(height) FROM certificates), 0) AS certified_height,"
                              " (SELECT lower(hex(state_root)) FROM blocks ORDER BY height DESC LIMIT 1) AS state_root,"
                              " (SELECT time_ns FROM blocks ORDER BY height DESC LIMIT 1) AS block_time_ns,"
-                             " (SELECT count(*) FROM transactions) AS transactions,"
+                             " (SELECT count(*) FROM tx_rows) AS transactions,"
                              " (SELECT count(*) FROM stations WHERE registered_ns IS NOT NULL) AS registered_stations,"
                              " (SELECT count(*) FROM grants WHERE state <> 'IDLE') AS live_leases",
                              error_out);

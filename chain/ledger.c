@@ -274,6 +274,11 @@ const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l,
     return i < l->n_evidence ? &l->evidence[i] : NULL;
 }
 
+uint64_t chain_ledger_next_nonce(const struct chain_ledger *l, uint32_t key_id)
+{
+    return key_id < l->genesis.members.n_keys ? l->nonces[key_id].top : 0;
+}
+
 bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station)
 {
     return station < l->genesis.members.n_keys && l->stations[station].registered;

@@ -125,6 +125,8 @@ size_t chain_ledger_n_grants(const struct chain_ledger *l);
 const struct chain_grant *chain_ledger_grant(const struct chain_ledger *l, size_t i); /* oldest first, live ones kept */
 size_t chain_ledger_n_evidence(const struct chain_ledger *l);
 const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l, size_t i);
+/* One above the highest nonce that a key used; 0 if it used none. */
+uint64_t chain_ledger_next_nonce(const struct chain_ledger *l, uint32_t key_id);
 bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station);
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station);
 /* True while the (station, window) commitment is on the ledger and unrevealed. */

@@ -226,12 +226,14 @@ static void take_persisted(struct chain_node *m, uint64_t seq)
 static int take_event(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out)
 {
     bool restoring =
-        in->kind == CHAIN_NODE_RESTORE_BLOCK || in->kind == CHAIN_NODE_RESTORE_RECORD || in->kind == CHAIN_NODE_START;
+        in->kind == CHAIN_NODE_RESTORE_SNAPSHOT || in->kind == CHAIN_NODE_RESTORE_BLOCK || in->kind == CHAIN_NODE_RESTORE_RECORD || in->kind == CHAIN_NODE_START;
     if (restoring == m->started)
         return -EINVAL;
     switch (in->kind) {
     case CHAIN_NODE_TICK:
         return 0;
+    case CHAIN_NODE_RESTORE_SNAPSHOT:
+        return node_restore_snapshot(m, in);
     case CHAIN_NODE_RESTORE_BLOCK:
         return node_restore_block(m, in, out);
     case CHAIN_NODE_RESTORE_RECORD: {

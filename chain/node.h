@@ -36,7 +36,8 @@ struct chain_node_config {
 
 enum chain_node_event_kind {
     CHAIN_NODE_TICK,
-    CHAIN_NODE_RESTORE_BLOCK,  /* from the store, in height order, before anything else */
+    CHAIN_NODE_RESTORE_SNAPSHOT, /* from the store, first of all or not at all: blocks follow from the next height on */
+    CHAIN_NODE_RESTORE_BLOCK,  /* from the store, in height order; the update's events and ledger tell what it did */
     CHAIN_NODE_RESTORE_RECORD, /* then the engine's rows, in key order */
     CHAIN_NODE_START,          /* then this, once; nothing comes of it before the next step */
     CHAIN_NODE_RECEIVE,        /* octets from a transport: one bundle */
@@ -55,6 +56,10 @@ struct chain_node_event {
             const uint8_t *batch, *header, *cert;
             size_t batch_len, header_len, cert_len;
         } block;
+        struct {
+            const uint8_t *data;
+            size_t len; /* chain/snapshot.h; of a certified height */
+        } snapshot;
         struct {
             uint64_t key;
             const uint8_t *data;

@@ -1,5 +1,6 @@
 /* Executing what is ordered, and the blocks that memory holds. */
 #include "chain/node_internal.h"
+#include "chain/snapshot.h"
 
 #include <errno.h>
 #include <string.h>
@@ -99,6 +100,22 @@ static int restore_cert(struct chain_node *m, struct node_block *block, const ui
     return 0;
 }
 
+/* The block itself stays in the store, which serves it. */
+int node_restore_snapshot(struct chain_node *m, const struct chain_node_event *in)
+{
+    if (m->engine || node_tip(m) != 0)
+        return -EINVAL;
+    if (chain_snapshot_load(m->ledger, in->snapshot.data, in->snapshot.len) != 0) {
+        node_fail(m, 0);
+        return -EILSEQ;
+    }
+    m->certified = node_tip(m);
+    uint64_t next = chain_ledger_next_nonce(m->ledger, m->cfg.self);
+    if (next > m->last_nonce)
+        m->last_nonce = next - 1;
+    return 0;
+}
+
 int node_restore_block(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out)
 {
     if (m->engine || in->block.height != node_tip(m) + 1)
@@ -113,6 +130,6 @@ int node_restore_block(struct chain_node *m, const struct chain_node_event *in, 
     for (size_t i = 0; i < out->n_events; i++)
         if (out->events[i].kind == CHAIN_LE_TX && out->events[i].station == m->cfg.self && out->events[i].nonce > m->last_nonce)
             m->last_nonce = out->events[i].nonce;
-    out->n_events = 0;
+    out->ledger = m->ledger;
     return 0;
 }

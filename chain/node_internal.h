@@ -157,6 +157,7 @@ uint64_t node_tip(const struct chain_node *m);
  * and differs from what came out. */
 struct node_block *node_execute(struct chain_node *m, const uint8_t *batch, size_t len, const struct chain_header *expected,
                                 struct chain_node_update *out);
+int node_restore_snapshot(struct chain_node *m, const struct chain_node_event *in);
 int node_restore_block(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out);
 
 /* node_vote.c: header votes and certificates */

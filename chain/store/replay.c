@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/snapshot.h"
 #include "chain/store/verify.h"
 
 struct replay {
@@ -41,8 +42,9 @@ static bool check_header(struct store_check *c, const struct chain_node_block *r
 }
 
 static bool check_certificate(struct store_check *c, struct replay *r, struct chain_node_block *row,
-                              const struct chain_header *header)
+                              const struct chain_members *members, const struct chain_header *header)
 {
+    uint32_t quorum = c->verdict->byzantine ? chain_pbft_quorum(members->n) : chain_majority(members->n);
     unsigned long long height = row->height;
     struct chain_certificate cert;
     struct chain_hash hash;
@@ -56,14 +58,31 @@ static bool check_certificate(struct store_check *c, struct replay *r, struct ch
     if (chain_certificate_decode(&cert, row->cert, row->cert_len) != 0)
         return store_fault(c, "block %llu: certificate is no certificate", height);
     chain_header_hash(header, &hash);
-    int n = chain_certificate_check(&cert, &c->genesis.members, &c->signer, row->height, &hash);
+    int n = chain_certificate_check(&cert, members, &c->signer, row->height, &hash);
     if (n < 0)
         return store_fault(c, "block %llu: certificate holds a signature that does not verify", height);
-    if ((uint32_t)n < c->quorum)
-        return store_fault(c, "block %llu: certificate has %d signatures of %u needed", height, n, (unsigned)c->quorum);
+    if ((uint32_t)n < quorum)
+        return store_fault(c, "block %llu: certificate has %d signatures of %u needed", height, n, (unsigned)quorum);
     row->n_signers = (uint32_t)n;
     c->verdict->certified_height = row->height;
     return true;
+}
+
+/* Where the database has a snapshot, the twin gets its own. SQLite result code. */
+static int repeat_snapshot(struct store_check *c, struct replay *r)
+{
+    uint64_t height = chain_ledger_height(r->ledger);
+    sqlite3_bind_int64(c->has_snapshot, 1, (int64_t)height);
+    int rc = sqlite3_step(c->has_snapshot);
+    sqlite3_reset(c->has_snapshot);
+    if (rc != SQLITE_ROW)
+        return SQLITE_OK; /* what cannot be read shows when the tables are compared */
+    size_t cap = chain_snapshot_bytes(r->ledger);
+    uint8_t *octets = malloc(cap);
+    long len = octets ? chain_snapshot_encode(r->ledger, octets, cap) : -1;
+    rc = len > 0 ? store_write_snapshot(&c->rows, height, octets, (size_t)len) : SQLITE_NOMEM;
+    free(octets);
+    return rc;
 }
 
 /* The row's batch and certificate are its inputs; everything else of it is written to the twin as execution gives it. */
@@ -73,11 +92,12 @@ static bool replay_block(struct store_check *c, struct replay *r, struct chain_n
     if (row->height != expected)
         return store_fault(c, "block %llu: height is not %llu", height, expected);
     struct chain_header header;
+    struct chain_members members = *chain_ledger_members(r->ledger); /* of the block's epoch */
     if (row->batch_len > CHAIN_MAX_BATCH_BYTES ||
         chain_ledger_apply(r->ledger, row->batch, row->batch_len, true, &header, r->events, CHAIN_MAX_LEDGER_EVENTS,
                            &r->n_events) != 0)
         return store_fault(c, "block %llu: batch is no batch", height);
-    if (!check_header(c, row, &header) || !check_certificate(c, r, row, &header))
+    if (!check_header(c, row, &header) || !check_certificate(c, r, row, &members, &header))
         return false;
     struct chain_batch_view view;
     if (chain_batch_decode(&view, row->batch, row->batch_len) == 0)
@@ -85,10 +105,13 @@ static bool replay_block(struct store_check *c, struct replay *r, struct chain_n
     uint8_t octets[CHAIN_MAX_HEADER_BYTES];
     row->header_len = (size_t)chain_header_encode(&header, octets, sizeof(octets));
     row->header = octets;
-    int rc = store_rows_put_block(&c->rows, row, r->events, r->n_events, r->ledger);
+    bool indexed = row->height <= c->verdict->indexed_height;
+    int rc = store_rows_put_block(&c->rows, row, r->events, r->n_events, indexed ? r->ledger : NULL);
     c->verdict->height = row->height;
     c->verdict->n_blocks++;
     c->verdict->state_root = header.state_root;
+    if (rc == SQLITE_OK)
+        rc = repeat_snapshot(c, r);
     return rc == SQLITE_OK || store_fault(c, "block %llu: rows cannot be derived: %s", height, sqlite3_errstr(rc));
 }
 
@@ -114,12 +137,35 @@ static bool fault_reading(struct store_check *c, uint64_t height)
     return store_fault(c, "block %llu: %s: %s", (unsigned long long)height, where, why);
 }
 
+/* The base's own row: its header is the snapshot's, and certified; what its batch did is not executed again. */
+static bool replay_base(struct store_check *c, struct replay *r, struct chain_node_block *row)
+{
+    const struct chain_header *header = chain_ledger_tip(r->ledger);
+    if (!check_header(c, row, header) || !check_certificate(c, r, row, chain_ledger_members(r->ledger), header))
+        return false;
+    if (r->open_end)
+        return store_fault(c, "block %llu: certificate of the base is missing", (unsigned long long)row->height);
+    c->verdict->height = row->height;
+    c->verdict->state_root = header->state_root;
+    int rc = store_rows_put_block(&c->rows, row, NULL, 0, NULL);
+    if (rc == SQLITE_OK)
+        rc = store_rows_put_state(&c->rows, r->ledger);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(&c->rows, STORE_PUT_META, "ti", "base_height", (int64_t)row->height);
+    if (rc == SQLITE_OK)
+        rc = repeat_snapshot(c, r);
+    return rc == SQLITE_OK || store_fault(c, "block %llu: rows cannot be derived: %s", (unsigned long long)row->height, sqlite3_errstr(rc));
+}
+
 static bool replay_all(struct store_check *c, struct replay *r)
 {
     sqlite3_stmt *query = NULL;
     bool ok = true;
     c->verdict->state_root = chain_ledger_tip(r->ledger)->state_root;
-    int rc = sqlite3_prepare_v2(c->db, "SELECT height, batch, header, certificate FROM blocks ORDER BY height", -1, &query, NULL);
+    int rc = sqlite3_prepare_v2(c->db, "SELECT height, batch, header, certificate FROM blocks LEFT JOIN certificates USING (height) "
+                                       "WHERE height >= ? ORDER BY height", -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(query, 1, (int64_t)c->verdict->base);
     while (ok && rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
         struct chain_node_block row = {.height = (uint64_t)sqlite3_column_int64(query, 0)};
         row.batch = sqlite3_column_blob(query, 1);
@@ -128,13 +174,37 @@ static bool replay_all(struct store_check *c, struct replay *r)
         row.header_len = (size_t)sqlite3_column_bytes(query, 2);
         row.cert = sqlite3_column_blob(query, 3);
         row.cert_len = (size_t)sqlite3_column_bytes(query, 3);
-        ok = replay_block(c, r, &row);
+        ok = row.height == c->verdict->base ? replay_base(c, r, &row) : replay_block(c, r, &row);
         rc = SQLITE_OK;
     }
     if (ok && rc != SQLITE_DONE)
         ok = fault_reading(c, chain_ledger_height(r->ledger) + 1);
     sqlite3_finalize(query);
     return ok;
+}
+
+static bool finish_twin(struct store_check *c)
+{
+    if (c->verdict->indexed_height > c->verdict->height)
+        return store_fault(c, "meta row indexed_height: there is no such block");
+    int rc = store_rows_run(&c->rows, STORE_SET_INDEXED, "i", (int64_t)c->verdict->indexed_height);
+    return rc == SQLITE_OK || store_fault(c, "no temporary database: %s", sqlite3_errstr(rc));
+}
+
+/* The state at the base, whose header members signed. */
+static bool load_base(struct store_check *c, struct replay *r)
+{
+    unsigned long long base = c->verdict->base;
+    char why[CHAIN_STORE_MAX_ERROR];
+    uint8_t *octets = NULL;
+    size_t len;
+    if (store_read_snapshot(c->db, c->verdict->base, &octets, &len, why) != 0)
+        return store_fault(c, "%.180s", why);
+    int rc = chain_snapshot_load(r->ledger, octets, len);
+    free(octets);
+    if (rc != 0 || chain_ledger_height(r->ledger) != c->verdict->base)
+        return store_fault(c, "snapshots row %llu: is no snapshot of that height", base);
+    return true;
 }
 
 bool store_replay(struct store_check *c)
@@ -148,8 +218,10 @@ bool store_replay(struct store_check *c)
         store_fault(c, "out of memory");
     else if (chain_ledger_init(mem, len, &c->genesis, &c->signer, &r->ledger, &bad_field) != 0)
         store_fault(c, "meta row genesis: %.60s is out of range", bad_field ? bad_field : "a field");
+    else if (sqlite3_prepare_v2(c->db, "SELECT 1 FROM snapshots WHERE height=? LIMIT 1", -1, &c->has_snapshot, NULL) != SQLITE_OK)
+        store_fault_sqlite(c, "table snapshots");
     else
-        ok = replay_all(c, r);
+        ok = (c->verdict->base == 0 || load_base(c, r)) && replay_all(c, r) && finish_twin(c);
     free(mem);
     free(r);
     return ok;

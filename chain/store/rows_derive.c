@@ -1,4 +1,5 @@
 /* Derived tables: what a researcher asks for, from a block's events, its transactions and the ledger after it. */
+#include "chain/ledger_state.h"
 #include "chain/store/rows.h"
 
 #include <stdio.h>
@@ -66,9 +67,9 @@ static int put_evidence(struct store_rows *r, uint64_t id, uint64_t height, cons
 
 static int derive_event(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const struct chain_ledger *ledger)
 {
-    int rc = store_rows_run(r, STORE_PUT_EVENT, "iiitooii", (int64_t)e->height, (int64_t)i, e->block_time_ns,
-                            chain_ledger_event_name(e->kind), (int)(e->station < CHAIN_MAX_KEYS), (int64_t)e->station,
-                            (int)is_channel(r, e->channel), (int64_t)e->channel, (int64_t)e->id, (int64_t)e->code);
+    int rc = store_rows_run(r, STORE_PUT_EVENT, "iiiooii", (int64_t)e->height, (int64_t)i, (int64_t)e->kind,
+                            (int)(e->station < CHAIN_MAX_KEYS), (int64_t)e->station, (int)is_channel(r, e->channel), (int64_t)e->channel,
+                            (int64_t)e->id, (int64_t)e->code);
     if (rc != SQLITE_OK)
         return rc;
     switch (e->kind) {
@@ -136,17 +137,22 @@ static bool find_op(const struct store_rows *r, const struct chain_ledger_event 
     return false;
 }
 
+/* Does a table keep more of this operation than its place? */
+static bool has_rows(enum chain_op_kind op)
+{
+    return op == CHAIN_OP_REGISTER || op == CHAIN_OP_SENSE_REVEAL || op == CHAIN_OP_EVIDENCE;
+}
+
 /* i: of the operation among the block's. The envelope's octets stand with its first one. */
 static int derive_tx(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const uint8_t *data, size_t len,
                      const struct chain_ledger *ledger)
 {
-    bool known = e->station < CHAIN_MAX_KEYS, has_op = e->op != 0;
-    int rc = store_rows_run(r, STORE_PUT_TRANSACTION, "iiootooiti", (int64_t)e->height, (int64_t)i, (int)known, (int64_t)e->station,
-                            (int)known, (int64_t)e->nonce, has_op ? chain_op_name(e->op) : NULL, (int)is_channel(r, e->channel),
-                            (int64_t)e->channel, (int)(e->id != 0), (int64_t)e->id, (int64_t)e->code, chain_response_name(e->code),
-                            e->index == 0 ? (int64_t)len : 0);
+    bool known = e->station < CHAIN_MAX_KEYS;
+    int rc = store_rows_run(r, STORE_PUT_TRANSACTION, "iioooooii", (int64_t)e->height, (int64_t)i, (int)known, (int64_t)e->station,
+                            (int)known, (int64_t)e->nonce, (int)(e->op != 0), (int64_t)e->op, (int)is_channel(r, e->channel),
+                            (int64_t)e->channel, (int)(e->id != 0), (int64_t)e->id, (int64_t)e->code, e->index == 0 ? (int64_t)len : 0);
     struct chain_op op;
-    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || !find_op(r, e, data, len, &op))
+    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || !has_rows(e->op) || !find_op(r, e, data, len, &op))
         return rc;
     return derive_op(r, e, i, &op, ledger);
 }
@@ -166,5 +172,27 @@ int store_rows_derive(struct store_rows *r, const struct chain_node_block *block
             rc = derive_tx(r, &events[i], i_op++, batch.txs[events[i].tx].data, batch.txs[events[i].tx].len, ledger);
         }
     }
+    return rc;
+}
+
+int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger)
+{
+    const struct chain_members *members = chain_ledger_members(ledger);
+    uint64_t height = chain_ledger_height(ledger);
+    int rc = SQLITE_OK;
+    for (uint32_t i = 0; i < members->n_keys && rc == SQLITE_OK; i++) {
+        const struct chain_station *s = ledger->stations[i].registered ? &ledger->stations[i] : NULL;
+        rc = store_rows_run(r, STORE_PUT_STATION, "ibii", (int64_t)i, (const void *)members->keys[i], (size_t)CHAIN_KEY_BYTES,
+                            (int64_t)(chain_members_seat(members, i) < CHAIN_MAX_MEMBERS), INT64_C(0));
+        if (rc == SQLITE_OK && s)
+            rc = store_rows_run(r, STORE_REGISTER, "tiiiiii", s->call_sign, (int64_t)s->lat_e7, (int64_t)s->lon_e7, (int64_t)s->height_cm,
+                                s->registered_ns, (int64_t)chain_ledger_reputation(ledger, i), (int64_t)i);
+    }
+    for (uint32_t c = 0; c < r->genesis->n_channels && rc == SQLITE_OK; c++)
+        rc = put_channel(r, c, ledger);
+    for (size_t i = 0; i < chain_ledger_n_grants(ledger) && rc == SQLITE_OK; i++)
+        rc = put_grant(r, chain_ledger_grant(ledger, i)->id, height, ledger);
+    for (size_t i = 0; i < chain_ledger_n_evidence(ledger) && rc == SQLITE_OK; i++)
+        rc = put_evidence(r, chain_ledger_evidence(ledger, i)->id, height, ledger);
     return rc;
 }

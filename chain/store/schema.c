@@ -7,16 +7,26 @@
 static const char *const definitions[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
 
-    "CREATE TABLE blocks(height INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, hash BLOB NOT NULL, parent BLOB NOT NULL, "
-    "state_root BLOB NOT NULL, n_txs INTEGER NOT NULL, n_signers INTEGER NOT NULL, header BLOB NOT NULL, batch BLOB NOT NULL, "
-    "certificate BLOB) STRICT",
+    "CREATE TABLE blocks(height INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, n_txs INTEGER NOT NULL, hash BLOB NOT NULL, "
+    "state_root BLOB NOT NULL, header BLOB NOT NULL, batch BLOB NOT NULL) STRICT",
 
-    "CREATE TABLE transactions(height INTEGER NOT NULL, i INTEGER NOT NULL, author INTEGER, nonce INTEGER, op TEXT, channel INTEGER, "
-    "subject INTEGER, code INTEGER NOT NULL, response TEXT NOT NULL, octets INTEGER NOT NULL, PRIMARY KEY(height, i)) "
-    "STRICT, WITHOUT ROWID",
+    "CREATE TABLE certificates(height INTEGER PRIMARY KEY, n_signers INTEGER NOT NULL, certificate BLOB NOT NULL) STRICT",
 
-    "CREATE TABLE events(height INTEGER NOT NULL, i INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, station INTEGER, "
-    "channel INTEGER, subject INTEGER NOT NULL, code INTEGER NOT NULL, PRIMARY KEY(height, i)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE names(of TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(of, number)) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE tx_rows(height INTEGER NOT NULL, i INTEGER NOT NULL, author INTEGER, nonce INTEGER, op INTEGER, channel INTEGER, "
+    "subject INTEGER, code INTEGER NOT NULL, octets INTEGER NOT NULL, PRIMARY KEY(height, i)) STRICT, WITHOUT ROWID",
+
+    "CREATE INDEX tx_by_author ON tx_rows(author, nonce)",
+
+    "CREATE VIEW transactions AS SELECT height, i, author, nonce, (SELECT name FROM names WHERE of = 'op' AND number = op) AS op, "
+    "channel, subject, code, (SELECT name FROM names WHERE of = 'response' AND number = code) AS response, octets FROM tx_rows",
+
+    "CREATE TABLE event_rows(height INTEGER NOT NULL, i INTEGER NOT NULL, kind INTEGER NOT NULL, station INTEGER, channel INTEGER, "
+    "subject INTEGER NOT NULL, code INTEGER NOT NULL, PRIMARY KEY(height, i)) STRICT, WITHOUT ROWID",
+
+    "CREATE VIEW events AS SELECT e.height, i, time_ns, (SELECT name FROM names WHERE of = 'event' AND number = e.kind) AS kind, station, "
+    "channel, subject, code FROM event_rows e JOIN blocks b ON b.height = e.height",
 
     "CREATE TABLE stations(id INTEGER PRIMARY KEY, public_key BLOB NOT NULL, member INTEGER NOT NULL, call_sign TEXT, lat_e7 INTEGER, "
     "lon_e7 INTEGER, height_cm INTEGER, registered_ns INTEGER, reputation INTEGER NOT NULL) STRICT",
@@ -44,21 +54,27 @@ static const char *const definitions[] = {
     "n_frames INTEGER NOT NULL, n_good INTEGER NOT NULL, PRIMARY KEY(height, i)) STRICT, WITHOUT ROWID",
 
     "CREATE TABLE engine(key INTEGER PRIMARY KEY, data BLOB NOT NULL, digest BLOB NOT NULL) STRICT",
+
+    "CREATE TABLE snapshots(height INTEGER NOT NULL, part INTEGER NOT NULL, octets BLOB NOT NULL, digest BLOB NOT NULL, "
+    "PRIMARY KEY(height, part)) STRICT",
 };
 
 const struct store_table store_tables[] = {
-    {"meta", "key", 1},
-    {"blocks", "height", 1},
-    {"transactions", "height, i", 2},
-    {"events", "height, i", 2},
-    {"stations", "id", 1},
-    {"channels", "channel", 1},
-    {"reports", "window, station, channel", 3},
-    {"windows", "window, channel", 2},
-    {"grants", "id", 1},
-    {"evidence", "id", 1},
-    {"claims", "height, i", 2},
-    {NULL, NULL, 0},
+    {"meta", "key", 1, STORE_FIXED},
+    {"names", "of, number", 2, STORE_FIXED},
+    {"blocks", "height", 1, STORE_CHAIN},
+    {"certificates", "height", 1, STORE_CHAIN},
+    {"snapshots", "height, part", 2, STORE_CHAIN},
+    {"tx_rows", "height, i", 2, STORE_HISTORY},
+    {"event_rows", "height, i", 2, STORE_HISTORY},
+    {"stations", "id", 1, STORE_FIXED},
+    {"channels", "channel", 1, STORE_FIXED},
+    {"reports", "window, station, channel", 3, STORE_HISTORY},
+    {"windows", "window, channel", 2, STORE_HISTORY},
+    {"grants", "id", 1, STORE_STATE},
+    {"evidence", "id", 1, STORE_STATE},
+    {"claims", "height, i", 2, STORE_HISTORY},
+    {NULL, NULL, 0, STORE_FIXED},
 };
 
 int store_schema_create(sqlite3 *db)

@@ -112,12 +112,29 @@ static int connect_to(struct chain_store *s, char *error_out)
     return 0;
 }
 
+enum { CHECKPOINT_PAGES = 1000 };
+
+/* After each commit: how long the log is now. */
+static int note_log(void *ctx, sqlite3 *db, const char *name, int n_pages)
+{
+    struct chain_store *s = ctx;
+    (void)db, (void)name;
+    s->log_pages = (uint64_t)n_pages;
+    if (n_pages >= CHECKPOINT_PAGES && s->checkpointer)
+        store_checkpointer_wake(s->checkpointer);
+    return SQLITE_OK;
+}
+
 static int set_up(struct chain_store *s, enum chain_store_sync sync, char *error_out)
 {
     const char *pragmas = sync == CHAIN_STORE_SYNC_FULL
-                              ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF"
+                              ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF; PRAGMA journal_size_limit=67108864"
                               : "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF";
     int rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
+    if (rc == SQLITE_OK && sync == CHAIN_STORE_SYNC_FULL) {
+        rc = sqlite3_exec(s->db, "PRAGMA wal_autocheckpoint=0", NULL, NULL, NULL);
+        sqlite3_wal_hook(s->db, note_log, s);
+    }
     return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be set up", error_out);
 }
 
@@ -191,6 +208,8 @@ static int open_database(struct chain_store *s, enum chain_store_sync sync, char
         return store_fail(s, sql_rc, "cannot be read", error_out);
     if (identity != STORE_OURS && identity != STORE_EMPTY)
         return store_refuse(s->path, identity, error_out);
+    if (identity == STORE_EMPTY) /* pages that pruning frees can be given back bit by bit */
+        sqlite3_exec(s->db, "PRAGMA auto_vacuum=INCREMENTAL", NULL, NULL, NULL);
     rc = set_up(s, sync, error_out);
     if (rc == 0)
         rc = identity == STORE_EMPTY ? create(s, error_out) : compare_genesis(s, error_out);
@@ -200,8 +219,13 @@ static int open_database(struct chain_store *s, enum chain_store_sync sync, char
         return rc;
     sql_rc = s->rows.db ? SQLITE_OK : store_rows_open(&s->rows, s->db, &s->genesis);
     if (sql_rc == SQLITE_OK)
-        sql_rc = sqlite3_prepare_v3(s->db, "SELECT batch, header, certificate, n_signers FROM blocks WHERE height=?", -1,
+        sql_rc = sqlite3_prepare_v3(s->db, "SELECT batch, header, certificate, n_signers FROM blocks LEFT JOIN certificates USING (height) WHERE height=?", -1,
                                     SQLITE_PREPARE_PERSISTENT, &s->read_block, NULL);
+    if (sql_rc == SQLITE_OK)
+        sql_rc = store_read_heights(s);
+    s->rows.queue = &s->queue;
+    if (sql_rc == SQLITE_OK && sync == CHAIN_STORE_SYNC_FULL && !(s->checkpointer = store_checkpointer_open(s->path)))
+        sql_rc = SQLITE_NOMEM;
     return sql_rc == SQLITE_OK ? 0 : store_fail(s, sql_rc, "cannot be read", error_out);
 }
 
@@ -216,6 +240,9 @@ int chain_store_open(const char *path, const struct chain_genesis *genesis, cons
     }
     strcpy(s->path, path);
     s->genesis = *genesis;
+    s->epoch = genesis->members.epoch;
+    s->sync = sync;
+    s->policy = (struct chain_store_policy){4096, UINT64_C(8) << 20, UINT64_MAX, UINT64_C(1) << 30};
     snprintf(s->owner_name, sizeof(s->owner_name), "%s", owner->name);
     s->owner = (struct chain_store_owner){owner->member, s->owner_name};
     int rc = store_lock(path, &s->lock_fd);
@@ -240,14 +267,24 @@ int chain_store_open(const char *path, const struct chain_genesis *genesis, cons
     return 0;
 }
 
+void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy)
+{
+    s->policy = *policy;
+}
+
 int chain_store_begin(struct chain_store *s, char *error_out)
 {
+    int bound = store_bound_log(s, error_out);
+    if (bound != 0)
+        return bound;
     int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return store_fail(s, rc, "cannot begin to write", error_out);
     s->in_turn = true;
     return 0;
 }
+
+enum { MAX_QUEUED_OCTETS = 16 << 20 };
 
 int chain_store_write(struct chain_store *s, const struct chain_node_update *update, char *error_out)
 {
@@ -259,8 +296,16 @@ int chain_store_write(struct chain_store *s, const struct chain_node_update *upd
         if (block->header)
             rc = store_rows_put_block(&s->rows, block, update->events, update->n_events, update->ledger);
         else
-            rc = store_rows_set_certificate(&s->rows, block);
+            rc = store_rows_put_certificate(&s->rows, block);
+        if (block->cert_len > 0 && block->height > s->certified)
+            s->certified = block->height;
+        if (rc == SQLITE_OK && block->header && store_note_block(s, block, update->ledger) != 0)
+            rc = SQLITE_NOMEM;
     }
+    /* where there never is a quiet moment, the turn itself has to */
+    if (rc == SQLITE_OK && store_queue_octets(&s->queue) > MAX_QUEUED_OCTETS)
+        rc = store_drain(s, MAX_QUEUED_OCTETS / 2, SIZE_MAX);
+    s->broken = s->broken || rc != SQLITE_OK;
     return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be written", error_out);
 }
 
@@ -268,7 +313,14 @@ int chain_store_commit(struct chain_store *s, char *error_out)
 {
     s->in_turn = false;
     int rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
-    return rc == SQLITE_OK ? 0 : store_fail(s, rc, "cannot be written to disk", error_out);
+    s->broken = s->broken || rc != SQLITE_OK;
+    if (rc != SQLITE_OK)
+        return store_fail(s, rc, "cannot be written to disk", error_out);
+    /* nobody waits for the disk of a virtual run: its rows are always up to date */
+    int more = s->sync == CHAIN_STORE_SYNC_OFF ? 1 : 0;
+    while (more > 0)
+        more = chain_store_work(s, error_out);
+    return more;
 }
 
 int chain_store_read_block(void *store, uint64_t height, struct chain_node_block *out)
@@ -301,10 +353,17 @@ void chain_store_close(struct chain_store *s)
 {
     if (!s)
         return;
-    sqlite3_finalize(s->read_block);
-    store_rows_close(&s->rows);
+    char error[CHAIN_STORE_MAX_ERROR];
     if (s->db && s->in_turn)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    if (!s->in_turn && !s->broken && s->read_block)
+        while (chain_store_work(s, error) > 0)
+            continue;
+    store_checkpointer_close(s->checkpointer);
+    sqlite3_finalize(s->read_block);
+    store_rows_close(&s->rows);
+    store_queue_free(&s->queue);
+    free(s->snapshot.octets);
     /* one file that opens anywhere, from read-only media too; a reader that is in the way keeps the log alive */
     if (s->db)
         sqlite3_exec(s->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);

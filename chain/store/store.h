@@ -21,13 +21,31 @@ struct chain_store_owner {
 __attribute__((warn_unused_result)) int chain_store_open(const char *path, const struct chain_genesis *genesis,
                                                          const struct chain_store_owner *owner, enum chain_store_sync sync,
                                                          struct chain_store **out, char *error_out);
+/* What happens beside the turns. A database has the defaults from open on; set before the first turn. */
+struct chain_store_policy {
+    uint64_t snapshot_blocks; /* a snapshot at the latest after so many blocks (4096) ... */
+    uint64_t snapshot_octets; /* ... or so many octets of batches (8 MiB): this bounds how long opening takes */
+    uint64_t keep_blocks;     /* below the last snapshot; older ones go, and so do older snapshots. UINT64_MAX: everything stays */
+    uint64_t log_octets;      /* bound of the write-ahead log (1 GiB); only a reader that stays in one transaction makes it grow so far */
+};
+void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy);
+/* One bounded piece of what can wait: derived rows, a snapshot, pruning. For moments when nothing else is to be done; not inside a turn.
+ * 1: more waits, 0: nothing does, or a negative errno, fatal as in a turn. Nothing of it is synced: it can all be made again. */
+__attribute__((warn_unused_result)) int chain_store_work(struct chain_store *s, char *error_out);
 /* One loop turn = one SQLite transaction: begin, write each update (its records, its blocks, derived rows from its events), commit
  * (which syncs when SYNC_FULL). Any failure is fatal to the node: nothing is sent, exit 3, restart from disk. */
 __attribute__((warn_unused_result)) int chain_store_begin(struct chain_store *s, char *error_out);
 __attribute__((warn_unused_result)) int chain_store_write(struct chain_store *s, const struct chain_node_update *update,
                                                           char *error_out);
 __attribute__((warn_unused_result)) int chain_store_commit(struct chain_store *s, char *error_out);
-/* Feeds RESTORE_BLOCK, RESTORE_RECORD and START to a node, which then wants a TICK at once. -EILSEQ: a row is not what it was. */
+/* The newest snapshot that is in the database, its block's header and certificate beside it: *out is the caller's to free. 0, -ENOENT. */
+__attribute__((warn_unused_result)) int chain_store_read_snapshot(struct chain_store *s, uint64_t *height_out, uint8_t **out, size_t *len_out);
+/* Takes the place of everything: the node has gone to a snapshot that it got from others (inside a turn). ledger: as loaded; block: of that
+ * height, with its certificate, the batch may be missing. */
+__attribute__((warn_unused_result)) int chain_store_install_snapshot(struct chain_store *s, const struct chain_node_block *block,
+                                                                     const uint8_t *snapshot, size_t len, const struct chain_ledger *ledger,
+                                                                     char *error_out);
+/* Feeds RESTORE_SNAPSHOT, RESTORE_BLOCK, RESTORE_RECORD and START to a node, which then wants a TICK at once. -EILSEQ: a row is not what it was. */
 __attribute__((warn_unused_result)) int chain_store_restore(struct chain_store *s, struct chain_node *node, int64_t now_ns,
                                                             char *error_out);
 /* chain_node_config.read_block, with the store as read_block_ctx. */
@@ -40,11 +58,13 @@ void chain_store_close(struct chain_store *s);
 struct chain_store_verdict {
     bool ok;
     uint64_t height, certified_height, n_blocks, n_transactions;
+    uint64_t base;          /* what is verified builds on the snapshot at this height; 0: on genesis */
+    uint64_t indexed_height; /* derived tables are compared up to here */
     struct chain_hash state_root;
     char first_fault[200]; /* "block 17: state_root ..." or "" */
     bool byzantine;        /* certificates are PBFT quorums */
 };
-/* Re-executes everything from genesis and compares every row, derived tables too. 0 (see ok), or -EINVAL for a file that is no
+/* Re-executes everything from genesis, or where the database is pruned from the snapshot at its base, and compares every row, derived tables too. 0 (see ok), or -EINVAL for a file that is no
  * airdeed database. Opens read-only. */
 __attribute__((warn_unused_result)) int chain_store_verify(const char *path, struct chain_store_verdict *out, char *error_out);
 #endif

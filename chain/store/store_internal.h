@@ -18,8 +18,42 @@ struct chain_store {
     char owner_name[CHAIN_MAX_NAME];
     struct store_rows rows;
     sqlite3_stmt *read_block;
-    bool in_turn;
+    bool in_turn, broken; /* broken: a turn failed; what waits may be of blocks that are not there */
+    enum chain_store_sync sync;
+    struct chain_store_policy policy;
+    struct store_queue queue;
+    uint64_t tip, certified, indexed; /* heights of what is in the database */
+    uint64_t octets_since, blocks_since; /* the last snapshot */
+    uint32_t epoch; /* that the next block falls in */
+    struct {
+        uint64_t height; /* 0: none waits */
+        uint8_t *octets;
+        size_t len;
+    } snapshot; /* taken, and not yet certified or written */
+    uint64_t last_snapshot, base; /* heights; blocks up to base may go */
+    uint64_t pruned;              /* blocks up to here are gone */
+    bool may_vacuum;
+    struct store_checkpointer *checkpointer;
+    uint64_t log_pages, log_tried; /* of the write-ahead log, as of the last commit; when a restart of it was tried */
 };
+
+/* work.c: after a block was written: is a snapshot due? The ledger is as after that block. 0 or -ENOMEM */
+int store_note_block(struct chain_store *s, const struct chain_node_block *block, const struct chain_ledger *ledger);
+/* Writes derived rows that wait, whole blocks, until at most `keep` octets are left or `rows` were written. SQLite result code */
+int store_drain(struct chain_store *s, size_t keep, size_t rows);
+/* Sets heights, last snapshot and base from the tables. */
+int store_read_heights(struct chain_store *s);
+/* snapshot.c: reads a snapshot's parts, checks their digests. *out is the caller's to free. 0, -ENOENT, -EILSEQ, -ENOMEM, -EIO; error_out
+ * says what is wrong with it, without the file's name. */
+int store_read_snapshot(sqlite3 *db, uint64_t height, uint8_t **out, size_t *len_out, char *error_out);
+int store_write_snapshot(struct store_rows *r, uint64_t height, const uint8_t *octets, size_t len);
+
+/* checkpoint.c: a thread with a connection of its own moves the log into the file. NULL where it cannot be had. */
+struct store_checkpointer *store_checkpointer_open(const char *path);
+void store_checkpointer_wake(struct store_checkpointer *c);
+void store_checkpointer_close(struct store_checkpointer *c);
+/* Keeps the log within its bound: 0, or -EBUSY with one line when a reader holds it. Outside of a turn. */
+int store_bound_log(struct chain_store *s, char *error_out);
 
 /* lock.c: the file PATH.lock, held until it is closed. -EBUSY when another process has it. */
 int store_lock(const char *path, int *fd_out);

@@ -100,7 +100,7 @@ static bool open_twin(struct store_check *c)
 {
     int rc = sqlite3_open_v2("", &c->twin, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(c->twin, "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; BEGIN", NULL, NULL, NULL);
+        rc = sqlite3_exec(c->twin, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; BEGIN", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = store_schema_create(c->twin);
     if (rc == SQLITE_OK)
@@ -114,13 +114,33 @@ static bool open_twin(struct store_check *c)
     return rc == SQLITE_OK || store_fault(c, "no temporary database: %s", sqlite3_errstr(rc));
 }
 
+static bool read_heights(struct store_check *c)
+{
+    sqlite3_stmt *query = NULL;
+    int rc = sqlite3_prepare_v2(c->db, "SELECT (SELECT value FROM meta WHERE key='indexed_height'), "
+                                       "coalesce((SELECT value FROM meta WHERE key='base_height'), 0)", -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(query);
+    bool ok = rc == SQLITE_ROW && sqlite3_column_type(query, 0) == SQLITE_INTEGER && sqlite3_column_type(query, 1) == SQLITE_INTEGER &&
+              sqlite3_column_int64(query, 0) >= 0 && sqlite3_column_int64(query, 1) >= 0;
+    if (ok) {
+        c->verdict->indexed_height = (uint64_t)sqlite3_column_int64(query, 0);
+        c->verdict->base = (uint64_t)sqlite3_column_int64(query, 1);
+    } else if (rc == SQLITE_ROW) {
+        store_fault(c, "meta row indexed_height: value is no height");
+    } else {
+        store_fault_sqlite(c, "table meta");
+    }
+    sqlite3_finalize(query);
+    return ok;
+}
+
 static bool check_all(struct store_check *c)
 {
     if (!read_genesis(c))
         return false;
     c->verdict->byzantine = strcmp(c->genesis.engine, "pbft") == 0;
-    c->quorum = c->verdict->byzantine ? chain_pbft_quorum(c->genesis.members.n) : chain_majority(c->genesis.members.n);
-    return open_twin(c) && store_replay(c) && store_compare(c);
+    return read_heights(c) && open_twin(c) && store_replay(c) && store_compare(c);
 }
 
 static int identify(const char *path, sqlite3 *db, int open_rc, struct store_check *c, char *error_out)
@@ -157,6 +177,7 @@ int chain_store_verify(const char *path, struct chain_store_verdict *out, char *
     }
     if (rc == 0 && out->first_fault[0] == '\0')
         out->ok = check_all(c);
+    sqlite3_finalize(c->has_snapshot);
     store_rows_close(&c->rows);
     sqlite3_close(c->twin);
     sqlite3_close(c->db);

@@ -11,7 +11,7 @@ struct store_check {
     struct chain_signer signer;
     struct chain_ed25519 no_key; /* verifies only */
     struct store_rows rows;      /* of the twin */
-    uint32_t quorum;
+    sqlite3_stmt *has_snapshot;
     struct chain_store_verdict *verdict;
 };
 
