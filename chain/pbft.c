@@ -10,6 +10,15 @@ static size_t pbft_bytes(const struct chain_engine_config *cfg)
     return sizeof(struct pbft);
 }
 
+static void clear_peer(struct pbft_peer *peer)
+{
+    memset(peer, 0, offsetof(struct pbft_peer, change));
+    peer->answered_ns = peer->new_view_ns = INT64_MIN;
+    peer->change.have = false;
+    peer->change.view = 0;
+    peer->change.len = 0;
+}
+
 static int pbft_init(void *mem, size_t len, const struct chain_engine_config *cfg, struct chain_engine **out,
                      const char **bad_field_out)
 {
@@ -22,67 +31,76 @@ static int pbft_init(void *mem, size_t len, const struct chain_engine_config *cf
     memset((uint8_t *)m + sizeof m->base, 0, offsetof(struct pbft, slots) - sizeof m->base);
     for (size_t i = 0; i < PBFT_SLOTS; i++)
         m->slots[i].height = 0;
-    memset(m->peers, 0, sizeof m->peers);
     for (uint32_t i = 0; i < CHAIN_MAX_MEMBERS; i++)
-        m->peers[i].answered_ns = m->peers[i].new_view_ns = INT64_MIN;
-    m->new_view.have = false;
+        clear_peer(&m->peers[i]);
+    for (size_t i = 0; i < 2; i++) {
+        m->new_views[i].have = false;
+        m->new_views[i].msg.view = 0;
+        m->new_views[i].named = 0;
+    }
     m->n = cfg->members->n;
     m->self = cfg->self;
     m->f = chain_pbft_f(m->n);
     m->quorum = chain_pbft_quorum(m->n);
+    m->window = cfg->window > 0 && cfg->window < CHAIN_WINDOW ? cfg->window : CHAIN_WINDOW;
+    m->learner = cfg->learner;
+    for (uint32_t i = 0; i < m->n; i++)
+        if ((cfg->convicted >> i & 1) != 0)
+            chain_pbft_convict(m, i);
     m->committed = m->stable = m->base.stats.committed = cfg->stable_height;
-    m->forgotten = cfg->stable_height > 0 ? cfg->stable_height - 1 : 0;
+    m->next = m->committed + 1;
     m->active = true;
-    m->pending_since_ns = m->resend_ns = INT64_MAX;
+    m->pending_ns = m->resend_ns = INT64_MAX;
     m->progress_ns = m->view_since_ns = INT64_MIN;
     m->timeout_ns = cfg->timeout_ns;
     *out = &m->base.head;
-    return 0;
+    /* the empty batch has a digest in every chain */
+    return chain_msg_digest(cfg->members, CHAIN_MSG_PBFT_PRE_PREPARE, NULL, 0, &m->null_digest);
 }
 
 static uint32_t count_voters(const struct pbft *m, const struct pbft_slot *slot)
 {
     uint32_t n_voters = 0;
     for (uint32_t i = 0; i < m->n; i++)
-        n_voters += slot->prepares[i].have || slot->commits[i].have;
+        n_voters += chain_pbft_counts(m, i) && (slot->prepares[i].have || slot->commits[i].have);
     return n_voters;
 }
 
-/* Since when something is to be committed; INT64_MAX: nothing. Votes alone count once an honest one is among them. */
+static int64_t find_later(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
+/* Since when something is to be committed; INT64_MAX: nothing. The oldest request waits whatever else commits; a height that is open
+ * waits from the moment in which it is the next. Votes alone count once an honest one is among them. */
 static int64_t find_waiting_since(const struct pbft *m)
 {
     const struct pbft_slot *slot = &m->slots[(m->committed + 1) % PBFT_SLOTS];
-    int64_t since_ns = m->pending_since_ns;
+    int64_t since_ns = m->pending_ns == INT64_MAX ? INT64_MAX : m->waiting_since_ns;
     bool open = slot->height == m->committed + 1 && (slot->have_prop || count_voters(m, slot) > m->f);
-    if (open && slot->opened_ns < since_ns)
-        since_ns = slot->opened_ns;
-    if (chain_pbft_required(m, m->committed + 1) && m->view_since_ns < since_ns)
-        since_ns = m->view_since_ns;
+    if (open && find_later(slot->opened_ns, m->progress_ns) < since_ns)
+        since_ns = find_later(slot->opened_ns, m->progress_ns);
+    if (chain_pbft_required(m, m->committed + 1) && find_later(m->view_since_ns, m->progress_ns) < since_ns)
+        since_ns = find_later(m->view_since_ns, m->progress_ns);
     return since_ns;
 }
 
 static int64_t find_view_deadline(const struct pbft *m)
 {
-    if (m->suspecting || !chain_pbft_may_leave(m))
+    if (m->suspecting || m->learner || !m->running)
+        return INT64_MAX;
+    if (!chain_pbft_counts(m, chain_pbft_primary(m, m->view)) && m->promised <= m->view)
+        return m->base.now_ns; /* a convict leads nobody: that costs no timeout */
+    if (!chain_pbft_may_leave(m))
         return INT64_MAX;
     int64_t since_ns = m->active ? find_waiting_since(m) : m->view_since_ns;
-    if (since_ns == INT64_MAX)
-        return INT64_MAX;
-    since_ns = since_ns > m->progress_ns ? since_ns : m->progress_ns;
-    since_ns = since_ns > m->view_since_ns ? since_ns : m->view_since_ns;
-    return chain_base_later(since_ns, m->timeout_ns);
-}
-
-static bool find_next_waiting(const struct pbft *m)
-{
-    const struct pbft_slot *slot = &m->slots[(m->committed + 1) % PBFT_SLOTS];
-    return m->committed_now && slot->height == m->committed + 1 && slot->have_prop;
+    return since_ns == INT64_MAX ? INT64_MAX : chain_base_later(find_later(since_ns, m->view_since_ns), m->timeout_ns);
 }
 
 static int64_t pbft_deadline(const struct chain_engine *engine)
 {
     const struct pbft *m = (const struct pbft *)engine;
-    if (find_next_waiting(m))
+    if (chain_pbft_waits_for_check(m))
         return m->base.now_ns;
     int64_t view_ns = find_view_deadline(m);
     int64_t resend_ns = chain_base_settled(&m->base) ? m->resend_ns : INT64_MAX;
@@ -114,6 +132,8 @@ static int dispatch_message(struct pbft *m, const struct chain_msg *msg)
     }
     if (msg->author == m->self && msg->kind != CHAIN_MSG_PBFT_PRE_PREPARE)
         return 0; /* our own words, relayed */
+    if (chain_pbft_refuses(m, msg))
+        return -EBADMSG;
     chain_pbft_note_peer(m, msg);
     switch (msg->kind) {
     case CHAIN_MSG_PBFT_PRE_PREPARE:
@@ -127,23 +147,12 @@ static int dispatch_message(struct pbft *m, const struct chain_msg *msg)
         return chain_pbft_on_new_view(m, msg);
     case CHAIN_MSG_PBFT_ASK:
         return chain_pbft_on_ask(m, msg);
-    case CHAIN_MSG_PBFT_SUSPECT:
-        return chain_pbft_on_suspect(m, msg);
     case CHAIN_MSG_PBFT_PROOF:
         return chain_pbft_on_proof(m, msg);
     default:
         m->base.stats.refused_malformed++;
         return -EBADMSG;
     }
-}
-
-static void on_stable(struct pbft *m, uint64_t height)
-{
-    chain_pbft_synced(m, height);
-    m->stable = height > m->stable ? height : m->stable;
-    m->certified = height > m->certified ? height : m->certified;
-    if (m->stable > 0)
-        chain_pbft_forget(m, m->stable < m->committed ? m->stable : m->committed - 1);
 }
 
 static int dispatch(struct pbft *m, const struct chain_event *in)
@@ -156,16 +165,22 @@ static int dispatch(struct pbft *m, const struct chain_event *in)
     case CHAIN_EV_PROPOSE:
         return chain_pbft_on_propose(m, in->propose.batch, in->propose.len);
     case CHAIN_EV_PENDING:
-        m->pending_since_ns = in->pending_since_ns;
+        chain_pbft_on_pending(m, in->pending_since_ns);
         return 0;
     case CHAIN_EV_STABLE:
+        chain_pbft_on_stable(m, in->height);
+        return 0;
     case CHAIN_EV_SYNCED:
-        on_stable(m, in->height);
+        chain_pbft_synced(m, in->height);
+        return 0;
+    case CHAIN_EV_CONVICT:
+        chain_pbft_convict(m, in->member);
+        return 0;
+    case CHAIN_EV_VOTER:
+        m->learner = !chain_pbft_counts(m, m->self);
         return 0;
     case CHAIN_EV_TICK:
     case CHAIN_EV_PERSISTED:
-    case CHAIN_EV_CONVICT:
-    case CHAIN_EV_VOTER:
         return 0;
     case CHAIN_EV_TRANSFER:
     case CHAIN_EV_READ:
@@ -185,17 +200,25 @@ static void plan_resend(struct pbft *m)
     }
 }
 
+/* The first event after the rows: timers start here. */
+static void start(struct pbft *m)
+{
+    m->running = true;
+    m->view_since_ns = m->base.now_ns;
+    chain_pbft_restored(m);
+}
+
 static int pbft_step(struct chain_engine *engine, const struct chain_event *in, struct chain_update *out)
 {
     struct pbft *m = (struct pbft *)engine;
     bool was_committed = m->committed_now;
     chain_base_begin(&m->base, in, out);
+    if (in->kind == CHAIN_EV_RESTORE)
+        return dispatch(m, in);
+    if (!m->running)
+        start(m);
     m->changed = m->committed_now = false;
     int rc = dispatch(m, in);
-    if (in->kind == CHAIN_EV_RESTORE)
-        return rc;
-    if (m->view_since_ns == INT64_MIN)
-        m->view_since_ns = in->now_ns; /* the first event after the restart: timers start here */
     if (rc == 0) {
         chain_pbft_commit_ready(m);
         chain_pbft_advance(m);
@@ -216,7 +239,7 @@ static void pbft_stats(const struct chain_engine *engine, struct chain_engine_st
     out->leader = m->active ? chain_pbft_primary(m, m->view) : CHAIN_TO_ALL;
     out->is_leader = out->leader == m->self;
     out->may_propose = chain_pbft_may_propose(m);
-    out->proposes = out->may_propose ? m->committed + 1 : 0;
+    out->proposes = out->may_propose ? m->next : 0;
     out->committed = m->committed;
 }
 

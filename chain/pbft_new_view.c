@@ -1,152 +1,254 @@
-/* NEW-VIEW: a quorum of VIEW-CHANGEs, from which every member works out itself what has to be proposed again. */
+/* NEW-VIEW: names a quorum of VIEW-CHANGEs by digest, from which every member works out itself what has to be proposed again. Most
+ * members heard them; who did not asks for just those (pbft_repair.c). */
 #include <errno.h>
 #include <string.h>
 
 #include "chain/pbft.h"
 
-static void install(struct pbft *m, uint64_t view, const struct pbft_choice *choice, const struct chain_msg *msg)
+static struct pbft_new_view *find_other(struct pbft *m)
 {
-    if (view > m->view) /* without a VIEW-CHANGE of our own */
-        chain_pbft_start_view(m, view);
+    return &m->new_views[1 - m->current];
+}
+
+struct pbft_new_view *chain_pbft_waiting_view(struct pbft *m)
+{
+    struct pbft_new_view *nv = find_other(m);
+    bool ahead = nv->msg.view > m->view || (nv->msg.view == m->view && !m->active);
+    return nv->have && ahead ? nv : NULL;
+}
+
+uint32_t chain_pbft_missing_changes(const struct pbft_new_view *nv)
+{
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < CHAIN_MAX_MEMBERS; i++)
+        if ((nv->named >> i & 1) != 0 && !nv->changes[i].have)
+            missing |= UINT32_C(1) << i;
+    return missing;
+}
+
+static bool is_named_in(const struct pbft_new_view *nv, uint32_t author, uint64_t view, const struct chain_hash *digest)
+{
+    return nv->msg.view == view && (nv->named >> author & 1) != 0 && chain_pbft_same(&nv->digests[author], digest);
+}
+
+bool chain_pbft_is_named(struct pbft *m, const struct chain_msg *change)
+{
+    const struct pbft_new_view *nv = chain_pbft_waiting_view(m);
+    return nv && is_named_in(nv, change->author, change->view, &change->digest) && !nv->changes[change->author].have;
+}
+
+/* The names in a NEW-VIEW's body: exactly a quorum. */
+struct names {
+    uint32_t bitmap;
+    struct chain_hash digests[CHAIN_MAX_MEMBERS];
+};
+
+static bool read_names(const struct pbft *m, const uint8_t *body, size_t body_len, struct names *out)
+{
+    struct chain_cbor_reader r = {.data = body, .len = body_len};
+    size_t len = 0, n = 0;
+    chain_cbor_expect_array(&r, 2);
+    out->bitmap = chain_cbor_get_u32(&r);
+    const uint8_t *digests = chain_cbor_get_bytes(&r, &len);
+    for (uint32_t i = 0; i < CHAIN_MAX_MEMBERS; i++) {
+        if ((out->bitmap >> i & 1) == 0)
+            continue;
+        if (i >= m->n || len < (n + 1) * CHAIN_HASH_BYTES)
+            return false;
+        memcpy(out->digests[i].octets, digests + CHAIN_HASH_BYTES * n++, CHAIN_HASH_BYTES);
+    }
+    return chain_cbor_end(&r) == 0 && n == m->quorum && len == n * CHAIN_HASH_BYTES;
+}
+
+bool chain_pbft_read_new_view(const struct pbft *m, struct pbft_new_view *nv)
+{
+    struct names names;
+    if (!read_names(m, nv->body, nv->msg.body_len, &names))
+        return false;
+    nv->named = names.bitmap;
+    memcpy(nv->digests, names.digests, sizeof nv->digests);
+    for (uint32_t i = 0; i < CHAIN_MAX_MEMBERS; i++)
+        nv->changes[i].have = false;
+    return true;
+}
+
+/* At least one honest member's VIEW-CHANGE is among them: the view is no invention. */
+static bool is_plausible(const struct pbft *m, uint64_t view, const struct names *names)
+{
+    uint32_t n_held = 0;
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct pbft_view_change *held = &m->peers[i].change;
+        n_held += (names->bitmap >> i & 1) != 0 && held->have && held->view == view && chain_pbft_same(&held->digest, &names->digests[i]);
+    }
+    return n_held > m->f;
+}
+
+static void keep(struct pbft_new_view *nv, const struct chain_msg *msg)
+{
+    nv->msg = *msg;
+    if (msg->body != nv->body)
+        memcpy(nv->body, msg->body, msg->body_len);
+    nv->msg.body = nv->body;
+}
+
+static void take_held_changes(struct pbft *m, struct pbft_new_view *nv)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct pbft_view_change *held = &m->peers[i].change;
+        if (!held->have || !is_named_in(nv, i, held->view, &held->digest))
+            continue;
+        struct chain_msg msg = chain_pbft_change_msg(held, i);
+        chain_pbft_store_change(&nv->changes[i], &msg);
+    }
+}
+
+static void install(struct pbft *m, const struct pbft_choice *choice)
+{
+    m->current = 1 - m->current;
+    const struct pbft_new_view *nv = &m->new_views[m->current];
+    if (nv->msg.view > m->view) /* without a VIEW-CHANGE of our own */
+        chain_pbft_start_view(m, nv->msg.view);
     m->active = m->changed = true;
-    m->suspecting = false;
+    m->suspecting = m->suspecting && m->promised > m->view;
     m->view_since_ns = m->base.now_ns;
     m->choice = *choice;
-    m->new_view.have = true;
-    m->new_view.msg = *msg;
-    memcpy(m->new_view.body, msg->body, msg->body_len);
-    m->new_view.msg.body = m->new_view.body;
+    m->next = chain_pbft_top(m) > m->committed ? chain_pbft_top(m) + 1 : m->committed + 1;
+    chain_pbft_drop_dead(m);
     chain_pbft_record_view(m);
     chain_pbft_record_new_view(m);
 }
 
-/* The members whose VIEW-CHANGEs decide: all that are here, without those that leave open what was committed. */
-static uint32_t gather(struct pbft *m, struct pbft_claim *claims, struct pbft_choice *choice)
+static void leave_out(struct pbft_claim *claims, uint32_t *n_claims, uint32_t which)
+{
+    memmove(&claims[which], &claims[which + 1], (*n_claims - which - 1) * sizeof claims[0]);
+    (*n_claims)--;
+}
+
+static uint32_t find_lowest(const struct pbft_claim *claims, uint32_t n_claims)
+{
+    uint32_t lowest = 0;
+    for (uint32_t i = 1; i < n_claims; i++)
+        if (claims[i].committed < claims[lowest].committed)
+            lowest = i;
+    return lowest;
+}
+
+/* A quorum of members whose VIEW-CHANGEs decide: of those that are here, without those that leave open what was committed, the ones
+ * that committed most; they decide if all of them do, for the (f + 1)th highest claim is the same. */
+static bool gather(struct pbft *m, struct pbft_choice *choice)
 {
     uint32_t n_claims = 0, offender;
     for (uint32_t i = 0; i < m->n; i++) {
         const struct pbft_view_change *change = &m->peers[i].change;
-        if (!change->have || change->view != m->view
-            || chain_pbft_claim_get(m, change->body, change->len, false, &claims[n_claims]) != 0)
+        if (!change->have || change->view != m->view || !chain_pbft_counts(m, i)
+            || chain_pbft_claim_get(m, change->body, change->len, false, &m->claims[n_claims]) != 0)
             continue;
-        claims[n_claims++].author = i;
+        m->claims[n_claims++].author = i;
     }
-    while (n_claims >= m->quorum && !chain_pbft_choose(m, claims, n_claims, choice, &offender)) {
-        memmove(&claims[offender], &claims[offender + 1], (n_claims - offender - 1) * sizeof claims[0]);
-        n_claims--;
-    }
-    return n_claims;
-}
-
-/* Fewer octets on the air: as few as still decide. */
-static uint32_t trim(struct pbft *m, struct pbft_claim *claims, uint32_t n_claims, struct pbft_choice *choice)
-{
-    struct pbft_choice fewer;
-    uint32_t offender;
-    while (n_claims > m->quorum && chain_pbft_choose(m, claims, n_claims - 1, &fewer, &offender)) {
-        n_claims--;
-        *choice = fewer;
-    }
-    return n_claims;
-}
-
-static void put_change(struct pbft *m, struct chain_cbor_writer *w, uint32_t author)
-{
-    const struct pbft_view_change *change = &m->peers[author].change;
-    chain_cbor_put_array(w, 3);
-    chain_cbor_put_uint(w, author);
-    chain_cbor_put_bytes(w, change->sig, CHAIN_SIG_BYTES);
-    chain_cbor_put_bytes(w, change->body, change->len);
+    while (n_claims >= m->quorum && !chain_pbft_choose(m, m->claims, n_claims, choice, &offender))
+        leave_out(m->claims, &n_claims, offender);
+    if (n_claims < m->quorum)
+        return false;
+    while (n_claims > m->quorum)
+        leave_out(m->claims, &n_claims, find_lowest(m->claims, n_claims));
+    return chain_pbft_choose(m, m->claims, n_claims, choice, &offender);
 }
 
 void chain_pbft_try_new_view(struct pbft *m)
 {
-    struct pbft_claim claims[CHAIN_MAX_MEMBERS];
     struct pbft_choice choice;
-    if (m->active || chain_pbft_primary(m, m->view) != m->self)
+    if (m->active || m->learner || chain_pbft_primary(m, m->view) != m->self || !gather(m, &choice))
         return;
-    uint32_t n_claims = gather(m, claims, &choice);
-    if (n_claims < m->quorum)
-        return;
-    n_claims = trim(m, claims, n_claims, &choice);
-    size_t cap;
-    uint8_t *room = chain_base_room(&m->base, &cap);
-    struct chain_cbor_writer w = {.out = room, .cap = cap < sizeof m->new_view.body - 256 ? cap : sizeof m->new_view.body - 256};
-    chain_cbor_put_array(&w, n_claims);
-    for (uint32_t i = 0; i < n_claims; i++)
-        put_change(m, &w, claims[i].author);
-    if (w.full)
-        return; /* more certificates than a message holds: the next view may need fewer */
-    chain_base_take(&m->base, w.len);
-    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_NEW_VIEW, .view = m->view, .seq = choice.low, .body = room, .body_len = w.len};
+    struct pbft_new_view *nv = find_other(m);
+    struct chain_cbor_writer w = {.out = nv->body, .cap = sizeof nv->body};
+    uint8_t digests[CHAIN_MAX_MEMBERS * CHAIN_HASH_BYTES];
+    uint32_t named = 0;
+    for (uint32_t i = 0; i < m->quorum; i++) {
+        memcpy(digests + CHAIN_HASH_BYTES * i, m->peers[m->claims[i].author].change.digest.octets, CHAIN_HASH_BYTES);
+        named |= UINT32_C(1) << m->claims[i].author;
+    }
+    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_uint(&w, named);
+    chain_cbor_put_bytes(&w, digests, m->quorum * CHAIN_HASH_BYTES);
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_NEW_VIEW, .view = m->view, .seq = choice.low, .body = nv->body, .body_len = w.len};
     chain_base_send(&m->base, &msg, CHAIN_TO_ALL, true);
-    install(m, m->view, &choice, &msg);
+    nv->have = true;
+    keep(nv, &msg);
+    (void)chain_pbft_read_new_view(m, nv);
+    take_held_changes(m, nv);
+    install(m, &choice);
+    for (uint32_t i = 0; i < m->n; i++) /* those whose VIEW-CHANGE is still on its way get it with the others */
+        m->peers[i].new_view_ns = m->base.now_ns;
 }
 
 void chain_pbft_send_new_view(struct pbft *m, uint32_t to)
 {
+    const struct pbft_new_view *nv = &m->new_views[m->current];
     struct pbft_peer *peer = &m->peers[to];
     bool lately = peer->new_view_ns != INT64_MIN && m->base.now_ns - peer->new_view_ns < m->base.cfg.heartbeat_ns / 2;
-    if (!m->new_view.have || m->new_view.msg.view != m->view || lately || !chain_base_settled(&m->base))
+    if (!nv->have || nv->msg.view != m->view || !m->active || lately)
         return;
     peer->new_view_ns = m->base.now_ns;
-    m->base.stats.retransmitted += chain_base_relay(&m->base, &m->new_view.msg, to, true);
+    m->base.stats.retransmitted += chain_base_relay(&m->base, &nv->msg, to, true);
 }
 
-/* One VIEW-CHANGE inside a NEW-VIEW; those that we hold already were verified when they came. */
-static int check_change(struct pbft *m, uint64_t view, struct chain_cbor_reader *r, struct pbft_claim *claim)
+/* false: they decide nothing, or something else than the NEW-VIEW says. */
+static bool judge(struct pbft *m, const struct pbft_new_view *nv, struct pbft_choice *choice)
 {
-    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .view = view};
-    const struct chain_signer *signer = m->base.cfg.signer;
-    chain_cbor_expect_array(r, 3);
-    uint64_t author = chain_cbor_get_uint(r);
-    chain_cbor_get_fixed(r, msg.sig, CHAIN_SIG_BYTES);
-    msg.body = chain_cbor_get_bytes(r, &msg.body_len);
-    if (r->bad || author >= m->n || msg.body_len == 0 || msg.body_len > PBFT_VIEW_CHANGE_BYTES)
-        return -EBADMSG;
-    msg.author = (uint32_t)author;
-    const struct pbft_view_change *held = &m->peers[author].change;
-    bool known = held->have && held->view == view && held->len == msg.body_len && memcmp(held->body, msg.body, msg.body_len) == 0;
-    if (chain_pbft_claim_get(m, msg.body, msg.body_len, !known, claim) != 0)
-        return -EBADMSG;
-    claim->author = msg.author;
-    if (known)
-        return 0;
-    msg.seq = claim->committed;
-    if (chain_msg_digest(m->base.cfg.members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
-        return -EBADMSG;
-    return signer->verify(signer->ctx, m->base.cfg.members, &msg);
-}
-
-static int check_new_view(struct pbft *m, const struct chain_msg *msg, struct pbft_choice *choice)
-{
-    struct pbft_claim claims[CHAIN_MAX_MEMBERS];
-    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
-    uint32_t offender;
-    uint64_t seen = 0;
-    size_t n_claims = chain_cbor_get_array(&r, m->n);
-    if (r.bad || n_claims < m->quorum)
-        return -EBADMSG;
-    for (size_t i = 0; i < n_claims; i++) {
-        if (check_change(m, msg->view, &r, &claims[i]) != 0 || (seen >> claims[i].author & 1) != 0)
-            return -EBADMSG;
-        seen |= UINT64_C(1) << claims[i].author;
+    uint32_t n_claims = 0, offender;
+    for (uint32_t i = 0; i < m->n; i++) {
+        if ((nv->named >> i & 1) == 0)
+            continue;
+        if (chain_pbft_claim_get(m, nv->changes[i].body, nv->changes[i].len, false, &m->claims[n_claims]) != 0)
+            return false;
+        m->claims[n_claims++].author = i;
     }
-    if (chain_cbor_end(&r) != 0 || !chain_pbft_choose(m, claims, (uint32_t)n_claims, choice, &offender))
-        return -EBADMSG;
-    return choice->low == msg->seq ? 0 : -EBADMSG;
+    return chain_pbft_choose(m, m->claims, n_claims, choice, &offender) && choice->low == nv->msg.seq;
+}
+
+static int try_install(struct pbft *m)
+{
+    struct pbft_new_view *nv = chain_pbft_waiting_view(m);
+    struct pbft_choice choice;
+    if (!nv || chain_pbft_missing_changes(nv) != 0)
+        return 0;
+    if (judge(m, nv, &choice)) {
+        install(m, &choice);
+        return 0;
+    }
+    nv->have = false;
+    m->base.stats.refused_malformed++;
+    return -EBADMSG;
+}
+
+/* It came as a message of its author's, and was verified. */
+void chain_pbft_take_named(struct pbft *m, const struct chain_msg *change)
+{
+    struct pbft_new_view *nv = find_other(m);
+    chain_pbft_store_change(&nv->changes[change->author], change);
+    m->changed = true;
+    (void)try_install(m);
 }
 
 int chain_pbft_on_new_view(struct pbft *m, const struct chain_msg *msg)
 {
-    struct pbft_choice choice;
+    struct pbft_new_view *nv = find_other(m);
+    const struct pbft_new_view *waits = chain_pbft_waiting_view(m);
+    struct names names;
     if (msg->view < m->view || (msg->view == m->view && m->active))
         return 0;
-    if (msg->view == 0 || msg->author != chain_pbft_primary(m, msg->view) || msg->body_len > sizeof m->new_view.body
-        || check_new_view(m, msg, &choice) != 0) {
+    if (msg->view == 0 || msg->author != chain_pbft_primary(m, msg->view) || msg->body_len > sizeof nv->body
+        || !read_names(m, msg->body, msg->body_len, &names)) {
         m->base.stats.refused_malformed++;
         return -EBADMSG;
     }
-    install(m, msg->view, &choice, msg);
-    return 0;
+    if (waits && (chain_pbft_same(&waits->msg.digest, &msg->digest) || !is_plausible(m, msg->view, &names)))
+        return 0;
+    nv->have = true;
+    keep(nv, msg);
+    (void)chain_pbft_read_new_view(m, nv);
+    m->changed = true;
+    m->n_view_asks = 0;
+    take_held_changes(m, nv);
+    return try_install(m);
 }

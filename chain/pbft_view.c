@@ -1,6 +1,5 @@
-/* Leaving a view. A member whose timer ran out only suspects, and still votes where it is; once f + 1 suspect, all send a
- * VIEW-CHANGE, which binds: from then on they accept nothing of older views. A single member that a jammer cut off therefore
- * never leaves the others. */
+/* Leaving a view. The VIEW-CHANGE of a member whose timer ran out is its suspicion: from then on it gives no COMMIT in a lower view,
+ * for its VIEW-CHANGE says what it is committed to, but it goes on to take part and to follow. Once more than f suspect, all leave. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -14,7 +13,16 @@ static uint32_t suspicion_threshold(const struct pbft *m)
     return m->f + 1 > least ? m->f + 1 : least;
 }
 
-/* Fixed while a view lasts; doubles from view to view until something commits. */
+/* Who is convicted leads nobody. */
+static uint64_t find_next_view(const struct pbft *m, uint64_t view)
+{
+    do
+        view++;
+    while (!chain_pbft_counts(m, chain_pbft_primary(m, view)));
+    return view;
+}
+
+/* Fixed while a view lasts; doubles from view to view until one serves the oldest request. */
 void chain_pbft_start_view(struct pbft *m, uint64_t view)
 {
     m->n_failed = m->progressed ? 0 : m->n_failed + (m->n_failed < 32);
@@ -23,36 +31,57 @@ void chain_pbft_start_view(struct pbft *m, uint64_t view)
         timeout_ns *= 2;
     m->timeout_ns = timeout_ns < m->base.cfg.timeout_max_ns ? timeout_ns : m->base.cfg.timeout_max_ns;
     m->view = view;
-    m->active = m->suspecting = m->progressed = false;
+    m->active = m->progressed = m->fresh = false;
+    m->suspecting = m->promised > view;
     m->changed = true;
     m->view_since_ns = m->base.now_ns;
 }
 
-void chain_pbft_own_view_change(struct pbft *m, struct chain_msg *out)
+struct chain_msg chain_pbft_change_msg(const struct pbft_view_change *change, uint32_t author)
 {
-    const struct pbft_view_change *change = &m->peers[m->self].change;
-    *out = (struct chain_msg){.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .view = change->view, .seq = change->seq, .body = change->body,
-                              .body_len = change->len};
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .author = author, .view = change->view, .digest = change->digest,
+                            .body = change->body, .body_len = change->len};
+    memcpy(msg.sig, change->sig, sizeof msg.sig);
+    return msg;
 }
 
-static void leave_for(struct pbft *m, uint64_t view)
+void chain_pbft_store_change(struct pbft_view_change *change, const struct chain_msg *msg)
+{
+    change->have = true;
+    change->view = msg->view;
+    change->digest = msg->digest;
+    memcpy(change->sig, msg->sig, sizeof change->sig);
+    change->len = msg->body_len;
+    if (change->body != msg->body)
+        memcpy(change->body, msg->body, msg->body_len);
+}
+
+static void promise(struct pbft *m, uint64_t view)
 {
     struct pbft_view_change *change = &m->peers[m->self].change;
-    chain_pbft_start_view(m, view);
-    m->base.stats.view_changes++;
     struct chain_cbor_writer w = {.out = change->body, .cap = sizeof change->body};
     chain_pbft_claim_put(m, &w);
     assert(!w.full);
-    change->have = true;
-    change->view = view;
-    change->seq = m->committed;
-    change->len = w.len;
-    m->peers[m->self].suspect = view;
-    struct chain_msg msg;
-    chain_pbft_own_view_change(m, &msg);
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .view = view, .body = change->body, .body_len = w.len};
+    m->promised = view;
+    m->base.stats.view_changes++;
     chain_base_send(&m->base, &msg, CHAIN_TO_ALL, true);
-    memcpy(change->sig, msg.sig, sizeof change->sig);
+    chain_pbft_store_change(change, &msg);
     chain_pbft_record_view(m);
+}
+
+static bool goes_as_far(const struct pbft *m, uint32_t i, uint64_t view)
+{
+    const struct pbft_view_change *change = &m->peers[i].change;
+    return change->have && chain_pbft_counts(m, i) && change->view >= view;
+}
+
+static uint32_t count_as_far(const struct pbft *m, uint64_t view)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->n; i++)
+        n += goes_as_far(m, i, view);
+    return n;
 }
 
 /* The highest view that enough members would go to. */
@@ -60,91 +89,73 @@ static void follow_suspicion(struct pbft *m)
 {
     uint64_t view = m->view;
     for (uint32_t i = 0; i < m->n; i++) {
-        uint32_t n_as_far = 0;
-        for (uint32_t k = 0; k < m->n; k++)
-            n_as_far += m->peers[k].suspect >= m->peers[i].suspect;
-        if (n_as_far >= suspicion_threshold(m) && m->peers[i].suspect > view)
-            view = m->peers[i].suspect;
+        uint64_t wanted = m->peers[i].change.view;
+        if (goes_as_far(m, i, view + 1) && count_as_far(m, wanted) >= suspicion_threshold(m))
+            view = wanted;
     }
     if (view == m->view)
         return;
-    leave_for(m, view);
+    chain_pbft_start_view(m, view);
+    if (m->promised < view && !m->learner)
+        promise(m, view);
+    else
+        chain_pbft_record_view(m);
     chain_pbft_try_new_view(m);
-}
-
-void chain_pbft_send_suspect(struct pbft *m)
-{
-    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_SUSPECT, .view = m->view + 1, .seq = m->committed + 1};
-    chain_base_send(&m->base, &msg, CHAIN_TO_ALL, false);
 }
 
 void chain_pbft_suspect(struct pbft *m)
 {
     m->suspecting = m->changed = true;
-    m->peers[m->self].suspect = m->view + 1;
-    chain_pbft_send_suspect(m);
+    if (m->promised <= m->view)
+        promise(m, find_next_view(m, m->view));
     follow_suspicion(m);
-}
-
-int chain_pbft_on_suspect(struct pbft *m, const struct chain_msg *msg)
-{
-    if (msg->view <= m->view) {
-        m->base.stats.refused_stale++;
-        return -EBADMSG;
-    }
-    struct pbft_peer *peer = &m->peers[msg->author];
-    if (msg->view > peer->suspect)
-        peer->suspect = msg->view;
-    follow_suspicion(m);
-    return 0;
 }
 
 bool chain_pbft_may_leave(const struct pbft *m)
 {
-    uint32_t n_here = 0;
-    for (uint32_t i = 0; i < m->n; i++)
-        n_here += m->peers[i].change.have && m->peers[i].change.view >= m->view;
-    return m->active || n_here >= m->quorum;
+    return m->active || count_as_far(m, m->view) >= m->quorum;
 }
 
-static void store_view_change(struct pbft *m, const struct chain_msg *msg)
+/* What we are told of a view that we work in already: its author has not heard of that. */
+static int answer_late(struct pbft *m, const struct chain_msg *msg)
 {
-    struct pbft_peer *peer = &m->peers[msg->author];
-    struct pbft_view_change *change = &peer->change;
-    bool waited = chain_pbft_may_leave(m);
-    change->have = true;
-    change->view = msg->view;
-    change->seq = msg->seq;
-    change->len = msg->body_len;
-    memcpy(change->sig, msg->sig, sizeof change->sig);
-    memcpy(change->body, msg->body, msg->body_len);
-    if (msg->view > peer->suspect)
-        peer->suspect = msg->view;
-    if (!waited && chain_pbft_may_leave(m))
-        m->view_since_ns = m->base.now_ns; /* the new primary has what it needs: its time starts */
+    if (m->active && chain_pbft_primary(m, m->view) == m->self)
+        chain_pbft_send_new_view(m, msg->author);
+    return 0;
+}
+
+static int refuse_malformed(struct pbft *m)
+{
+    m->base.stats.refused_malformed++;
+    return -EBADMSG;
 }
 
 int chain_pbft_on_view_change(struct pbft *m, const struct chain_msg *msg)
 {
-    struct pbft_claim claim;
     struct pbft_peer *peer = &m->peers[msg->author];
-    if (msg->view < m->view || (msg->view == m->view && m->active)) {
-        if (m->active && chain_pbft_primary(m, m->view) == m->self)
-            chain_pbft_send_new_view(m, msg->author);
-        return 0;
-    }
-    if (peer->change.have && peer->change.view >= msg->view) {
-        bool again = peer->change.view == msg->view && peer->change.len == msg->body_len
-                     && memcmp(peer->change.body, msg->body, msg->body_len) == 0;
-        m->base.stats.equivocations += peer->change.view == msg->view && !again;
+    struct pbft_view_change *held = &peer->change;
+    bool named = chain_pbft_is_named(m, msg);
+    bool same_body = held->have && chain_pbft_same(&held->digest, &msg->digest), again = same_body && held->view == msg->view;
+    if (msg->body_len == 0 || msg->body_len > PBFT_VIEW_CHANGE_BYTES || msg->seq != 0)
+        return refuse_malformed(m);
+    if (held->have && held->view == msg->view && !again && !named)
+        return chain_pbft_accuse(m, msg, &held->digest, held->sig);
+    if (!named && (msg->view < m->view || (msg->view == m->view && m->active)))
+        return answer_late(m, msg);
+    if (!named && held->have && held->view >= msg->view)
         return again ? 0 : -EBADMSG;
+    struct pbft_claim *claim = &m->claims[0];
+    if (chain_pbft_claim_get(m, msg->body, msg->body_len, !same_body, claim) != 0)
+        return refuse_malformed(m);
+    if (!held->have || held->view < msg->view) {
+        bool waited = chain_pbft_may_leave(m);
+        peer->committed = claim->committed;
+        chain_pbft_store_change(held, msg);
+        if (!waited && chain_pbft_may_leave(m))
+            m->view_since_ns = m->base.now_ns; /* the new primary has what it needs: its time starts */
     }
-    if (msg->body_len > PBFT_VIEW_CHANGE_BYTES || chain_pbft_claim_get(m, msg->body, msg->body_len, true, &claim) != 0
-        || claim.committed != msg->seq) {
-        m->base.stats.refused_malformed++;
-        return -EBADMSG;
-    }
-    store_view_change(m, msg);
+    if (named)
+        chain_pbft_take_named(m, msg);
     follow_suspicion(m);
     chain_pbft_try_new_view(m);
     return 0;

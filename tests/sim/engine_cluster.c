@@ -36,13 +36,11 @@ static void emit_lies(struct cluster *c, struct cluster_node *node, const struct
                 node->lie = msg.digest;
             } else if (msg.body_len == 0 && (msg.kind == CHAIN_MSG_PBFT_PREPARE || msg.kind == CHAIN_MSG_PBFT_COMMIT)) {
                 msg.digest = node->lie;
-            } else if (msg.kind == CHAIN_MSG_PBFT_SUSPECT) {
-                msg.view += 5;
             } else if (msg.kind == CHAIN_MSG_PBFT_VIEW_CHANGE) { /* far ahead, it says, and shows nothing */
                 struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
-                msg.seq += 3;
-                chain_cbor_put_array(&w, 2);
-                chain_cbor_put_uint(&w, msg.seq);
+                chain_cbor_put_array(&w, 3);
+                chain_cbor_put_uint(&w, node->tip);
+                chain_cbor_put_uint(&w, node->tip + 3);
                 chain_cbor_put_array(&w, 0);
                 msg.body = body;
                 msg.body_len = w.len;

@@ -40,18 +40,37 @@ END_TEST
 START_TEST(a_claim_that_leaves_open_what_was_committed_decides_nothing)
 {
     struct bench *b = bench_new(pbft, 4, 0);
-    struct pbft_claim claims[3] = {{.author = 0, .committed = 5}, {.author = 1, .committed = 4}, {.author = 2, .committed = 4}};
+    struct pbft_claim claims[3] = {{.author = 0, .base = 5, .committed = 5}, {.author = 1, .committed = 4}, {.author = 2, .committed = 4}};
     struct pbft_choice choice;
     uint32_t offender = 9;
     ck_assert(!chain_pbft_choose((struct pbft *)b->engine, claims, 3, &choice, &offender));
     ck_assert_uint_eq(offender, 0);
-    claims[0].n_certs = 1; /* it shows what it committed */
+    claims[0].base = 4; /* it shows what it committed */
+    claims[0].n_certs = 1;
     claims[0].certs[0].height = 5;
     ck_assert(chain_pbft_choose((struct pbft *)b->engine, claims, 3, &choice, &offender));
     ck_assert_uint_eq(choice.low, 4);
     ck_assert(choice.required[0].have);
-    claims[0].committed = 1000; /* a boast */
+    claims[0].committed = claims[0].base = 1000; /* a boast */
     ck_assert(!chain_pbft_choose((struct pbft *)b->engine, claims, 3, &choice, &offender));
+    bench_free(b);
+}
+END_TEST
+
+START_TEST(a_height_that_nobody_shows_below_one_that_somebody_shows_is_proposed_empty)
+{
+    struct bench *b = bench_new(pbft, 4, 0);
+    struct pbft_claim claims[3] = {{.author = 0, .committed = 4, .n_certs = 1}, {.author = 1, .committed = 4}, {.author = 2, .committed = 4}};
+    struct pbft_choice choice;
+    struct chain_hash empty;
+    uint32_t offender;
+    claims[0].certs[0].height = 7;
+    ck_assert_int_eq(chain_msg_digest(&b->members, CHAIN_MSG_PBFT_PRE_PREPARE, NULL, 0, &empty), 0);
+    ck_assert(chain_pbft_choose((struct pbft *)b->engine, claims, 3, &choice, &offender));
+    for (size_t i = 0; i < CHAIN_WINDOW; i++)
+        ck_assert(choice.required[i].have == (i < 3));
+    ck_assert_mem_eq(choice.required[0].digest.octets, empty.octets, sizeof empty.octets);
+    ck_assert_mem_eq(choice.required[1].digest.octets, empty.octets, sizeof empty.octets);
     bench_free(b);
 }
 END_TEST
@@ -60,8 +79,11 @@ START_TEST(a_member_that_left_a_view_votes_in_it_no_more_after_a_restart)
 {
     struct bench *b = bench_new(pbft, 4, 2);
     uint8_t batch[64];
-    for (uint32_t author = 1; author <= 3; author += 2)
-        ck_assert_int_eq(bench_receive(b, pbft, (struct chain_msg){.kind = CHAIN_MSG_PBFT_SUSPECT, .author = author, .view = 1, .seq = 1}), 0);
+    uint8_t idle[] = {0x83, 0, 0, 0x80}; /* a claim: nothing committed, nothing prepared */
+    for (uint32_t author = 1; author <= 3; author += 2) {
+        struct chain_msg change = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .author = author, .view = 1, .body = idle, .body_len = sizeof idle};
+        ck_assert_int_eq(bench_receive(b, pbft, change), 0);
+    }
     ck_assert_uint_eq(bench_stats(b, pbft).view, 1);
     ck_assert_uint_gt(b->out.n_records, 0);
     bench_restart(b, pbft);
@@ -213,6 +235,7 @@ static void add_cases(Suite *suite)
     TCase *tc = tcase_create("rules");
     tcase_add_test(tc, the_certificate_of_the_highest_view_is_what_a_new_view_proposes_again);
     tcase_add_test(tc, a_claim_that_leaves_open_what_was_committed_decides_nothing);
+    tcase_add_test(tc, a_height_that_nobody_shows_below_one_that_somebody_shows_is_proposed_empty);
     tcase_add_test(tc, a_member_that_left_a_view_votes_in_it_no_more_after_a_restart);
     tcase_add_test(tc, strict_votes_send_every_prepare_and_still_commit);
     tcase_add_test(tc, a_vote_once_given_is_not_given_to_another_after_a_restart);
