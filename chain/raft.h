@@ -64,6 +64,7 @@ struct raft {
     bool base_exact;
     bool started, reply_due, lacking, handed_over;
     bool proven; /* what this term's leader says may show that it lives: not after a restart within the term, when replays might */
+    bool hurried; /* stood early in this term, as a candidate with a shorter log was about */
     int64_t election_ns, heard_leader_ns, beat_ns, resend_ns, told_ns;
     uint32_t beat_step, resend_step;
     uint32_t transfer_to; /* CHAIN_TO_ALL: nobody */

@@ -20,6 +20,7 @@ static void enter_term(struct raft *m, uint64_t term, uint32_t voted_for)
     m->counter = m->agreed = 0;
     m->reply_due = false;
     m->proven = true;
+    m->hurried = false;
     chain_raft_record_term(m);
 }
 
@@ -169,11 +170,14 @@ static bool get_vote(const struct chain_msg *msg, struct vote *out)
     return chain_cbor_end(&r) == 0;
 }
 
-/* The term has a candidate that we cannot vote for, and no leader that we know of. One with a longer log may be needed. */
+/* The term has a candidate that we cannot vote for, and no leader yet. One with a longer log may be needed; once a term. */
 static void stand_soon(struct raft *m)
 {
+    if (m->leader != CHAIN_TO_ALL || !m->proven || m->hurried)
+        return;
+    m->hurried = true;
     int64_t soon_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, m->base.cfg.heartbeat_ns));
-    if (m->leader == CHAIN_TO_ALL && soon_ns < m->election_ns)
+    if (soon_ns < m->election_ns)
         m->election_ns = soon_ns;
 }
 
@@ -198,12 +202,12 @@ static void judge_vote(struct raft *m, const struct chain_msg *msg, const struct
     send_vote_reply(m, msg, false, true, 0);
 }
 
-/* A leader tells a pre-candidate of its term that it lives, and all others too unless it did so lately. Who else hears it is silent. */
+/* A leader tells a pre-candidate of its term that it lives, and repeats at once what is open. Who else hears it is silent. */
 static void judge_pre_vote(struct raft *m, const struct chain_msg *msg, const struct vote *vote)
 {
     if (m->role == RAFT_LEADER && msg->view == m->term + 1) {
         send_vote_reply(m, msg, true, false, vote->round);
-        if (m->beat_step > 1) {
+        if (m->beat_step > 1 && m->last_index > m->commit_target) {
             m->beat_step = 0;
             m->beat_ns = m->base.now_ns;
         }
