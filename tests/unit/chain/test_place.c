@@ -52,7 +52,7 @@ END_TEST
 static int32_t draw(uint64_t *state, int32_t max)
 {
     *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (int32_t)((int64_t)(*state >> 32) * (2 * (int64_t)max + 1) / (INT64_C(1) << 32) - max);
+    return (int32_t)((int64_t)((*state >> 32) * (2 * (uint64_t)max + 1) >> 32) - max);
 }
 
 START_TEST(chords_between_any_places_agree_with_floating_point)
