@@ -12,10 +12,17 @@ static size_t map_offset(void)
     return (sizeof(struct chain_ledger) + 15) & ~(size_t)15;
 }
 
+/* The tables have fixed bounds; only applications' records depend on genesis. */
+static size_t puts_bytes(const struct chain_genesis *genesis)
+{
+    return (size_t)CHAIN_MAX_KEYS * genesis->put_keys * sizeof(struct chain_put);
+}
+
 size_t chain_ledger_bytes(const struct chain_genesis *genesis)
 {
-    (void)genesis; /* the tables have fixed bounds */
-    return map_offset() + chain_map_bytes(chain_ledger_max_entries());
+    if (genesis->put_keys > CHAIN_MAX_PUT_KEYS)
+        return 0;
+    return map_offset() + puts_bytes(genesis) + chain_map_bytes(chain_ledger_max_entries(genesis));
 }
 
 static int refuse(const char **bad_field_out, const char *field)
@@ -28,6 +35,8 @@ static int refuse(const char **bad_field_out, const char *field)
 int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis, const struct chain_signer *signer,
                       struct chain_ledger **out, const char **bad_field_out)
 {
+    if (genesis->put_keys > CHAIN_MAX_PUT_KEYS)
+        return refuse(bad_field_out, "put_keys");
     if (!mem || len < chain_ledger_bytes(genesis) || (uintptr_t)mem % alignof(struct chain_ledger) != 0)
         return refuse(bad_field_out, "mem");
     if (!signer || !signer->verify)
@@ -35,7 +44,10 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
     struct chain_ledger *l = mem;
     memset(l, 0, sizeof *l);
     l->genesis = *genesis;
-    int rc = chain_map_init((uint8_t *)mem + map_offset(), len - map_offset(), chain_ledger_max_entries(), &l->map);
+    l->puts = (struct chain_put *)(void *)((uint8_t *)mem + map_offset());
+    memset(l->puts, 0, puts_bytes(genesis));
+    size_t map_at = map_offset() + puts_bytes(genesis);
+    int rc = chain_map_init((uint8_t *)mem + map_at, len - map_at, chain_ledger_max_entries(genesis), &l->map);
     if (rc != 0)
         return refuse(bad_field_out, "mem");
     rc = chain_genesis_finish(&l->genesis, &l->genesis_hash, bad_field_out);
@@ -44,7 +56,8 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
     if (memcmp(l->genesis.members.chain_id, genesis->members.chain_id, sizeof genesis->members.chain_id) != 0)
         return refuse(bad_field_out, "members.chain_id");
     l->signer = *signer;
-    l->next_grant_id = l->next_evidence_id = 1;
+    l->next_grant_id = l->next_evidence_id = l->next_motion_id = 1;
+    l->treasury = genesis->supply;
     for (uint32_t c = 0; c < genesis->n_channels; c++)
         if (chain_genesis_is_white(genesis, c))
             l->channels[c] = (struct chain_channel_record){.status = CHAIN_CHANNEL_WHITE, .since_ns = genesis->time_ns};
@@ -71,34 +84,29 @@ struct chain_ledger_event *chain_ledger_emit(struct chain_ledger *l, enum chain_
     return event;
 }
 
-static enum chain_response register_station(struct chain_ledger *l, uint32_t author, const struct chain_op *op)
+/* Members, and whoever minds the chain rather than a radio, need no station. */
+static bool takes_station(enum chain_op_kind kind)
 {
-    struct chain_station *s = &l->stations[author];
-    if (s->registered)
-        return CHAIN_INVALID_VALUE;
-    s->registered = true;
-    s->registered_ns = l->time_ns;
-    chain_fuse_start(&s->sensing, l->genesis.local_p_fa_ppb);
-    memcpy(s->call_sign, op->reg.call_sign, sizeof s->call_sign);
-    s->lat_e7 = op->reg.lat_e7;
-    s->lon_e7 = op->reg.lon_e7;
-    s->height_cm = op->reg.height_cm;
-    chain_ledger_touch(l, CHAIN_TABLE_STATIONS, author, 0);
-    chain_ledger_emit(l, CHAIN_LE_REGISTERED)->station = author;
-    return CHAIN_SUCCESS;
+    switch (kind) {
+    case CHAIN_OP_REGISTER:
+    case CHAIN_OP_ADMIT:
+    case CHAIN_OP_RECONFIGURE:
+    case CHAIN_OP_EQUIVOCATION:
+    case CHAIN_OP_SPECTRUM:
+    case CHAIN_OP_WITHDRAW:
+    case CHAIN_OP_PUT:
+    case CHAIN_OP_PAY:
+        return false;
+    default:
+        return true;
+    }
 }
 
-static enum chain_response apply_op(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
-                                    struct chain_ledger_event *subject)
+static enum chain_response carry_out(struct chain_ledger *l, uint32_t author, const struct chain_op *op, struct chain_ledger_event *subject)
 {
-    enum chain_response code = chain_ledger_check_op(l, op);
-    if (code != CHAIN_SUCCESS)
-        return code;
-    if (op->kind != CHAIN_OP_REGISTER && !l->stations[author].registered)
-        return CHAIN_REG_PENDING;
     switch (op->kind) {
     case CHAIN_OP_REGISTER:
-        return register_station(l, author, op);
+        return chain_ledger_register(l, author, op);
     case CHAIN_OP_SENSE_COMMIT:
         subject->id = op->commit.window;
         return chain_ledger_commit(l, author, op);
@@ -113,9 +121,37 @@ static enum chain_response apply_op(struct chain_ledger *l, uint32_t author, con
         return chain_ledger_relinquish(l, author, op->lease.grant_id, subject);
     case CHAIN_OP_EVIDENCE:
         return chain_ledger_add_evidence(l, author, op, subject);
+    case CHAIN_OP_ADMIT:
+        return chain_ledger_admit(l, author, op, subject);
+    case CHAIN_OP_MOVE:
+        return chain_ledger_move(l, author, op);
+    case CHAIN_OP_DEREGISTER:
+        return chain_ledger_deregister(l, author);
+    case CHAIN_OP_RECONFIGURE:
+        return chain_ledger_reconfigure(l, author, op, subject);
+    case CHAIN_OP_EQUIVOCATION:
+        return chain_ledger_accuse(l, author, op, subject);
+    case CHAIN_OP_PUT:
+        subject->id = op->put.key;
+        return chain_ledger_keep_put(l, author, op);
+    case CHAIN_OP_UNAUTHORISED:
+        return chain_ledger_add_unauthorised(l, author, op, subject);
+    case CHAIN_OP_PAY:
+        return chain_ledger_pay(l, author, op);
     default:
         return CHAIN_VERSION;
     }
+}
+
+static enum chain_response apply_op(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                    struct chain_ledger_event *subject)
+{
+    enum chain_response code = chain_ledger_check_op(l, op);
+    if (code != CHAIN_SUCCESS)
+        return code;
+    if (takes_station(op->kind) && !l->stations[author].registered)
+        return l->stations[author].departed ? CHAIN_DEREGISTER : CHAIN_REG_PENDING;
+    return carry_out(l, author, op, subject);
 }
 
 /* Concludes one operation, or an envelope that is refused as a whole. */
@@ -184,20 +220,18 @@ static void execute(struct chain_ledger *l, const struct chain_batch_view *view,
     for (size_t i = 0; i < view->n_txs; i++)
         n_ops += apply_tx(l, view->txs[i].data, view->txs[i].len, verify_signatures, i, CHAIN_MAX_BATCH_OPS - n_ops);
     chain_ledger_fuse_due(l);
+    chain_ledger_take_seats(l);
 }
 
-static_assert(CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 + CHAIN_MAX_CHANNELS +
-                      2 * (CHAIN_MAX_BATCH_OPS + CHAIN_MAX_BATCH_TXS) + CHAIN_MAX_EVIDENCE +
-                      (CHAIN_MAX_BATCH_OPS + CHAIN_MAX_BATCH_TXS) / 2 <= CHAIN_MAX_LEDGER_EVENTS,
-              "a block's events fit");
+/* A grant that lived before the block falls back, is suspended and ends; a window says two things a channel. */
+enum { EVENTS_OF_TIME = 3 * CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 };
+/* A grant is given, bars its holder, was applied, is suspended and ended by others' operations; all else says less. */
+enum { EVENTS_EACH = 5, MOST_OPS = CHAIN_MAX_BATCH_OPS + CHAIN_MAX_BATCH_TXS };
+static_assert(EVENTS_OF_TIME + EVENTS_EACH * MOST_OPS <= CHAIN_MAX_LEDGER_EVENTS, "a block's events fit");
 
 size_t chain_ledger_events_bound(size_t n)
 {
-    /* a grant expires once, a window says two things a channel, and one grant a channel is suspended at most */
-    size_t of_time = CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 + CHAIN_MAX_CHANNELS;
-    /* an operation says what it did and that it was applied; one may confirm an old record, a new one takes two */
-    size_t n_confirmed = CHAIN_MAX_EVIDENCE + n / 2;
-    return of_time + 2 * n + (n_confirmed < n ? n_confirmed : n);
+    return EVENTS_OF_TIME + EVENTS_EACH * n;
 }
 
 int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len, bool verify_signatures,
@@ -216,6 +250,7 @@ int chain_ledger_apply(struct chain_ledger *l, const uint8_t *batch, size_t len,
     l->events = events_out;
     l->cap_events = cap;
     l->n_events = 0;
+    l->n_accused = 0;
     execute(l, &view, verify_signatures);
     l->events = NULL;
     chain_ledger_update_root(l, &header.state_root);
@@ -236,17 +271,6 @@ uint64_t chain_ledger_height(const struct chain_ledger *l)
 const struct chain_header *chain_ledger_tip(const struct chain_ledger *l)
 {
     return &l->tip;
-}
-
-const struct chain_members *chain_ledger_members(const struct chain_ledger *l)
-{
-    return &l->genesis.members;
-}
-
-uint32_t chain_ledger_convicted(const struct chain_ledger *l)
-{
-    (void)l;
-    return 0;
 }
 
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel)
@@ -277,11 +301,6 @@ const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l,
 uint64_t chain_ledger_next_nonce(const struct chain_ledger *l, uint32_t key_id)
 {
     return key_id < l->genesis.members.n_keys ? l->nonces[key_id].top : 0;
-}
-
-bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station)
-{
-    return station < l->genesis.members.n_keys && l->stations[station].registered;
 }
 
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station)

@@ -1,6 +1,7 @@
 /* The ledger: a deterministic function of (state, transaction, block time). Integers only. Pure.
- * Stations, sensing windows with fusion and reputation, white-space and incumbent records, leases with the CBRS life cycle
- * (WINNF-TS-0016 states and response codes), jamming evidence. */
+ * Keys, members, stations, sensing windows with fusion and reputation, white-space and incumbent records, leases with the CBRS life cycle
+ * (WINNF-TS-0016 states and response codes), evidence of jamming, of unauthorised use and of equivocation, access history, units, and
+ * applications' records. */
 #ifndef CHAIN_LEDGER_H
 #define CHAIN_LEDGER_H
 
@@ -10,9 +11,10 @@
 enum {
     CHAIN_MAX_GRANTS = 64,
     CHAIN_MAX_EVIDENCE = 64,
+    CHAIN_MAX_MOTIONS = 64,     /* two for each seat */
     CHAIN_MAX_BATCH_OPS = 1024, /* operations in a block, over all envelopes */
     CHAIN_NONCE_WINDOW = 1024,  /* below an author's highest nonce: older ones count as used */
-    CHAIN_MAX_LEDGER_EVENTS = 4224
+    CHAIN_MAX_LEDGER_EVENTS = 8192
 };
 
 enum chain_response { /* WINNF-TS-0016 */
@@ -49,20 +51,57 @@ struct chain_grant {
     int64_t granted_ns, grant_expire_ns;
     int64_t transmit_expire_ns; /* 0 before the first heartbeat */
     int64_t suspended_ns, ended_ns; /* 0 if not */
+    uint32_t paid;           /* ledger units */
 };
+
+enum { CHAIN_EVIDENCE_UNAUTHORISED = 255 }; /* kind of a record of unauthorised use; the others are kinds of jamming */
 
 struct chain_evidence {
     uint32_t channel;
     uint8_t kind;
+    uint32_t suspect;        /* CHAIN_MAX_KEYS: nobody */
+    int32_t lat_e7, lon_e7;  /* where its first witness was */
     int64_t from_ns, at_ns;
     uint64_t witnesses;      /* bitmap of authors; same channel, kind and time (within 1 s) are one record */
     bool confirmed;          /* enough distinct witnesses: f+1, and never fewer than two */
     uint64_t id;             /* from 1 */
 };
 
+/* What several members have to say before it happens. */
+enum chain_motion_kind { CHAIN_MOTION_ADMIT, CHAIN_MOTION_SEAT, CHAIN_MOTION_UNSEAT };
+
+struct chain_motion {
+    uint64_t id;             /* from 1 */
+    enum chain_motion_kind kind;
+    uint8_t key[CHAIN_KEY_BYTES]; /* ADMIT */
+    uint32_t key_id;         /* SEAT, UNSEAT */
+    uint32_t opener;
+    int64_t opened_ns;
+    uint64_t voices;         /* bitmap of key ids */
+};
+
+/* A station's last grants of one channel, oldest first, and until when it gets no more. */
+struct chain_access {
+    uint32_t n;
+    int64_t at_ns[CHAIN_MAX_ACCESS];
+    int64_t barred_until_ns; /* 0: never was */
+};
+
+/* What the state keeps of an application's record. */
+struct chain_put {
+    struct chain_hash value_hash; /* BLAKE2b-256 of the value */
+    uint64_t height;
+};
+
 enum chain_ledger_event_kind {
     CHAIN_LE_REGISTERED, CHAIN_LE_WINDOW_FUSED, CHAIN_LE_WHITE_SPACE, CHAIN_LE_INCUMBENT, CHAIN_LE_GRANTED, CHAIN_LE_AUTHORIZED,
     CHAIN_LE_HEARTBEAT, CHAIN_LE_SUSPENDED, CHAIN_LE_EXPIRED, CHAIN_LE_RELINQUISHED, CHAIN_LE_EVIDENCE, CHAIN_LE_EVIDENCE_CONFIRMED,
+    CHAIN_LE_MOVED, CHAIN_LE_DEREGISTERED,
+    CHAIN_LE_ADMITTED,     /* station: the new key id */
+    CHAIN_LE_RECONFIGURED, /* station: who gets or loses a seat; id: the epoch that begins after this block */
+    CHAIN_LE_CONVICTED,    /* station: who equivocated; id: in which epoch */
+    CHAIN_LE_BARRED,       /* code 101 from now on, on this channel */
+    CHAIN_LE_PAID,         /* station: to whom */
     CHAIN_LE_REFUSED, CHAIN_LE_TX /* every operation, applied or refused: result */
 };
 const char *chain_ledger_event_name(enum chain_ledger_event_kind kind);
@@ -118,6 +157,8 @@ const struct chain_header *chain_ledger_tip(const struct chain_ledger *l); /* he
 const struct chain_members *chain_ledger_members(const struct chain_ledger *l);
 /* Bitmap of seats whose equivocation in this epoch is on the ledger. */
 uint32_t chain_ledger_convicted(const struct chain_ledger *l);
+size_t chain_ledger_n_motions(const struct chain_ledger *l);
+const struct chain_motion *chain_ledger_motion(const struct chain_ledger *l, size_t i); /* oldest first */
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel);
 /* Would a well-formed request for the channel be granted in a block of that time: white space, and nobody's? */
 bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns);
@@ -129,6 +170,16 @@ const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l,
 uint64_t chain_ledger_next_nonce(const struct chain_ledger *l, uint32_t key_id);
 bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station);
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station);
+/* NULL for what is no station or channel. */
+const struct chain_access *chain_ledger_access(const struct chain_ledger *l, uint32_t station, uint32_t channel);
+bool chain_ledger_barred(const struct chain_ledger *l, uint32_t station, uint32_t channel, int64_t time_ns);
+uint64_t chain_ledger_treasury(const struct chain_ledger *l);
+uint64_t chain_ledger_balance(const struct chain_ledger *l, uint32_t key_id);
+/* NULL if the station keeps nothing under that key. */
+const struct chain_put *chain_ledger_put(const struct chain_ledger *l, uint32_t station, uint32_t key);
+/* What holds in every state, whatever was executed: units add up to the supply, seats ascend among the keys, no channel has two holders,
+ * tables keep their order and bounds. NULL, or what does not. For tests and simulations: it visits the whole state. */
+const char *chain_ledger_audit(const struct chain_ledger *l);
 /* True while the (station, window) commitment is on the ledger and unrevealed. */
 bool chain_ledger_committed(const struct chain_ledger *l, uint32_t station, uint64_t window);
 /* Is it time to reveal? The first reveal closes a window's commitments, so a station waits until every station that was registered

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chain/ledger_state.h"
+#include "chain/place.h"
 
 int chain_ledger_nonce_check(const struct chain_nonces *nonces, uint64_t first, uint64_t n)
 {
@@ -39,21 +40,50 @@ void chain_ledger_nonce_take(struct chain_nonces *nonces, uint64_t first, uint64
     }
 }
 
+static bool is_place(int32_t lat_e7, int32_t lon_e7, int32_t height_cm)
+{
+    struct chain_place place = {.lat_e7 = lat_e7, .lon_e7 = lon_e7};
+    return chain_place_valid(&place) && height_cm >= -10000000 && height_cm <= 10000000;
+}
+
 static enum chain_response check_register(const struct chain_op *op)
 {
     for (const char *c = op->reg.call_sign; *c; c++)
         if (*c < 0x20 || *c > 0x7e)
             return CHAIN_INVALID_VALUE;
-    bool place_ok = op->reg.lat_e7 >= -900000000 && op->reg.lat_e7 <= 900000000 && op->reg.lon_e7 >= -1800000000 &&
-                    op->reg.lon_e7 <= 1800000000 && op->reg.height_cm >= -10000000 && op->reg.height_cm <= 10000000;
-    return op->reg.call_sign[0] && place_ok ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE;
+    return op->reg.call_sign[0] && is_place(op->reg.lat_e7, op->reg.lon_e7, op->reg.height_cm) ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE;
 }
 
 static enum chain_response check_evidence(const struct chain_ledger *l, const struct chain_op *op)
 {
     bool ok = op->evidence.channel < l->genesis.n_channels && op->evidence.from_ns >= 0 &&
               op->evidence.from_ns <= op->evidence.at_ns && op->evidence.at_ns <= CHAIN_MAX_TIME_NS &&
-              op->evidence.confidence_permille <= 1000 && op->evidence.n_good <= op->evidence.n_frames;
+              op->evidence.kind != CHAIN_EVIDENCE_UNAUTHORISED && op->evidence.confidence_permille <= 1000 && op->evidence.n_good <= op->evidence.n_frames;
+    return ok ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE;
+}
+
+static bool unauthorised_ok(const struct chain_ledger *l, const struct chain_op *op)
+{
+    return op->unauthorised.channel < l->genesis.n_channels && op->unauthorised.from_ns >= 0 &&
+           op->unauthorised.from_ns <= op->unauthorised.at_ns && op->unauthorised.at_ns <= CHAIN_MAX_TIME_NS;
+}
+
+/* Only what an honest member says once a height: a second one differs in digest alone. */
+static bool equivocation_ok(const struct chain_equivocation *e)
+{
+    bool once = e->kind == CHAIN_MSG_HEADER_VOTE || e->kind == CHAIN_MSG_PBFT_PRE_PREPARE || e->kind == CHAIN_MSG_PBFT_PREPARE ||
+                e->kind == CHAIN_MSG_PBFT_COMMIT;
+    return once && memcmp(&e->digest[0], &e->digest[1], sizeof e->digest[0]) != 0;
+}
+
+static bool admit_ok(const uint8_t key[CHAIN_KEY_BYTES])
+{
+    static const uint8_t nothing[CHAIN_KEY_BYTES];
+    return memcmp(key, nothing, CHAIN_KEY_BYTES) != 0;
+}
+
+static enum chain_response valid(bool ok)
+{
     return ok ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE;
 }
 
@@ -68,6 +98,18 @@ enum chain_response chain_ledger_check_op(const struct chain_ledger *l, const st
         return op->grant.low_hz < op->grant.high_hz ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE;
     case CHAIN_OP_EVIDENCE:
         return check_evidence(l, op);
+    case CHAIN_OP_ADMIT:
+        return valid(admit_ok(op->admit.key));
+    case CHAIN_OP_MOVE:
+        return valid(is_place(op->move.lat_e7, op->move.lon_e7, op->move.height_cm));
+    case CHAIN_OP_EQUIVOCATION:
+        return valid(equivocation_ok(&op->equivocation));
+    case CHAIN_OP_PUT:
+        return valid(op->put.key < l->genesis.put_keys);
+    case CHAIN_OP_UNAUTHORISED:
+        return valid(unauthorised_ok(l, op));
+    case CHAIN_OP_PAY:
+        return valid(op->pay.amount > 0);
     default:
         return CHAIN_SUCCESS;
     }

@@ -9,7 +9,9 @@ static const struct chain_ledger_table_ops *const tables[CHAIN_TABLES] = {
     [CHAIN_TABLE_MEMBERS] = &chain_table_members,   [CHAIN_TABLE_STATIONS] = &chain_table_stations,
     [CHAIN_TABLE_NONCES] = &chain_table_nonces,     [CHAIN_TABLE_CHANNELS] = &chain_table_channels,
     [CHAIN_TABLE_SENSING] = &chain_table_sensing,   [CHAIN_TABLE_GRANTS] = &chain_table_grants,
-    [CHAIN_TABLE_EVIDENCE] = &chain_table_evidence,
+    [CHAIN_TABLE_EVIDENCE] = &chain_table_evidence, [CHAIN_TABLE_MOTIONS] = &chain_table_motions,
+    [CHAIN_TABLE_ACCOUNTS] = &chain_table_accounts, [CHAIN_TABLE_ACCESS] = &chain_table_access,
+    [CHAIN_TABLE_PUTS] = &chain_table_puts,
 };
 
 const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table)
@@ -17,11 +19,17 @@ const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table)
     return table < CHAIN_TABLES ? tables[table] : NULL;
 }
 
-size_t chain_ledger_max_entries(void)
+/* Of records that applications keep, genesis says how many a key may have. */
+static size_t slots_of(const struct chain_ledger_table_ops *table, const struct chain_genesis *genesis)
+{
+    return table == &chain_table_puts ? table->slots * genesis->put_keys : table->slots;
+}
+
+size_t chain_ledger_max_entries(const struct chain_genesis *genesis)
 {
     size_t n = 0;
     for (size_t i = 0; i < CHAIN_TABLES; i++)
-        n += tables[i]->slots;
+        n += slots_of(tables[i], genesis);
     return n;
 }
 
@@ -45,7 +53,7 @@ bool chain_ledger_find_entry(const struct chain_ledger *l, uint64_t table, uint6
 bool chain_ledger_next_entry(const struct chain_ledger *l, struct chain_ledger_cursor *cursor, struct chain_ledger_entry *out)
 {
     for (; cursor->table < CHAIN_TABLES; cursor->table++, cursor->slot = 0) {
-        while (cursor->slot < tables[cursor->table]->slots) {
+        while (cursor->slot < slots_of(tables[cursor->table], &l->genesis)) {
             uint64_t id, sub;
             if (tables[cursor->table]->key_at(l, cursor->slot++, &id, &sub))
                 return chain_ledger_find_entry(l, cursor->table, id, sub, out);
@@ -72,7 +80,10 @@ void chain_ledger_clear(struct chain_ledger *l)
     struct chain_signer signer = l->signer;
     struct chain_hash genesis_hash = l->genesis_hash;
     struct chain_map *map = l->map;
+    struct chain_put *puts = l->puts;
     memset(l, 0, sizeof *l);
+    memset(puts, 0, (size_t)CHAIN_MAX_KEYS * genesis.put_keys * sizeof *puts);
+    l->puts = puts;
     l->genesis = genesis;
     memset(&l->genesis.members.keys, 0, sizeof l->genesis.members.keys);
     memset(&l->genesis.members.seats, 0, sizeof l->genesis.members.seats);

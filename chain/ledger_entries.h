@@ -27,11 +27,13 @@ extern const struct chain_ledger_table_ops chain_table_counters, chain_table_sta
 extern const struct chain_ledger_table_ops chain_table_channels, chain_table_sensing;
 /* ledger_table_lease.c */
 extern const struct chain_ledger_table_ops chain_table_grants, chain_table_evidence;
+/* ledger_table_rules.c */
+extern const struct chain_ledger_table_ops chain_table_motions, chain_table_accounts, chain_table_access, chain_table_puts;
 
 /* NULL for a number that is no table. */
 const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table);
 /* The most entries that a state has. */
-size_t chain_ledger_max_entries(void);
+size_t chain_ledger_max_entries(const struct chain_genesis *genesis);
 
 /* All entries in order: start from {0, 0}. False after the last one. */
 struct chain_ledger_cursor {

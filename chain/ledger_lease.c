@@ -105,6 +105,11 @@ enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t 
         return CHAIN_INTERFERENCE;
     if (is_anybodys(l, channel, l->time_ns))
         return CHAIN_GRANT_CONFLICT;
+    if (chain_ledger_barred(l, author, channel, l->time_ns))
+        return CHAIN_BLACKLISTED;
+    uint32_t price = chain_ledger_price(l, op->grant.n_peers);
+    if (l->balances[author] < price)
+        return CHAIN_FUNDS;
     struct chain_grant *g = take_slot(l);
     if (!g)
         return CHAIN_GRANT_CONFLICT;
@@ -122,7 +127,10 @@ enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t 
     g->granted_ns = l->time_ns;
     g->grant_expire_ns = l->time_ns + l->genesis.grant_ns;
     subject->id = g->id;
+    g->paid = price;
+    chain_ledger_charge(l, author, price);
     emit_grant(l, CHAIN_LE_GRANTED, g);
+    chain_ledger_note_access(l, author, channel);
     return CHAIN_SUCCESS;
 }
 
@@ -159,16 +167,29 @@ enum chain_response chain_ledger_heartbeat(struct chain_ledger *l, uint32_t auth
     return CHAIN_SUCCESS;
 }
 
+static void end_early(struct chain_ledger *l, struct chain_grant *g)
+{
+    chain_ledger_refund(l, g);
+    g->state = CHAIN_GRANT_IDLE;
+    g->ended_ns = l->time_ns;
+    emit_grant(l, CHAIN_LE_RELINQUISHED, g);
+}
+
 enum chain_response chain_ledger_relinquish(struct chain_ledger *l, uint32_t author, uint64_t id, struct chain_ledger_event *subject)
 {
     struct chain_grant *g = NULL;
     enum chain_response code = own_grant(l, author, id, subject, &g);
     if (code != CHAIN_SUCCESS)
         return code;
-    g->state = CHAIN_GRANT_IDLE;
-    g->ended_ns = l->time_ns;
-    emit_grant(l, CHAIN_LE_RELINQUISHED, g);
+    end_early(l, g);
     return CHAIN_SUCCESS;
+}
+
+void chain_ledger_end_grants(struct chain_ledger *l, uint32_t station)
+{
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].holder == station && is_live(&l->grants[i]))
+            end_early(l, &l->grants[i]);
 }
 
 void chain_ledger_expire_grants(struct chain_ledger *l)
@@ -188,15 +209,36 @@ void chain_ledger_expire_grants(struct chain_ledger *l)
     }
 }
 
+static void suspend(struct chain_ledger *l, struct chain_grant *g)
+{
+    g->state = CHAIN_GRANT_GRANTED;
+    g->suspended = true;
+    g->suspended_ns = l->time_ns;
+    emit_grant(l, CHAIN_LE_SUSPENDED, g)->code = CHAIN_SUSPENDED_GRANT;
+}
+
 void chain_ledger_suspend_channel(struct chain_ledger *l, uint32_t channel)
 {
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].channel == channel && is_live(&l->grants[i]) && !l->grants[i].suspended)
+            suspend(l, &l->grants[i]);
+}
+
+void chain_ledger_suspend_station(struct chain_ledger *l, uint32_t station, uint32_t channel)
+{
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].channel == channel && l->grants[i].holder == station && is_live(&l->grants[i]) && !l->grants[i].suspended)
+            suspend(l, &l->grants[i]);
+}
+
+/* Live and not suspended, or still silencing: by what was agreed, not by what tables were meant to say. */
+bool chain_ledger_held_once(const struct chain_ledger *l)
+{
     for (size_t i = 0; i < l->n_grants; i++) {
-        struct chain_grant *g = &l->grants[i];
-        if (g->channel != channel || !is_live(g) || g->suspended)
-            continue;
-        g->state = CHAIN_GRANT_GRANTED;
-        g->suspended = true;
-        g->suspended_ns = l->time_ns;
-        emit_grant(l, CHAIN_LE_SUSPENDED, g)->code = CHAIN_SUSPENDED_GRANT;
+        const struct chain_grant *g = &l->grants[i];
+        for (size_t j = 0; j < i && is_live(g) && !g->suspended; j++)
+            if (l->grants[j].channel == g->channel && blocks_band(l, &l->grants[j], g->granted_ns))
+                return false;
     }
+    return true;
 }

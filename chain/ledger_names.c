@@ -46,6 +46,13 @@ const char *chain_ledger_event_name(enum chain_ledger_event_kind kind)
         [CHAIN_LE_RELINQUISHED] = "relinquished",
         [CHAIN_LE_EVIDENCE] = "evidence",
         [CHAIN_LE_EVIDENCE_CONFIRMED] = "evidence-confirmed",
+        [CHAIN_LE_MOVED] = "moved",
+        [CHAIN_LE_DEREGISTERED] = "deregistered",
+        [CHAIN_LE_ADMITTED] = "admitted",
+        [CHAIN_LE_RECONFIGURED] = "reconfigured",
+        [CHAIN_LE_CONVICTED] = "convicted",
+        [CHAIN_LE_BARRED] = "barred",
+        [CHAIN_LE_PAID] = "paid",
         [CHAIN_LE_REFUSED] = "refused",
         [CHAIN_LE_TX] = "tx",
     };

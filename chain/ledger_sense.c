@@ -177,8 +177,10 @@ static void update_reputations(struct chain_ledger *l, const struct reports *rep
             chain_fuse_learn(record, reports->occupied[i] >> c & 1, verdict >> c & 1);
         if (is_void && reports->weights[i].occupied == 0)
             chain_fuse_forgive(record, l->genesis.local_p_fa_ppb);
-        if (!is_void && reports->occupied[i] == verdict)
+        if (!is_void && reports->occupied[i] == verdict) {
             chain_fuse_agree(record);
+            chain_ledger_earn(l, reports->station[i], l->genesis.sense_reward);
+        }
         chain_ledger_touch(l, CHAIN_TABLE_STATIONS, reports->station[i], 0);
     }
 }

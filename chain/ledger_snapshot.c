@@ -98,7 +98,7 @@ static int load_history(struct chain_ledger *l, struct chain_cbor_reader *r)
 static int load_entries(struct chain_ledger *l, struct chain_cbor_reader *r)
 {
     uint64_t last[3] = {0};
-    size_t n = chain_cbor_get_array(r, chain_ledger_max_entries());
+    size_t n = chain_cbor_get_array(r, chain_ledger_max_entries(&l->genesis));
     for (size_t i = 0; i < n && !r->bad; i++) {
         size_t len;
         chain_cbor_expect_array(r, 4);

@@ -11,7 +11,7 @@ enum { CHAIN_MAX_WINDOWS = 12, CHAIN_NONCE_WORDS = CHAIN_NONCE_WINDOW / 64 };
 enum { CHAIN_MAX_ENTRY_KEY = 32, CHAIN_MAX_ENTRY_VALUE = 1280, CHAIN_MAX_TOUCHED = 1536, CHAIN_TOUCH_SLOTS = 2048 };
 
 struct chain_station {
-    bool registered;
+    bool registered, departed; /* never both */
     int64_t registered_ns;
     struct chain_fuse_record sensing;
     char call_sign[CHAIN_MAX_NAME];
@@ -62,10 +62,26 @@ struct chain_ledger {
     size_t n_grants, n_evidence; /* ids ascending */
     struct chain_grant grants[CHAIN_MAX_GRANTS];
     struct chain_evidence evidence[CHAIN_MAX_EVIDENCE];
+    uint64_t next_motion_id;
+    size_t n_motions; /* ids ascending */
+    struct chain_motion motions[CHAIN_MAX_MOTIONS];
+    uint32_t convicted; /* seats of this epoch */
+    struct {
+        uint32_t n, convicted; /* n 0: there was none */
+        uint8_t seats[CHAIN_MAX_MEMBERS];
+    } former;                  /* the epoch before */
+    uint64_t treasury, balances[CHAIN_MAX_KEYS];
+    struct chain_access access[CHAIN_MAX_KEYS][CHAIN_MAX_CHANNELS];
+    struct chain_put *puts; /* [key id][put key] */
     struct chain_map *map; /* over all entries, as of the last block */
     struct chain_touched touched;
     struct chain_merkle below; /* over the hashes of the headers below the tip */
     /* the block that is being executed */
+    struct {
+        bool due, add;
+        uint32_t key_id;
+    } reseat;           /* at its end */
+    uint32_t n_accused; /* proofs of equivocation looked at */
     uint64_t height;
     int64_t time_ns;
     struct chain_ledger_event *events;
@@ -93,11 +109,42 @@ void chain_ledger_expire_grants(struct chain_ledger *l);
 void chain_ledger_suspend_channel(struct chain_ledger *l, uint32_t channel);
 enum chain_response chain_ledger_add_evidence(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
                                               struct chain_ledger_event *subject);
+enum chain_response chain_ledger_add_unauthorised(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                                  struct chain_ledger_event *subject);
+enum chain_response chain_ledger_register(struct chain_ledger *l, uint32_t author, const struct chain_op *op);
+enum chain_response chain_ledger_move(struct chain_ledger *l, uint32_t author, const struct chain_op *op);
+enum chain_response chain_ledger_deregister(struct chain_ledger *l, uint32_t author);
+enum chain_response chain_ledger_keep_put(struct chain_ledger *l, uint32_t author, const struct chain_op *op);
+enum chain_response chain_ledger_admit(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                       struct chain_ledger_event *subject);
+enum chain_response chain_ledger_reconfigure(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                             struct chain_ledger_event *subject);
+enum chain_response chain_ledger_accuse(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                        struct chain_ledger_event *subject);
+enum chain_response chain_ledger_pay(struct chain_ledger *l, uint32_t author, const struct chain_op *op);
+/* After the block's last operation: the new epoch, if a reconfiguration was carried. */
+void chain_ledger_take_seats(struct chain_ledger *l);
+/* A station leaves: its live grants end. */
+void chain_ledger_end_grants(struct chain_ledger *l, uint32_t station);
+/* Suspends the station's live grants of the channel. */
+void chain_ledger_suspend_station(struct chain_ledger *l, uint32_t station, uint32_t channel);
+/* For the audit: no two that may be on the air at the tip's time hold one channel. */
+bool chain_ledger_held_once(const struct chain_ledger *l);
+/* From the treasury, as far as that reaches. */
+void chain_ledger_earn(struct chain_ledger *l, uint32_t station, uint64_t amount);
+/* What a grant that names so many peers costs; charge takes it from who has it. refund: for what an ended grant leaves. */
+uint32_t chain_ledger_price(const struct chain_ledger *l, uint32_t n_peers);
+void chain_ledger_charge(struct chain_ledger *l, uint32_t station, uint32_t amount);
+void chain_ledger_refund(struct chain_ledger *l, const struct chain_grant *g);
+/* A grant was given: it enters the history, and bars the station if it was one too many. */
+void chain_ledger_note_access(struct chain_ledger *l, uint32_t station, uint32_t channel);
+void chain_ledger_bar(struct chain_ledger *l, uint32_t station, uint32_t channel);
 /* Every change of something that chain_ledger_entries lists calls chain_ledger_touch: the root costs what a block changed. A new table gets
  * its number here and its functions in ledger_entries.h. */
 enum chain_ledger_table {
     CHAIN_TABLE_COUNTERS, CHAIN_TABLE_KEYS, CHAIN_TABLE_MEMBERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS,
-    CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS, CHAIN_TABLE_EVIDENCE, CHAIN_TABLES
+    CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS, CHAIN_TABLE_EVIDENCE, CHAIN_TABLE_MOTIONS, CHAIN_TABLE_ACCOUNTS, CHAIN_TABLE_ACCESS,
+    CHAIN_TABLE_PUTS, CHAIN_TABLES
 };
 void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub);
 #endif

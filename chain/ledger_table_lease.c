@@ -1,5 +1,6 @@
 /* Entries: leases, and jamming evidence. */
 #include "chain/ledger_entries.h"
+#include "chain/place.h"
 
 static bool grants_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
 {
@@ -23,7 +24,7 @@ static bool encode_grant(const struct chain_ledger *l, uint64_t id, uint64_t sub
     const struct chain_grant *g = sub == 0 ? find_grant(l, id) : NULL;
     if (!g)
         return false;
-    chain_cbor_put_array(w, 11);
+    chain_cbor_put_array(w, 12);
     chain_cbor_put_uint(w, g->holder);
     chain_cbor_put_uint(w, g->channel);
     chain_cbor_put_array(w, g->n_peers);
@@ -37,6 +38,7 @@ static bool encode_grant(const struct chain_ledger *l, uint64_t id, uint64_t sub
     chain_cbor_put_int(w, g->transmit_expire_ns);
     chain_cbor_put_int(w, g->suspended_ns);
     chain_cbor_put_int(w, g->ended_ns);
+    chain_cbor_put_uint(w, g->paid);
     return true;
 }
 
@@ -56,7 +58,7 @@ static bool decode_grant(struct chain_ledger *l, uint64_t id, uint64_t sub, stru
         return false;
     struct chain_grant *g = &l->grants[l->n_grants];
     *g = (struct chain_grant){.id = id};
-    chain_cbor_expect_array(r, 11);
+    chain_cbor_expect_array(r, 12);
     g->holder = chain_cbor_get_u32(r);
     g->channel = chain_cbor_get_u32(r);
     g->n_peers = (uint32_t)chain_cbor_get_array(r, sizeof g->peers / sizeof *g->peers);
@@ -70,6 +72,7 @@ static bool decode_grant(struct chain_ledger *l, uint64_t id, uint64_t sub, stru
     g->transmit_expire_ns = get_time(r);
     g->suspended_ns = get_time(r);
     g->ended_ns = get_time(r);
+    g->paid = chain_cbor_get_u32(r);
     if (r->bad || g->holder >= l->genesis.members.n_keys || g->channel >= l->genesis.n_channels || state > CHAIN_GRANT_AUTHORIZED)
         return false;
     g->state = (enum chain_grant_state)state;
@@ -103,9 +106,15 @@ static bool encode_evidence(const struct chain_ledger *l, uint64_t id, uint64_t 
     const struct chain_evidence *e = sub == 0 ? find_evidence(l, id) : NULL;
     if (!e)
         return false;
-    chain_cbor_put_array(w, 6);
+    chain_cbor_put_array(w, 9);
     chain_cbor_put_uint(w, e->channel);
     chain_cbor_put_uint(w, e->kind);
+    if (e->suspect < CHAIN_MAX_KEYS)
+        chain_cbor_put_uint(w, e->suspect);
+    else
+        chain_cbor_put_null(w);
+    chain_cbor_put_int(w, e->lat_e7);
+    chain_cbor_put_int(w, e->lon_e7);
     chain_cbor_put_int(w, e->from_ns);
     chain_cbor_put_int(w, e->at_ns);
     chain_cbor_put_uint(w, e->witnesses);
@@ -120,15 +129,22 @@ static bool decode_evidence(struct chain_ledger *l, uint64_t id, uint64_t sub, s
         return false;
     struct chain_evidence *e = &l->evidence[l->n_evidence];
     *e = (struct chain_evidence){.id = id};
-    chain_cbor_expect_array(r, 6);
+    chain_cbor_expect_array(r, 9);
     e->channel = chain_cbor_get_u32(r);
     uint32_t kind = chain_cbor_get_u32(r);
     e->kind = (uint8_t)kind;
+    bool suspected = !chain_cbor_get_null(r);
+    e->suspect = suspected ? chain_cbor_get_u32(r) : CHAIN_MAX_KEYS;
+    struct chain_place place = {.lat_e7 = chain_cbor_get_i32(r)};
+    place.lon_e7 = chain_cbor_get_i32(r);
+    e->lat_e7 = place.lat_e7;
+    e->lon_e7 = place.lon_e7;
     e->from_ns = get_time(r);
     e->at_ns = get_time(r);
     e->witnesses = chain_cbor_get_uint(r);
     e->confirmed = chain_cbor_get_bool(r);
-    if (r->bad || kind > UINT8_MAX || e->from_ns > e->at_ns)
+    if (r->bad || kind > UINT8_MAX || e->from_ns > e->at_ns || e->channel >= l->genesis.n_channels || !chain_place_valid(&place) ||
+        (suspected && e->suspect >= l->genesis.members.n_keys))
         return false;
     l->n_evidence++;
     return true;

@@ -28,18 +28,48 @@ static bool decode_key(struct chain_ledger *l, uint64_t id, uint64_t sub, struct
     return true;
 }
 
-const struct chain_ledger_table_ops chain_table_keys = {"keys", CHAIN_MAX_KEYS, keys_at, encode_key, decode_key};
+const struct chain_ledger_table_ops chain_table_keys = {
+    .name = "keys", .slots = CHAIN_MAX_KEYS, .key_at = keys_at, .encode = encode_key, .decode = decode_key};
 
 static bool members_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
 {
-    (void)l;
     *id_out = slot;
     *sub_out = 0;
+    return slot == 0 || l->former.n > 0 || l->convicted != 0;
+}
+
+/* What of the former epoch still counts, and who of this one is convicted. */
+static bool encode_standing(const struct chain_ledger *l, struct chain_cbor_writer *w)
+{
+    chain_cbor_put_array(w, 3);
+    chain_cbor_put_uint(w, l->convicted);
+    chain_cbor_put_bytes(w, l->former.seats, l->former.n);
+    chain_cbor_put_uint(w, l->former.convicted);
+    return l->former.n > 0 || l->convicted != 0;
+}
+
+static bool decode_standing(struct chain_ledger *l, struct chain_cbor_reader *r)
+{
+    size_t n = 0;
+    chain_cbor_expect_array(r, 3);
+    l->convicted = chain_cbor_get_u32(r);
+    const uint8_t *seats = chain_cbor_get_bytes(r, &n);
+    l->former.convicted = chain_cbor_get_u32(r);
+    if (r->bad || n > CHAIN_MAX_MEMBERS)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (seats[i] >= l->genesis.members.n_keys || (i > 0 && seats[i] <= seats[i - 1]))
+            return false;
+    l->former.n = (uint32_t)n;
+    if (n > 0)
+        memcpy(l->former.seats, seats, n);
     return true;
 }
 
 static bool encode_members(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
 {
+    if (id == 1 && sub == 0)
+        return encode_standing(l, w);
     if (id != 0 || sub != 0)
         return false;
     chain_members_put_seats(&l->genesis.members, w);
@@ -49,6 +79,8 @@ static bool encode_members(const struct chain_ledger *l, uint64_t id, uint64_t s
 static bool decode_members(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
 {
     struct chain_members members = {0};
+    if (id == 1 && sub == 0)
+        return decode_standing(l, r);
     if (id != 0 || sub != 0 || !chain_members_get_seats(&members, r))
         return false;
     for (uint32_t i = 0; i < members.n; i++) {
@@ -62,4 +94,5 @@ static bool decode_members(struct chain_ledger *l, uint64_t id, uint64_t sub, st
     return true;
 }
 
-const struct chain_ledger_table_ops chain_table_members = {"members", 1, members_at, encode_members, decode_members};
+const struct chain_ledger_table_ops chain_table_members = {
+    .name = "members", .slots = 2, .key_at = members_at, .encode = encode_members, .decode = decode_members};

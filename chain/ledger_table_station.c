@@ -13,20 +13,24 @@ static bool encode_counters(const struct chain_ledger *l, uint64_t id, uint64_t 
 {
     if (id != 0 || sub != 0)
         return false;
-    chain_cbor_put_array(w, 3);
+    chain_cbor_put_array(w, 5);
     chain_cbor_put_uint(w, l->next_window);
     chain_cbor_put_uint(w, l->next_grant_id);
     chain_cbor_put_uint(w, l->next_evidence_id);
+    chain_cbor_put_uint(w, l->next_motion_id);
+    chain_cbor_put_uint(w, l->treasury);
     return true;
 }
 
 static bool decode_counters(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
 {
-    chain_cbor_expect_array(r, 3);
+    chain_cbor_expect_array(r, 5);
     l->next_window = chain_cbor_get_uint(r);
     l->next_grant_id = chain_cbor_get_uint(r);
     l->next_evidence_id = chain_cbor_get_uint(r);
-    return id == 0 && sub == 0;
+    l->next_motion_id = chain_cbor_get_uint(r);
+    l->treasury = chain_cbor_get_uint(r);
+    return id == 0 && sub == 0 && l->treasury <= l->genesis.supply;
 }
 
 const struct chain_ledger_table_ops chain_table_counters = {"counters", 1, counters_at, encode_counters, decode_counters};
@@ -36,19 +40,25 @@ static bool is_station(const struct chain_ledger *l, uint64_t id, uint64_t sub)
     return id < l->genesis.members.n_keys && sub == 0;
 }
 
+static bool is_known(const struct chain_station *s)
+{
+    return s->registered || s->departed;
+}
+
 static bool stations_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
 {
     *id_out = slot;
     *sub_out = 0;
-    return is_station(l, slot, 0) && l->stations[slot].registered;
+    return is_station(l, slot, 0) && is_known(&l->stations[slot]);
 }
 
 static bool encode_station(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
 {
-    if (!is_station(l, id, sub) || !l->stations[id].registered)
+    if (!is_station(l, id, sub) || !is_known(&l->stations[id]))
         return false;
     const struct chain_station *s = &l->stations[id];
-    chain_cbor_put_array(w, 8);
+    chain_cbor_put_array(w, 9);
+    chain_cbor_put_bool(w, s->departed);
     chain_cbor_put_text(w, s->call_sign);
     chain_cbor_put_int(w, s->lat_e7);
     chain_cbor_put_int(w, s->lon_e7);
@@ -65,7 +75,8 @@ static bool decode_station(struct chain_ledger *l, uint64_t id, uint64_t sub, st
     if (!is_station(l, id, sub))
         return false;
     struct chain_station *s = &l->stations[id];
-    chain_cbor_expect_array(r, 8);
+    chain_cbor_expect_array(r, 9);
+    s->departed = chain_cbor_get_bool(r);
     chain_cbor_get_text(r, s->call_sign, sizeof s->call_sign);
     s->lat_e7 = chain_cbor_get_i32(r);
     s->lon_e7 = chain_cbor_get_i32(r);
@@ -74,7 +85,7 @@ static bool decode_station(struct chain_ledger *l, uint64_t id, uint64_t sub, st
     s->sensing.p_d_ppb = chain_cbor_get_u32(r);
     s->sensing.p_fa_ppb = chain_cbor_get_u32(r);
     s->sensing.agreed = chain_cbor_get_u32(r);
-    s->registered = true;
+    s->registered = !s->departed;
     return chain_fuse_record_valid(&s->sensing);
 }
 

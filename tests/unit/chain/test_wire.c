@@ -276,22 +276,34 @@ static void make_genesis_example(void)
 
 static void keep_entry(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
-    static const char *const tables[] = {"counters", "key",  "members", "station", "nonces", "channel-record", "sensing", "grant-record", "evidence-record"};
+    static const char *const tables[] = {"counters", "key",  "members", "station", "nonces", "channel-record", "sensing", "grant-record", "evidence-record",
+                                         "motion",   "account", "access", "put-record"};
     struct chain_cbor_reader r = {.data = key, .len = key_len};
     (void)ctx;
     chain_cbor_expect_array(&r, 3);
     uint64_t table = chain_cbor_get_uint(&r);
     ck_assert(!r.bad && table < sizeof tables / sizeof *tables);
+    bool standing = table == 2 && chain_cbor_get_uint(&r) == 1;
     keep("state-key", key, key_len);
-    keep(tables[table], value, value_len);
+    keep(standing ? "standing" : tables[table], value, value_len);
 }
 
 /* A ledger with an entry in each of its tables. */
 static void make_state(void)
 {
     struct bench *b = bench_open(N);
+    b->genesis.supply = 1000;
+    b->genesis.endowment = 10;
+    b->genesis.put_keys = 8;
+    ck_assert_int_eq(chain_genesis_finish(&b->genesis, NULL, NULL), 0);
+    bench_start(b);
     register_all(b, 1 * MS);
     sense_windows(b, 0, 4, 2);
+    struct chain_op others[] = {{.kind = CHAIN_OP_ADMIT, .admit = {.key = {7}}},
+                                {.kind = CHAIN_OP_PUT, .put = {.key = 7, .value = (const uint8_t *)"a value", .value_len = 7}},
+                                {.kind = CHAIN_OP_EQUIVOCATION, .equivocation = make_equivocation()}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_int_eq(run_op(b, 990 * MS + (int64_t)i, 0, &others[i]), CHAIN_SUCCESS);
     struct chain_op grant = op_grant(b, 2);
     ck_assert_int_eq(run_op(b, 1000 * MS, 0, &grant), CHAIN_SUCCESS);
     struct chain_op seen = {.kind = CHAIN_OP_EVIDENCE, .evidence = {.kind = 1, .from_ns = T0 + 900 * MS, .at_ns = T0 + 990 * MS,
