@@ -15,7 +15,7 @@ static int fail_forked(struct app_carry *c)
     return -EILSEQ;
 }
 
-static int write_rows(struct app_carry *c)
+static int write_rows(struct app_carry *c, int64_t now_ns)
 {
     if (c->update->persist_seq == 0)
         return 0;
@@ -23,7 +23,10 @@ static int write_rows(struct app_carry *c)
         return -EIO;
     if (chain_store_write(c->store, c->update, c->error) != 0)
         return -EIO;
+    if (c->persist_seq == 0)
+        c->opened_ns = now_ns;
     c->persist_seq = c->update->persist_seq;
+    c->hurry |= c->update->hurry;
     return 0;
 }
 
@@ -44,7 +47,7 @@ static int step_once(struct app_carry *c, const struct chain_node_event *event)
     if (u->n_events > 0)
         memcpy(c->held + c->n_held, u->events, u->n_events * sizeof(u->events[0]));
     c->n_held += u->n_events;
-    return write_rows(c) != 0 ? -EIO : rc;
+    return write_rows(c, event->now_ns) != 0 ? -EIO : rc;
 }
 
 static bool is_fatal(int rc)
@@ -82,9 +85,16 @@ int app_carry_sync_once(struct app_carry *c, int64_t now_ns)
     if (chain_store_commit(c->store, c->error) != 0)
         return -EIO;
     c->persist_seq = 0;
+    c->hurry = false;
     deliver_held(c);
     int rc = step_once(c, &persisted);
     return is_fatal(rc) ? rc : go_on(c, now_ns);
+}
+
+int64_t app_carry_sync_at(const struct app_carry *c)
+{
+    static const int64_t BLOCKS_WAIT_NS = 5000000;
+    return c->persist_seq == 0 ? INT64_MAX : c->hurry || is_nearly_full(c) ? INT64_MIN : c->opened_ns + BLOCKS_WAIT_NS;
 }
 
 int app_carry_sync(struct app_carry *c, int64_t now_ns)

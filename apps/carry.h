@@ -19,6 +19,8 @@ struct app_carry {
     void (*deliver)(void *ctx, const struct chain_ledger_event *event); /* or NULL */
     struct chain_node_update *update; /* caller's scratch */
     uint64_t persist_seq;             /* highest written in the open turn, 0 if none */
+    bool hurry;                       /* somebody waits for that */
+    int64_t opened_ns;
     int submit_result;                /* of the last SUBMIT, SUBMIT_BODY or SUBMIT_TX */
     uint64_t submitted_nonce;
     size_t n_held;                    /* events of the open turn */
@@ -33,6 +35,9 @@ struct app_carry {
 __attribute__((warn_unused_result)) int app_carry_step(struct app_carry *c, const struct chain_node_event *event);
 /* Ends the turn: commits, feeds PERSISTED, carries that out too, until nothing is open. -EIO, -EILSEQ: fatal. */
 __attribute__((warn_unused_result)) int app_carry_sync(struct app_carry *c, int64_t now_ns);
+/* When the open turn has to end: INT64_MIN as soon as possible, since a message or the engine waits for it; a few ms after it was opened if
+ * only blocks are in it, which the next records take along; INT64_MAX: no turn is open. */
+int64_t app_carry_sync_at(const struct app_carry *c);
 /* One such round: commits what is open, and opens the next turn with what PERSISTED led to. persist_seq tells whether there is more. */
 __attribute__((warn_unused_result)) int app_carry_sync_once(struct app_carry *c, int64_t now_ns);
 /* For a station, which steps its node itself and charges the disk's time: writes an update's rows; *open says whether a turn is open,

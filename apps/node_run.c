@@ -117,13 +117,21 @@ static int take(struct loop *l, const struct chain_net_event *event)
     }
 }
 
+/* Whoever asked in JSON waits for this node's own disk */
+static int64_t sync_at(const struct loop *l)
+{
+    return l->requests.n_waiters > 0 && l->carry.persist_seq > 0 ? INT64_MIN : app_carry_sync_at(&l->carry);
+}
+
 static int wait_ms(const struct loop *l)
 {
     int64_t until_ns = chain_node_deadline(l->node), asked_ns = app_node_requests_deadline(&l->requests);
     if (asked_ns < until_ns)
         until_ns = asked_ns;
-    if (until_ns <= l->now_ns || l->carry.persist_seq > 0)
-        return 0; /* what has come in meanwhile joins the turn that is open */
+    if (sync_at(l) < until_ns)
+        until_ns = sync_at(l);
+    if (until_ns <= l->now_ns)
+        return 0;
     int64_t ms = (until_ns - l->now_ns + 999999) / 1000000;
     return ms < MAX_WAIT_MS ? (int)ms : MAX_WAIT_MS;
 }
@@ -177,7 +185,7 @@ static int run_turn(struct loop *l)
             return code;
     }
     app_node_intake_flush(&l->intake, l->now_ns); /* answers do not wait for this node's disk */
-    int code = check_fatal(l, app_carry_sync_once(&l->carry, l->now_ns));
+    int code = sync_at(l) <= l->now_ns ? check_fatal(l, app_carry_sync_once(&l->carry, l->now_ns)) : 0;
     if (code)
         return code;
     app_node_intake_flush(&l->intake, l->now_ns);

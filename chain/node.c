@@ -188,6 +188,7 @@ static void clear(struct chain_node_update *out)
     out->persist_seq = out->submitted_nonce = out->fatal_height = 0;
     out->events = NULL;
     out->ledger = NULL;
+    out->hurry = false;
     out->submit_result = out->fatal = 0;
     out->n_verified = out->n_signed = out->n_executed = 0;
 }
@@ -319,12 +320,23 @@ static void certify(struct chain_node *m, struct chain_node_update *out)
         m->certify_due_ns = m->now_ns + CERTIFY_WAIT_NS;
 }
 
+static bool message_waits(const struct chain_node *m)
+{
+    for (size_t i = 0; i < m->n_outbox; i++)
+        if (m->outbox[i].after_seq > m->persisted_seq)
+            return true;
+    return false;
+}
+
 static void number_update(struct chain_node *m, struct chain_node_update *out)
 {
     if (out->n_records == 0 && out->n_blocks == 0)
         return;
     assert(m->n_unpersisted < NODE_MAX_UNPERSISTED);
     out->persist_seq = ++m->persist_seq;
+    out->hurry = m->engine_waits || message_waits(m);
+    if (out->n_records > 0)
+        m->engine_seq = m->persist_seq;
     m->unpersisted[m->n_unpersisted++] =
         (struct node_unpersisted){.seq = m->persist_seq, .engine_seq = out->n_records > 0 ? m->engine_out.persist_seq : 0};
 }
@@ -341,6 +353,7 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         m->now_ns = in->now_ns;
     if (m->inbox_first == m->n_inbox)
         m->inbox_first = m->n_inbox = m->inbox_len = 0;
+    m->engine_waits = false;
     uint64_t verified = m->stats.verified, n_signed = m->stats.signed_;
     int rc = take_event(m, in, out);
     if (rc == 0 && m->started && in->kind != CHAIN_NODE_START) {

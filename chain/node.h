@@ -98,6 +98,7 @@ struct chain_node_update {
     size_t n_blocks;
     struct chain_node_block blocks[CHAIN_NODE_MAX_BLOCKS];
     uint64_t persist_seq;  /* 0: nothing to persist. Otherwise feed PERSISTED(persist_seq) once all of the above is on disk */
+    bool hurry;            /* a message or the engine waits for that; otherwise these rows may join what is written next */
     size_t n_sends;
     struct chain_node_send sends[CHAIN_NODE_MAX_SENDS];
     size_t n_events;

@@ -30,10 +30,11 @@ static enum chain_node_urgency urgency_of(const struct chain_msg *msg)
     }
 }
 
-/* What must follow the disk waits for this update's number, or for the latest one if this update writes nothing. */
+/* What must follow the disk waits for this update's number, or for the engine's latest one if this update writes nothing: what is on disk
+ * is always a beginning of what was numbered, and blocks alone can be executed again. */
 static uint64_t seq_to_wait_for(const struct chain_node *m)
 {
-    return m->engine_out.n_records > 0 ? m->persist_seq + 1 : m->persist_seq;
+    return m->engine_out.n_records > 0 ? m->persist_seq + 1 : m->engine_seq;
 }
 
 void node_engine_step(struct chain_node *m, const struct chain_event *event, struct chain_node_update *out)
@@ -48,6 +49,7 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
         return;
     }
     node_follow_view(m);
+    m->engine_waits |= u->n_records > 0 && event->kind != CHAIN_EV_STABLE;
     for (size_t i = 0; i < u->n_records; i++)
         out->records[out->n_records++] = u->records[i];
     for (size_t i = 0; i < u->n_msgs; i++) {

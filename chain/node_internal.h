@@ -90,6 +90,8 @@ struct chain_node {
     bool kick;              /* the state a check_batch depends on has changed: step the engine */
 
     uint64_t persist_seq, persisted_seq;
+    uint64_t engine_seq; /* of the last update with records of the engine */
+    bool engine_waits;   /* for this step's records */
     size_t n_unpersisted;
     struct node_unpersisted unpersisted[NODE_MAX_UNPERSISTED];
 
