@@ -21,7 +21,7 @@
 
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
 
-static const int64_t METRICS_NS = 100000000;
+static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 1000000;
 
 struct loop {
     const struct app_node_config *config;
@@ -79,7 +79,7 @@ static int step(struct loop *l, const struct chain_node_event *event)
 static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
 {
     struct loop *l = ctx;
-    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {tx, len}};
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {.data = tx, .len = len}};
     if (step(l, &event))
         return -EIO;
     return l->carry.submit_result;
@@ -88,7 +88,7 @@ static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
 static int submit_body(void *ctx, const uint8_t *body, size_t len, uint64_t *nonce_out)
 {
     struct loop *l = ctx;
-    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_BODY, .now_ns = l->now_ns, .bytes = {body, len}};
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_BODY, .now_ns = l->now_ns, .bytes = {.data = body, .len = len}};
     if (step(l, &event))
         return -EIO;
     *nonce_out = l->carry.submitted_nonce;
@@ -103,7 +103,7 @@ static void send_answers(void *ctx, const struct chain_net_caller *to, const uin
 
 static int take(struct loop *l, const struct chain_net_event *event)
 {
-    struct chain_node_event received = {.kind = CHAIN_NODE_RECEIVE, .now_ns = l->now_ns, .bytes = {event->data, event->len}};
+    struct chain_node_event received = {.kind = CHAIN_NODE_RECEIVE, .now_ns = l->now_ns, .bytes = {event->data, event->len, true, event->from}};
     switch (event->kind) {
     case CHAIN_NET_BUNDLE:
         return step(l, &received);
@@ -202,12 +202,14 @@ static int open_node(struct loop *l)
     struct chain_node_config cfg = {.self = config->self,
                                     .genesis = &config->cluster.genesis,
                                     .signer = chain_signer_ed25519(&l->signing_key),
+                                    .proven_links = true,
                                     .engine = chain_engine_find(config->cluster.genesis.engine),
                                     .engine_heartbeat_ns = config->cluster.heartbeat_ns,
                                     .engine_timeout_ns = config->cluster.timeout_ns,
                                     .engine_timeout_max_ns = config->cluster.timeout_max_ns,
                                     .gossip_ns = config->cluster.gossip_ns,
                                     .status_ns = config->cluster.status_ns,
+                                    .vote_wait_ns = VOTE_WAIT_NS,
                                     .propose_delay_ns = config->cluster.propose_delay_ns,
                                     .mempool_txs = config->cluster.mempool_txs,
                                     .read_block = chain_store_read_block,

@@ -250,7 +250,7 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
     case CHAIN_NODE_START:
         return start(m);
     case CHAIN_NODE_RECEIVE:
-        return node_receive(m, in->bytes.data, in->bytes.len);
+        return node_receive(m, in);
     case CHAIN_NODE_SUBMIT:
         node_submit(m, in->op, out);
         return 0;

@@ -20,11 +20,13 @@ struct chain_node_config {
     uint32_t self;                       /* member id */
     const struct chain_genesis *genesis; /* outlives the node */
     struct chain_signer signer;
+    bool proven_links; /* the transport proves who sends, to everybody: Raft's own messages, which nobody relays, carry no signature */
     const struct chain_engine_ops *engine;
     int64_t engine_heartbeat_ns, engine_timeout_ns, engine_timeout_max_ns;
     int64_t gossip_ns;      /* own unexecuted transactions are sent again after this, doubling up to 4x */
     int64_t status_ns;      /* tip header vote is repeated at this interval (jittered by key) */
     uint32_t window;        /* batches under way at once, 1 .. CHAIN_WINDOW; 0: CHAIN_WINDOW */
+    int64_t vote_wait_ns;   /* header votes wait this long, jittered by key, for something to ride with; 0: 12 ms, as suits a shared medium */
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
     size_t mempool_txs;     /* bound, 4 .. 65536; of one author a quarter of it */
     size_t mempool_octets;  /* bound; of one author a quarter of it; 0: 1024 for each transaction, at least 512 KiB */
@@ -68,6 +70,8 @@ struct chain_node_event {
         struct {
             const uint8_t *data;
             size_t len;
+            bool proven;   /* RECEIVE: the transport proved that it comes from */
+            uint32_t from; /* this key id */
         } bytes; /* RECEIVE: bundle; SUBMIT_BODY: CBOR [operation, ...]; SUBMIT_TX: encoded chain_msg */
         const struct chain_op *op;
         uint64_t persisted_seq;

@@ -122,6 +122,7 @@ struct chain_node {
         struct chain_msg msg;
         const uint8_t *octets;
         size_t len;
+        uint32_t proven_from; /* key id; UINT32_MAX: nobody proved anything */
     } inbox[NODE_INBOX_MSGS];
     size_t n_outbox, outbox_len;
     struct node_outbox_entry outbox[NODE_OUTBOX_MSGS];
@@ -133,6 +134,8 @@ struct chain_node {
 /* node_verify.c */
 void node_signer_init(struct chain_node *m);
 bool node_verify(struct chain_node *m, const struct chain_msg *msg);
+/* Raft's own kinds (16 to 31): between members only, never relayed, no part of any proof. */
+bool node_is_raft_kind(uint8_t kind);
 bool node_seen_before(const struct chain_node *m, const struct chain_msg *msg);
 
 /* node_out.c: messages that leave. after_seq: not before that is on disk. */
@@ -206,7 +209,7 @@ bool node_propose(struct chain_node *m, struct chain_node_update *out);
 void node_follow_view(struct chain_node *m);
 
 /* node_in.c */
-int node_receive(struct chain_node *m, const uint8_t *data, size_t len);
+int node_receive(struct chain_node *m, const struct chain_node_event *in);
 /* Handles the oldest message of the inbox. True if a block was executed. */
 bool node_take_next(struct chain_node *m, struct chain_node_update *out);
 

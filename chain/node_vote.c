@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const int64_t VOTE_WAIT_NS = 12000000; /* for something to ride with; 15 ms at most with the jitter */
+static const int64_t VOTE_WAIT_NS = 12000000; /* where the configuration names none; 15 ms at most with the jitter */
 
 static bool same_hash(const struct chain_hash *a, const struct chain_hash *b)
 {
@@ -239,7 +239,7 @@ void node_vote_timers(struct chain_node *m)
         return;
     const struct node_block *block = node_find_block(m, m->vote_next);
     if (m->vote_next <= node_tip(m) && block && is_on_disk(m, block))
-        m->vote_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_VOTE, VOTE_WAIT_NS);
+        m->vote_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_VOTE, m->cfg.vote_wait_ns > 0 ? m->cfg.vote_wait_ns : VOTE_WAIT_NS);
 }
 
 int64_t node_vote_deadline(const struct chain_node *m)

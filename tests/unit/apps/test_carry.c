@@ -158,7 +158,7 @@ static void turn(struct rig *r)
     r->now_ns += MS;
     for (size_t k = 0; k < n; k++) {
         if (r->connected[arrived[k].to])
-            step_member(r, arrived[k].to, (struct chain_node_event){.kind = CHAIN_NODE_RECEIVE, .bytes = {arrived[k].data, arrived[k].len}});
+            step_member(r, arrived[k].to, (struct chain_node_event){.kind = CHAIN_NODE_RECEIVE, .bytes = {.data = arrived[k].data, .len = arrived[k].len}});
         free(arrived[k].data);
     }
     for (uint32_t i = 0; i < N; i++) {

@@ -137,7 +137,7 @@ END_TEST
 
 static int receive(struct cluster *c, uint32_t i, const uint8_t *data, size_t len)
 {
-    struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .bytes = {data, len}};
+    struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .bytes = {.data = data, .len = len}};
     return cluster_step(c, i, &event);
 }
 
@@ -287,7 +287,7 @@ START_TEST(a_client_s_transaction_is_taken_once_and_only_with_its_signature)
     long len = chain_tx_encode(&op, 1, body, sizeof body);
     struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = 2, .seq = 1, .body = body, .body_len = (size_t)len};
     size_t forged = make_bundle(c, msg, 3, bundle, sizeof bundle);
-    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .bytes = {bundle + 1, forged - 1}};
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .bytes = {.data = bundle + 1, .len = forged - 1}};
     cluster_step(c, 1, &event);
     ck_assert_int_eq(c->update->submit_result, -EBADMSG);
     size_t good = make_bundle(c, msg, 2, bundle, sizeof bundle);
@@ -321,7 +321,7 @@ START_TEST(a_quorum_for_another_header_stops_the_node)
         uint8_t bundle[1024];
         size_t len = make_bundle(c, (struct chain_msg){.kind = CHAIN_MSG_HEADER_VOTE, .author = i, .seq = 1, .digest = {{9}}}, i, bundle,
                                  sizeof bundle);
-        struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .now_ns = c->now_ns, .bytes = {bundle, len}};
+        struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .now_ns = c->now_ns, .bytes = {.data = bundle, .len = len}};
         int rc = chain_node_step(c->nodes[0], &event, c->update);
         ck_assert_int_eq(rc, i < 3 ? 0 : -EILSEQ); /* a majority of four is three */
     }

@@ -86,7 +86,7 @@ static size_t make_noise(const struct recording *r, uint64_t i, uint8_t *out)
 /* Steps node 0 alone, at one moment, with its disk at hand; what it sends is lost. */
 static void hear(struct cluster *c, const uint8_t *data, size_t len)
 {
-    struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .now_ns = c->now_ns, .bytes = {data, len}};
+    struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .now_ns = c->now_ns, .bytes = {.data = data, .len = len}};
     for (int i = 0; i < 64; i++) {
         int rc = chain_node_step(c->nodes[0], &event, c->update);
         ck_assert_msg(rc == 0 || rc == -EBADMSG, "step gave %d", rc);
