@@ -33,7 +33,7 @@ struct cluster_disk {
 struct cluster_flying {
     int64_t at_ns;
     uint64_t order;
-    uint32_t to;
+    uint32_t from, to;
     uint64_t persisted; /* 0: octets for `to`; otherwise the disk's answer */
     uint8_t *data;
     size_t len;
@@ -58,6 +58,8 @@ struct cluster {
     bool blackout;
     int64_t delay_ns, persist_ns;
     size_t mempool_txs;
+    bool proven_links;    /* nodes that start from here on leave Raft's messages unsigned */
+    uint32_t proves_from; /* bitmap of members whose links prove their sender */
     uint64_t n_applied[CLUSTER_MAX]; /* TX events with code 0 */
 };
 
@@ -100,6 +102,7 @@ static inline void cluster_send(struct cluster *c, uint32_t from, const struct c
         }
         c->n_octets += send->len;
         cluster_fly(c, c->now_ns + c->delay_ns + (int64_t)(draw >> 32) % (c->delay_ns / 2 + 1), to, 0, send->data, send->len);
+        c->flying[c->n_flying - 1].from = from;
     }
 }
 
@@ -203,6 +206,7 @@ static inline void cluster_start(struct cluster *c, uint32_t i)
                                     .genesis = &c->genesis,
                                     .signer = chain_signer_ed25519(&c->ring.keys[i]),
                                     .engine = c->ops,
+                                    .proven_links = c->proven_links,
                                     .engine_heartbeat_ns = 40 * MS,
                                     .engine_timeout_ns = 200 * MS,
                                     .engine_timeout_max_ns = 2000 * MS,
@@ -332,6 +336,8 @@ static inline bool cluster_advance(struct cluster *c, int64_t until_ns)
         } else {
             event.bytes.data = f.data;
             event.bytes.len = f.len;
+            event.bytes.proven = c->proves_from >> f.from & 1;
+            event.bytes.from = f.from;
         }
         cluster_step(c, f.to, &event);
     }

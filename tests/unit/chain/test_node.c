@@ -122,6 +122,34 @@ START_TEST(a_node_that_starts_again_catches_up)
 }
 END_TEST
 
+/* Raft's messages go unsigned where every link proves its sender; the word of a link that proves nothing then counts nothing. */
+START_TEST(a_proven_link_stands_for_the_signature_of_raft_messages_alone)
+{
+    struct cluster *c = cluster_open(&chain_raft_ops, 3, 14);
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_stop(c, i);
+    c->proven_links = true;
+    c->proves_from = 3; /* member 2's does not */
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_start(c, i);
+    cluster_run(c, 2000 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 500 * MS);
+    ck_assert_uint_ge(cluster_height(c), 1);
+    struct chain_node_stats s = cluster_stats(c, 0);
+    ck_assert_uint_lt(s.engine.leader, 2);
+    ck_assert_uint_gt(s.refused_signature, 0); /* what member 2 says as an engine */
+    ck_assert_uint_ge(s.certified_height, 1);  /* header votes are signed */
+    ck_assert_uint_lt(cluster_stats(c, s.engine.leader).signed_, 40);
+    c->proves_from = 0;
+    uint64_t height = cluster_height(c);
+    cluster_register_all(c);
+    cluster_run(c, 4000 * MS);
+    ck_assert_uint_eq(cluster_height(c), height);
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_node_alone_is_a_ledger_too)
 {
     struct cluster *c = cluster_open(engines[_i], 1, 5);
@@ -416,6 +444,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_tenth_of_the_frames_lost_costs_no_transaction, 0, N_ENGINES);
     tcase_add_loop_test(tc, a_second_of_silence_costs_no_transaction, 1, N_ENGINES);
     tcase_add_loop_test(tc, a_node_that_starts_again_catches_up, 0, N_ENGINES);
+    tcase_add_test(tc, a_proven_link_stands_for_the_signature_of_raft_messages_alone);
     tcase_add_loop_test(tc, a_node_alone_is_a_ledger_too, 0, N_ENGINES);
     tcase_add_test(tc, strangers_forgers_and_echoes_are_counted_and_change_nothing);
     tcase_add_test(tc, refused_octets_change_nothing_even_when_something_is_due);
