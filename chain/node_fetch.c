@@ -102,12 +102,12 @@ void node_serve(struct chain_node *m, const struct chain_msg *msg)
     serve_from(m, msg->seq, count, msg->author);
 }
 
-/* The next member, in turn, that signed a header above height; with none, the next one at all. */
-static uint32_t choose_target(const struct chain_node *m, uint64_t height)
+/* The next member after the last one, in turn, that signed a header above height; with none, the next one at all. */
+static uint32_t choose_target(const struct chain_node *m, uint32_t last, uint64_t height)
 {
     uint32_t n = m->members->n, fallback = m->cfg.self;
     for (uint32_t i = 1; i <= n; i++) {
-        uint32_t member = (m->fetch_target + i) % n;
+        uint32_t member = (last + i) % n;
         if (member == m->cfg.self)
             continue;
         if (m->reported[member] > height)
@@ -121,15 +121,16 @@ static uint32_t choose_target(const struct chain_node *m, uint64_t height)
 static void ask(struct chain_node *m, uint64_t height, uint64_t count)
 {
     uint8_t body[16];
-    m->fetch_target = choose_target(m, height - 1);
+    uint32_t *target = &m->fetch_target[count > 0];
+    *target = choose_target(m, *target, height - 1);
     struct chain_cbor_writer w = {.out = body, .cap = sizeof(body)};
     chain_cbor_put_array(&w, 2);
-    chain_cbor_put_uint(&w, m->fetch_target);
+    chain_cbor_put_uint(&w, *target);
     chain_cbor_put_uint(&w, count);
     struct chain_msg msg = {.kind = CHAIN_MSG_FETCH, .author = m->cfg.self, .seq = height, .body = body, .body_len = w.len};
     if (chain_msg_digest(m->members, msg.kind, msg.body, msg.body_len, &msg.digest) == 0 &&
         m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
-        node_put(m, &msg, m->fetch_target, CHAIN_URGENT_GOSSIP, 0);
+        node_put(m, &msg, *target, CHAIN_URGENT_GOSSIP, 0);
 }
 
 void node_fetch_timer(struct chain_node *m)
@@ -155,7 +156,8 @@ void node_fetch_timer(struct chain_node *m)
     if (m->now_ns < m->fetch_due_ns)
         return;
     /* a block beyond the open ones would be refused: what is missing then is certificates, which nobody says again by himself */
-    bool want_certs = tip - m->certified >= CHAIN_NODE_MAX_OPEN || (lags && m->fetch_attempts % 2 == 0);
+    bool every_other = m->fetch_attempts % 2 == (lags ? 0 : 1); /* a claim to be far ahead may be a lie */
+    bool want_certs = tip - m->certified >= CHAIN_NODE_MAX_OPEN || (tip > m->certified && every_other);
     if (highest > tip && !want_certs)
         ask(m, tip + 1, highest - tip < NODE_FETCH_BLOCKS ? highest - tip : NODE_FETCH_BLOCKS);
     else

@@ -111,7 +111,7 @@ struct chain_node {
     int64_t propose_not_before_ns; /* the engine had no use for the last proposal */
 
     int64_t fetch_due_ns;
-    uint32_t fetch_attempts, fetch_target;
+    uint32_t fetch_attempts, fetch_target[2]; /* whom we asked last: [0] for certificates, [1] for blocks */
     uint64_t fetch_tip, fetch_certified; /* where we stood when fetch_due_ns was set */
     bool syncing;                        /* the last block came from another member */
     int64_t served_ns[CHAIN_MAX_MEMBERS];

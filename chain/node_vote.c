@@ -47,14 +47,15 @@ void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const
         row->height = height;
         row->have = 0;
     }
-    if (row->have >> member & 1)
+    const struct node_block *block = node_find_block(m, height);
+    bool deviates = block && !same_hash(hash, &block->hash);
+    /* who says two things counts for what we executed: others may have built a certificate on it */
+    if ((row->have >> member & 1) && (!block || deviates))
         return;
     row->have |= UINT32_C(1) << member;
     row->hash[member] = *hash;
     memcpy(row->sig[member], sig, CHAIN_SIG_BYTES);
-    const struct node_block *block = node_find_block(m, height);
-    if (block && !same_hash(hash, &block->hash))
-        m->stats.deviating_votes++;
+    m->stats.deviating_votes += deviates;
 }
 
 void node_judge_votes(struct chain_node *m, const struct node_block *block)
@@ -95,10 +96,8 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
     }
     if (!node_verify(m, msg))
         return;
-    if (known)
-        m->stats.refused_conflict++;
-    else
-        node_add_vote(m, msg->author, msg->seq, &msg->digest, msg->sig);
+    m->stats.refused_conflict += known;
+    node_add_vote(m, msg->author, msg->seq, &msg->digest, msg->sig);
 }
 
 static const uint8_t *own_vote(struct chain_node *m, struct node_block *block)
