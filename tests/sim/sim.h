@@ -33,11 +33,18 @@ enum sim_fault {
 };
 const char *sim_fault_name(enum sim_fault fault);
 
+struct sim_pool { /* nodes' memory, kept from one scenario to the next */
+    void *mem[SIM_MAX_NODES];
+    size_t len[SIM_MAX_NODES];
+};
+
 struct sim_config {
+    struct sim_pool *pool;
     uint64_t seed;
     const struct chain_engine_ops *ops;
     uint32_t n;             /* seats */
     uint32_t n_liars;       /* PBFT: the first ones lie */
+    bool twins;             /* PBFT: member n-1 runs twice */
     bool ed25519;
     bool rollback;          /* disks may turn back to an older state */
     int64_t heartbeat_ns;
@@ -101,8 +108,6 @@ struct sim_node {
     bool liar;
     enum sim_state state;
     struct chain_node *node;
-    void *mem;
-    size_t mem_len;
     struct sim_disk disk;
     int64_t due_ns;          /* true time of the node's deadline */
     /* own clock: local = local0 + (t - true0) (1 + drift) */
@@ -170,7 +175,8 @@ struct sim_world {
     struct sim_node nodes[SIM_MAX_NODES];
     struct chain_node_update *update;
     /* medium */
-    bool calm;
+    bool calm;    /* no more faults */
+    bool closing; /* nothing new is asked for */
     uint32_t loss_permille, duplicate_permille;
     int64_t delay_min_ns, delay_max_ns, sync_ns;
     bool blocking; /* a node does nothing else while its disk syncs, as the program's node loop */
@@ -244,6 +250,7 @@ void sim_node_schedule(struct sim_world *w, struct sim_node *node);
 void sim_push(struct sim_world *w, struct sim_event event);
 struct sim_event sim_pop(struct sim_world *w);
 void sim_send(struct sim_world *w, struct sim_node *from, uint32_t to_key, const uint8_t *data, size_t len);
+void sim_send_to(struct sim_world *w, const struct sim_node *from, uint32_t to, const uint8_t *data, size_t len);
 void sim_deliver_to(struct sim_world *w, uint32_t to, struct sim_frame *frame, int64_t at_ns);
 struct sim_frame *sim_frame_new(const uint8_t *data, size_t len);
 void sim_frame_drop(struct sim_frame *frame);

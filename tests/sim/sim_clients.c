@@ -14,7 +14,7 @@ void sim_clients_init(struct sim_world *w)
 {
     for (uint32_t i = 0; i < SIM_MAX_CLIENTS; i++)
         w->clients[i] = (struct sim_client){.key = w->cfg.n + i, .nonce = 1};
-    w->next_op_ns = w->cfg.ops_per_s > 0 ? w->now_ns + SIM_MS(300) : INT64_MAX;
+    w->next_op_ns = w->cfg.ops_per_s > 0 ? w->now_ns + 6 * w->cfg.heartbeat_ns : INT64_MAX;
 }
 
 static uint64_t tx_name(uint32_t author, uint64_t nonce)
@@ -182,9 +182,9 @@ void sim_client_now(struct sim_world *w)
     int64_t mean_ns = SIM_MS(1000) / w->cfg.ops_per_s;
     struct sim_client *client = &w->clients[sim_draw(w, SIM_MAX_CLIENTS)];
     struct sim_node *node = draw_node(w);
-    bool by_client = w->calm || sim_draw(w, 4) == 0;
+    bool by_client = w->closing || sim_draw(w, 4) == 0;
     w->next_op_ns = w->now_ns + sim_draw_ns(w, mean_ns / 2, mean_ns + mean_ns / 2);
-    if ((by_client && insist(w, client)) || w->calm || !node)
+    if ((by_client && insist(w, client)) || w->closing || !node)
         return;
     if (by_client)
         ask_client(w, client, chain_node_ledger(node->node));

@@ -201,7 +201,7 @@ void sim_fault_now(struct sim_world *w)
 /* No more faults but a little loss; whoever is down comes back, clocks are right again. */
 void sim_calm_down(struct sim_world *w)
 {
-    w->calm = true;
+    w->calm = w->closing = true;
     w->next_fault_ns = INT64_MAX;
     memset(w->cut_until_ns, 0, sizeof w->cut_until_ns);
     w->blackout_until_ns = w->loss_until_ns = w->delay_until_ns = w->corrupt_until_ns = 0;

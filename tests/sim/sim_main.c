@@ -91,11 +91,20 @@ static bool parse(struct options *o, int argc, char **argv)
     return true;
 }
 
+/* Four members, one of them twice; quick timers, since a scenario is over in a second. */
+static struct sim_config make_twins(const struct options *o, uint64_t seed)
+{
+    return (struct sim_config){.seed = seed, .ops = &chain_pbft_ops, .n = 4, .twins = true, .calm = true, .heartbeat_ns = SIM_MS(10),
+                               .converge_ns = SIM_MS(10000), .ops_per_s = 30, .ed25519 = o->ed25519, .break_at = o->break_at, .log = o->log};
+}
+
 /* Everything about a scenario follows from its seed and the options. */
 static struct sim_config make_config(const struct options *o, uint64_t seed)
 {
     static const uint32_t sizes[] = {3, 4, 5, 5, 5, 6, 7, 9, 10};
     uint64_t draw = sim_mix(seed);
+    if (o->twins)
+        return make_twins(o, seed);
     bool byzantine = o->engine ? strcmp(o->engine, "pbft") == 0 : draw % 2 == 0;
     struct sim_config cfg = {.seed = seed, .ops = byzantine ? &chain_pbft_ops : &chain_raft_ops, .heartbeat_ns = SIM_MS(50),
                              .fault_ns = SIM_MS(20000), .converge_ns = SIM_MS(30000), .ops_per_s = 20, .ed25519 = o->ed25519,
@@ -122,11 +131,12 @@ static void print_replay(const struct options *o, uint64_t seed)
     printf("\n");
 }
 
-static void run_one(const struct options *o, uint64_t seed, struct totals *t)
+static void run_one(const struct options *o, uint64_t seed, struct totals *t, struct sim_pool *pool)
 {
     struct sim_config cfg = make_config(o, seed);
+    cfg.pool = pool;
     struct sim_world *w = sim_new(&cfg);
-    bool ok = sim_run(w);
+    bool ok = o->twins ? sim_run_twins(w) : sim_run(w);
     t->n++;
     t->n_failed += !ok;
     t->n_events += w->n_events;
@@ -164,6 +174,7 @@ int main(int argc, char **argv)
 {
     struct options o = {0};
     struct totals t = {0};
+    struct sim_pool pool = {0};
     if (!parse(&o, argc, argv)) {
         print_usage();
         return 2;
@@ -177,7 +188,7 @@ int main(int argc, char **argv)
     printf("seeds from %" PRIu64 "\n", o.seed);
     double start = cpu_s();
     for (uint64_t i = 0; (o.count == 0 || i < o.count) && (o.seconds <= 0 || cpu_s() - start < o.seconds) && t.n_failed < 5; i++)
-        run_one(&o, o.seed + i, &t);
+        run_one(&o, o.seed + i, &t, &pool);
     print_totals(&t, cpu_s() - start);
     if (t.n == 0)
         puts("no scenario ran");

@@ -119,6 +119,15 @@ static void send_to(struct sim_world *w, uint32_t from, uint32_t to, struct sim_
     }
 }
 
+void sim_send_to(struct sim_world *w, const struct sim_node *from, uint32_t to, const uint8_t *data, size_t len)
+{
+    struct sim_frame *frame = sim_frame_new(data, len);
+    w->n_frames++;
+    w->trace = sim_sum(w->trace ^ from->index ^ (to << 8), data, len);
+    send_to(w, from->index, to, frame);
+    sim_frame_drop(frame);
+}
+
 void sim_send(struct sim_world *w, struct sim_node *from, uint32_t to_key, const uint8_t *data, size_t len)
 {
     struct sim_frame *frame = sim_frame_new(data, len);

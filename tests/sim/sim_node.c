@@ -100,11 +100,12 @@ void sim_node_start(struct sim_world *w, struct sim_node *node)
     struct chain_node_config cfg = node_config(w, node);
     size_t len = chain_node_bytes(&cfg);
     const char *bad = NULL;
-    if (len > node->mem_len) {
-        free(node->mem);
-        node->mem = malloc(len);
-        assert(node->mem);
-        node->mem_len = len;
+    struct sim_pool *pool = w->cfg.pool;
+    if (len > pool->len[node->index]) {
+        free(pool->mem[node->index]);
+        pool->mem[node->index] = malloc(len);
+        assert(pool->mem[node->index]);
+        pool->len[node->index] = len;
     }
     node->life++;
     node->syncing = false;
@@ -116,7 +117,7 @@ void sim_node_start(struct sim_world *w, struct sim_node *node)
     node->n_told = 0;
     node->leads_term = 0;
     sim_log(w, "node %u starts with %llu blocks", node->index, (unsigned long long)node->disk.height);
-    if (chain_node_init(node->mem, len, &cfg, &node->node, &bad) != 0) {
+    if (chain_node_init(pool->mem[node->index], len, &cfg, &node->node, &bad) != 0) {
         sim_fail(w, "node %u: a bad %s", node->index, bad ? bad : "?");
         return;
     }

@@ -68,13 +68,17 @@ struct sim_world *sim_new(const struct sim_config *cfg)
     make_genesis(w);
     w->f = cfg->ops->byzantine ? chain_pbft_f(cfg->n) : 0;
     w->quorum = cfg->ops->quorum(cfg->n);
-    w->n_nodes = cfg->n;
+    w->n_nodes = cfg->n + cfg->twins;
     sim_check_init(w);
     sim_clients_init(w);
     sim_faults_init(w);
     for (uint32_t i = 0; i < SIM_MAX_NODES; i++)
         w->nodes[i] = (struct sim_node){.index = i, .key = i, .liar = i < cfg->n_liars, .due_ns = INT64_MAX, .restart_ns = INT64_MAX,
                                         .true0_ns = w->now_ns, .local0_ns = w->now_ns, .armed = SIM_FAULTS};
+    if (cfg->twins) {
+        w->nodes[cfg->n].key = cfg->n - 1;
+        w->nodes[cfg->n - 1].liar = w->nodes[cfg->n].liar = true;
+    }
     return w;
 }
 
@@ -86,7 +90,6 @@ void sim_free(struct sim_world *w)
             chain_node_close(node->node);
         sim_check_forget(node);
         sim_disk_wipe(&node->disk);
-        free(node->mem);
         free(node->told);
         free(node->log.entries);
     }
