@@ -105,17 +105,18 @@ int app_carry_sync(struct app_carry *c, int64_t now_ns)
     return rc;
 }
 
+int app_carry_take(struct app_carry *c, const struct chain_node_event *event)
+{
+    int rc = is_nearly_full(c) ? app_carry_sync(c, event->now_ns) : 0;
+    return is_fatal(rc) ? rc : step_once(c, event);
+}
+
 int app_carry_step(struct app_carry *c, const struct chain_node_event *event)
 {
-    int rc = 0;
-    if (is_nearly_full(c))
-        rc = app_carry_sync(c, event->now_ns);
-    if (is_fatal(rc))
-        return rc;
-    int result = step_once(c, event);
+    int result = app_carry_take(c, event);
     if (is_fatal(result))
         return result;
-    rc = go_on(c, event->now_ns);
+    int rc = go_on(c, event->now_ns);
     return is_fatal(rc) ? rc : result;
 }
 

@@ -33,6 +33,9 @@ struct app_carry {
  * Returns chain_node_step's result for the event (-EBADMSG: refused and counted, go on), -EILSEQ when the ledger has forked, or -EIO
  * when the store failed; both are fatal and set c->error. */
 __attribute__((warn_unused_result)) int app_carry_step(struct app_carry *c, const struct chain_node_event *event);
+/* Steps one event and nothing else: what the node has at hand then waits for the next step, so that several things can be handed in before the
+ * node proposes them together. */
+__attribute__((warn_unused_result)) int app_carry_take(struct app_carry *c, const struct chain_node_event *event);
 /* Ends the turn: commits, feeds PERSISTED, carries that out too, until nothing is open. -EIO, -EILSEQ: fatal. */
 __attribute__((warn_unused_result)) int app_carry_sync(struct app_carry *c, int64_t now_ns);
 /* When the open turn has to end: INT64_MIN as soon as possible, since a message or the engine waits for it; a few ms after it was opened if

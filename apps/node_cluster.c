@@ -197,6 +197,7 @@ static const struct app_yaml_field limit_fields[] = {
     {.name = "mempool", .kind = APP_YAML_U32, .offset = IN_CLUSTER(mempool_txs), .min = 16, .max = 4096, .unit = "transactions"},
     {.name = "batch", .kind = APP_YAML_U32, .offset = IN_CLUSTER(max_batch_bytes), .min = 1024, .max = CHAIN_MAX_BATCH_BYTES,
      .unit = "octets"},
+    {.name = "put_keys", .kind = APP_YAML_U32, .offset = IN_GENESIS(put_keys), .min = 0, .max = CHAIN_MAX_PUT_KEYS},
     END,
 };
 static const struct app_yaml_field member_fields[] = {
@@ -253,6 +254,7 @@ static void fill_defaults(struct app_node_cluster *c)
     c->genesis.max_ahead_ns = 500 * ms;
     c->max_batch_bytes = CHAIN_MAX_BATCH_BYTES;
     c->mempool_txs = 1024;
+    c->genesis.put_keys = 16;
     c->heartbeat_ns = 100 * ms;
     c->timeout_ns = 600 * ms;
     c->timeout_max_ns = 10 * s;

@@ -33,13 +33,16 @@ static void reply_result(struct app_node_requests *r, const struct chain_net_cal
                     "code_name", chain_response_name((enum chain_response)result->code), "nonce", (json_int_t)result->nonce));
 }
 
+/* Each has one place, where a later one may take it: the database knows of what is gone. */
+static size_t place_of(uint32_t author, uint64_t nonce)
+{
+    return (size_t)((nonce ^ (uint64_t)author << 56) * 0x9e3779b97f4a7c15U >> 40) % APP_NODE_RESULTS;
+}
+
 static const struct app_node_result *find_result(const struct app_node_requests *r, uint32_t author, uint64_t nonce)
 {
-    size_t n = r->n_results < APP_NODE_RESULTS ? (size_t)r->n_results : APP_NODE_RESULTS;
-    for (size_t i = 0; i < n; i++)
-        if (r->results[i].author == author && r->results[i].nonce == nonce)
-            return &r->results[i];
-    return NULL;
+    const struct app_node_result *result = &r->results[place_of(author, nonce)];
+    return result->height > 0 && result->author == author && result->nonce == nonce ? result : NULL;
 }
 
 static void wait_for(struct app_node_requests *r, const struct chain_net_caller *caller, const struct app_node_result *what,
@@ -179,7 +182,7 @@ void app_node_requests_executed(struct app_node_requests *r, const struct chain_
     struct app_node_result result = {event->station, event->nonce, event->height, (int)event->code};
     if (find_result(r, result.author, result.nonce))
         return; /* ordered twice: the first time counts */
-    r->results[r->n_results++ % APP_NODE_RESULTS] = result;
+    r->results[place_of(result.author, result.nonce)] = result;
     for (uint32_t i = 0; i < r->n_waiters; i++)
         if (r->waiters[i].result.author == result.author && r->waiters[i].result.nonce == result.nonce) {
             r->waiters[i].result = result;

@@ -34,8 +34,7 @@ struct app_node_requests {
     struct app_node_status *status; /* NULL: this node does not tell */
     uint32_t n_waiters;
     struct app_node_waiter waiters[APP_NODE_MAX_WAITERS];
-    uint64_t n_results;            /* ring: the latest APP_NODE_RESULTS */
-    struct app_node_result results[APP_NODE_RESULTS];
+    struct app_node_result results[APP_NODE_RESULTS]; /* late ones, by author and nonce; height 0: none */
     /* steps the node by SUBMIT_TX: chain_node_update.submit_result, or -EIO: fatal */
     int (*submit)(void *ctx, const uint8_t *tx, size_t len);
     void *submit_ctx;

@@ -80,7 +80,7 @@ static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
 {
     struct loop *l = ctx;
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {.data = tx, .len = len}};
-    if (step(l, &event))
+    if (check_fatal(l, app_carry_take(&l->carry, &event)))
         return -EIO;
     return l->carry.submit_result;
 }
@@ -89,7 +89,7 @@ static int submit_body(void *ctx, const uint8_t *body, size_t len, uint64_t *non
 {
     struct loop *l = ctx;
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_BODY, .now_ns = l->now_ns, .bytes = {.data = body, .len = len}};
-    if (step(l, &event))
+    if (check_fatal(l, app_carry_take(&l->carry, &event)))
         return -EIO;
     *nonce_out = l->carry.submitted_nonce;
     return l->carry.submit_result;

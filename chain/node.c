@@ -290,7 +290,7 @@ static bool take_commit(struct chain_node *m, struct chain_node_update *out)
 }
 
 /* One block at most, one engine update with records or commits at most: their pointers last until the next step. */
-static void work(struct chain_node *m, struct chain_node_update *out)
+static void work(struct chain_node *m, struct chain_node_update *out, bool may_propose)
 {
     while (m->fatal == 0 && may_work(m)) {
         if (take_commit(m, out) || out->n_records > 0)
@@ -302,7 +302,7 @@ static void work(struct chain_node *m, struct chain_node_update *out)
                 return;
             continue;
         }
-        if (!node_propose(m, out))
+        if (!may_propose || !node_propose(m, out))
             return;
     }
 }
@@ -358,7 +358,8 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
     int rc = take_event(m, in, out);
     if (rc == 0 && m->started && in->kind != CHAIN_NODE_START) {
         m->stats.mempool_expired += chain_mempool_expire(m->pool, m->now_ns);
-        work(m, out);
+        bool is_submission = in->kind == CHAIN_NODE_SUBMIT || in->kind == CHAIN_NODE_SUBMIT_BODY || in->kind == CHAIN_NODE_SUBMIT_TX;
+        work(m, out, !is_submission);
         node_check_fork(m);
         if (m->fatal == 0 && m->n_unpersisted < NODE_MAX_UNPERSISTED)
             certify(m, out);

@@ -137,6 +137,7 @@ size_t chain_node_bytes(const struct chain_node_config *cfg);
 __attribute__((warn_unused_result)) int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg,
                                                         struct chain_node **out, const char **bad_field_out);
 /* 0; -EBADMSG with a counted reason (nothing changed); -EILSEQ fatal, for good.
+ * Nothing is proposed in the step of a submission: what is handed in before the next step goes into one batch.
  * One step executes at most one block and hands out at most one engine update; while more is at hand, chain_node_deadline is not
  * after the step's now_ns and a TICK goes on. Only counts and pointers of the update are cleared, never its arrays. */
 __attribute__((warn_unused_result)) int chain_node_step(struct chain_node *m, const struct chain_node_event *in,
