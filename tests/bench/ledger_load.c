@@ -109,7 +109,7 @@ static int take_answers(struct load *l, struct connection *c, const uint8_t *dat
         size_t n = chain_cbor_get_array(&r, 256);
         for (size_t k = 0; k < n && !r.bad; k++, number++) {
             int64_t code = chain_cbor_get_int(&r);
-            bool good = height > 0;
+            bool good = height > 0 && code == 0;
             if (!good && l->n_refused++ == 0)
                 fprintf(stderr, "ledger_load: operation %llu: height %llu, code %lld\n", (unsigned long long)number, (unsigned long long)height,
                         (long long)code);
