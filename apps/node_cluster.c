@@ -178,6 +178,8 @@ static const struct app_yaml_field lease_fields[] = {
     DURATION("stop", IN_GENESIS(stop_ns), 0, YEAR_NS),
     DURATION("grant", IN_GENESIS(grant_ns), 1e6, YEAR_NS),
     DURATION("drift_guard", IN_GENESIS(drift_guard_ns), 0, YEAR_NS),
+    DURATION("abandon", IN_GENESIS(abandon_ns), 0, YEAR_NS),
+    {.name = "reuse", .kind = APP_YAML_U32, .offset = IN_GENESIS(reuse_m), .min = 0, .max = UINT32_MAX, .unit = "m"},
     {.name = "max_eirp", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(max_eirp_dbm_mhz), .min = -200, .max = 200, .unit = "dBm/MHz"},
     END,
 };
@@ -245,6 +247,7 @@ static void fill_defaults(struct app_node_cluster *c)
     c->genesis.stop_ns = 60 * s;
     c->genesis.grant_ns = 3600 * s;
     c->genesis.drift_guard_ns = 1 * s;
+    c->genesis.abandon_ns = 480 * s;
     c->max_eirp_dbm_mhz = 20;
     c->local_p_fa = 1e-3;
     c->genesis.fuse_min_positive = 1;

@@ -118,7 +118,7 @@ static const char *check_fields(const struct chain_genesis *g)
         {"white_after", g->white_after, 0, 1000000},
         {"fuse_after_ns", g->fuse_after_ns, 1, 4 * g->quiet_period_ns},
         {"min_block_interval_ns", g->min_block_interval_ns, 0, MAX_DURATION_NS},
-        {"max_ahead_ns", g->max_ahead_ns, 0, MAX_DURATION_NS},
+        {"max_ahead_ns", g->max_ahead_ns, 0, g->stop_ns + g->max_skew_ns + 2 * g->drift_guard_ns},
         {"max_batch_bytes", g->max_batch_bytes > INT64_MAX ? INT64_MAX : (int64_t)g->max_batch_bytes, 1024,
          CHAIN_MAX_BATCH_BYTES},
     };

@@ -68,7 +68,7 @@ struct chain_genesis {
 };
 
 /* Quiet windows lie inside their period: phase + length <= period. heartbeat and drift guard < transmit_expire <= grant;
- * lease_in_white_space needs an authority; fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; channels do not overlap; keys differ; no duration is over 366 days.
+ * lease_in_white_space needs an authority; max_ahead <= stop + max_skew + 2 drift_guard (docs/ledger.md); fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; channels do not overlap; keys differ; no duration is over 366 days.
  * Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
 __attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out,
                                                              const char **bad_field_out);

@@ -186,26 +186,32 @@ static bool everybody_registered(const struct chain_holder *h, const struct chai
     return all;
 }
 
+static void make_request(const struct chain_holder *h, uint32_t channel, struct chain_op *op)
+{
+    const struct chain_genesis *g = h->cfg.genesis;
+    memset(op, 0, sizeof *op);
+    op->kind = CHAIN_OP_GRANT;
+    op->grant.low_hz = g->channels[channel].low_hz;
+    op->grant.high_hz = g->channels[channel].high_hz;
+    op->grant.max_eirp_cdbm_mhz = g->max_eirp_cdbm_mhz;
+    op->grant.n_peers = h->cfg.n_peers;
+    memcpy(op->grant.peers, h->cfg.peers, sizeof op->grant.peers);
+}
+
 static bool send_request(struct chain_holder *h, const struct chain_ledger *l, int64_t now_ns, struct chain_op *op)
 {
     if (h->grant_id != 0 || !is_wanted(h, now_ns) || now_ns < h->next_ns || !everybody_registered(h, l))
         return false;
     for (uint32_t i = 0; i < h->cfg.n_wanted; i++) {
         uint32_t channel = h->cfg.wanted[(h->start_at + i) % h->cfg.n_wanted];
-        if (!chain_ledger_channel_free(l, channel, now_ns))
+        make_request(h, channel, op);
+        if (chain_ledger_judge_grant(l, h->cfg.self, op, now_ns) != CHAIN_SUCCESS)
             continue;
         h->channel = channel;
         h->state = CHAIN_HOLDER_REQUESTED;
         h->last_request_ns = now_ns;
         h->next_ns = now_ns + h->cfg.retry_ns;
         h->start_at = 0;
-        memset(op, 0, sizeof *op);
-        op->kind = CHAIN_OP_GRANT;
-        op->grant.low_hz = h->cfg.genesis->channels[channel].low_hz;
-        op->grant.high_hz = h->cfg.genesis->channels[channel].high_hz;
-        op->grant.max_eirp_cdbm_mhz = h->cfg.genesis->max_eirp_cdbm_mhz;
-        op->grant.n_peers = h->cfg.n_peers;
-        memcpy(op->grant.peers, h->cfg.peers, sizeof op->grant.peers);
         return true;
     }
     h->state = CHAIN_HOLDER_IDLE;

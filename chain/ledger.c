@@ -56,7 +56,7 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
     if (memcmp(l->genesis.members.chain_id, genesis->members.chain_id, sizeof genesis->members.chain_id) != 0)
         return refuse(bad_field_out, "members.chain_id");
     l->signer = *signer;
-    l->next_grant_id = l->next_evidence_id = l->next_motion_id = 1;
+    l->next_grant_id = l->next_evidence_id = l->next_record_id = l->next_motion_id = 1;
     l->treasury = genesis->supply;
     for (uint32_t c = 0; c < genesis->n_channels; c++)
         if (chain_genesis_is_white(genesis, c))
@@ -131,6 +131,10 @@ static enum chain_response carry_out(struct chain_ledger *l, uint32_t author, co
         return chain_ledger_reconfigure(l, author, op, subject);
     case CHAIN_OP_EQUIVOCATION:
         return chain_ledger_accuse(l, author, op, subject);
+    case CHAIN_OP_SPECTRUM:
+        return chain_ledger_add_record(l, author, op, subject);
+    case CHAIN_OP_WITHDRAW:
+        return chain_ledger_withdraw(l, author, op->withdraw.record_id, subject);
     case CHAIN_OP_PUT:
         subject->id = op->put.key;
         return chain_ledger_keep_put(l, author, op);
@@ -217,6 +221,7 @@ static void execute(struct chain_ledger *l, const struct chain_batch_view *view,
 {
     size_t n_ops = 0;
     chain_ledger_expire_grants(l);
+    chain_ledger_age_records(l);
     for (size_t i = 0; i < view->n_txs; i++)
         n_ops += apply_tx(l, view->txs[i].data, view->txs[i].len, verify_signatures, i, CHAIN_MAX_BATCH_OPS - n_ops);
     chain_ledger_fuse_due(l);

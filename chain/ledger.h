@@ -11,6 +11,7 @@
 enum {
     CHAIN_MAX_GRANTS = 64,
     CHAIN_MAX_EVIDENCE = 64,
+    CHAIN_MAX_SPECTRUM = 32,
     CHAIN_MAX_MOTIONS = 64,     /* two for each seat */
     CHAIN_MAX_BATCH_OPS = 1024, /* operations in a block, over all envelopes */
     CHAIN_NONCE_WINDOW = 1024,  /* below an author's highest nonce: older ones count as used */
@@ -55,6 +56,13 @@ struct chain_grant {
 };
 
 enum { CHAIN_EVIDENCE_UNAUTHORISED = 255 }; /* kind of a record of unauthorised use; the others are kinds of jamming */
+
+/* What the authority says of a band, a time and a place (RFC 7545). */
+struct chain_spectrum_record {
+    uint64_t id;             /* from 1 */
+    struct chain_spectrum what;
+    bool begun;              /* its time has come */
+};
 
 struct chain_evidence {
     uint32_t channel;
@@ -102,6 +110,7 @@ enum chain_ledger_event_kind {
     CHAIN_LE_CONVICTED,    /* station: who equivocated; id: in which epoch */
     CHAIN_LE_BARRED,       /* code 101 from now on, on this channel */
     CHAIN_LE_PAID,         /* station: to whom */
+    CHAIN_LE_RECORDED, CHAIN_LE_WITHDRAWN, /* a spectrum record; id: its number */
     CHAIN_LE_REFUSED, CHAIN_LE_TX /* every operation, applied or refused: result */
 };
 const char *chain_ledger_event_name(enum chain_ledger_event_kind kind);
@@ -120,7 +129,7 @@ struct chain_ledger_event {
     uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */
     bool occupied;                  /* WINDOW_FUSED */
 };
-/* Order within a block: EXPIRED by grant id (code 500: the grant ended; code 0: only transmitExpireTime passed), then each
+/* Order within a block: EXPIRED by grant id (code 500: the grant ended; so it does within the transactions where its place is lost; code 0: only transmitExpireTime passed), then each
  * transaction in turn (what it did, REFUSED if it was, TX), then the windows that this block decides, for each channel
  * WINDOW_FUSED (code 502: void, too few reports, counts as no decision), WHITE_SPACE or INCUMBENT on a change, SUSPENDED. */
 
@@ -160,8 +169,12 @@ uint32_t chain_ledger_convicted(const struct chain_ledger *l);
 size_t chain_ledger_n_motions(const struct chain_ledger *l);
 const struct chain_motion *chain_ledger_motion(const struct chain_ledger *l, size_t i); /* oldest first */
 const struct chain_channel_record *chain_ledger_channel(const struct chain_ledger *l, uint32_t channel);
-/* Would a well-formed request for the channel be granted in a block of that time: white space, and nobody's? */
+/* Is the channel white space by sensing, and nobody's anywhere, in a block of that time? */
 bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns);
+/* How a grant request (op->grant) would be answered in a block of that time, as long as the table has room. */
+enum chain_response chain_ledger_judge_grant(const struct chain_ledger *l, uint32_t author, const struct chain_op *op, int64_t time_ns);
+size_t chain_ledger_n_records(const struct chain_ledger *l);
+const struct chain_spectrum_record *chain_ledger_record(const struct chain_ledger *l, size_t i); /* oldest first */
 size_t chain_ledger_n_grants(const struct chain_ledger *l);
 const struct chain_grant *chain_ledger_grant(const struct chain_ledger *l, size_t i); /* oldest first, live ones kept */
 size_t chain_ledger_n_evidence(const struct chain_ledger *l);

@@ -82,6 +82,13 @@ static bool admit_ok(const uint8_t key[CHAIN_KEY_BYTES])
     return memcmp(key, nothing, CHAIN_KEY_BYTES) != 0;
 }
 
+static bool spectrum_ok(const struct chain_spectrum *s)
+{
+    return (s->kind == CHAIN_SPECTRUM_INCUMBENT || s->kind == CHAIN_SPECTRUM_WHITE_SPACE) && s->low_hz < s->high_hz && s->from_ns >= 0 &&
+           s->from_ns < s->until_ns && s->until_ns <= CHAIN_MAX_TIME_NS && is_place(s->lat_e7, s->lon_e7, 0) &&
+           s->protection_cdbm_mhz >= -20000 && s->protection_cdbm_mhz <= 20000;
+}
+
 static enum chain_response valid(bool ok)
 {
     return ok ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE;
@@ -104,6 +111,8 @@ enum chain_response chain_ledger_check_op(const struct chain_ledger *l, const st
         return valid(is_place(op->move.lat_e7, op->move.lon_e7, op->move.height_cm));
     case CHAIN_OP_EQUIVOCATION:
         return valid(equivocation_ok(&op->equivocation));
+    case CHAIN_OP_SPECTRUM:
+        return valid(spectrum_ok(&op->spectrum));
     case CHAIN_OP_PUT:
         return valid(op->put.key < l->genesis.put_keys);
     case CHAIN_OP_UNAUTHORISED:

@@ -12,6 +12,7 @@ static const struct chain_ledger_table_ops *const tables[CHAIN_TABLES] = {
     [CHAIN_TABLE_EVIDENCE] = &chain_table_evidence, [CHAIN_TABLE_MOTIONS] = &chain_table_motions,
     [CHAIN_TABLE_ACCOUNTS] = &chain_table_accounts, [CHAIN_TABLE_ACCESS] = &chain_table_access,
     [CHAIN_TABLE_PUTS] = &chain_table_puts,
+    [CHAIN_TABLE_RECORDS] = &chain_table_records,
 };
 
 const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table)

@@ -24,7 +24,7 @@ extern const struct chain_ledger_table_ops chain_table_keys, chain_table_members
 /* ledger_table_station.c */
 extern const struct chain_ledger_table_ops chain_table_counters, chain_table_stations, chain_table_nonces;
 /* ledger_table_spectrum.c */
-extern const struct chain_ledger_table_ops chain_table_channels, chain_table_sensing;
+extern const struct chain_ledger_table_ops chain_table_channels, chain_table_sensing, chain_table_records;
 /* ledger_table_lease.c */
 extern const struct chain_ledger_table_ops chain_table_grants, chain_table_evidence;
 /* ledger_table_rules.c */

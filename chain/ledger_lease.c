@@ -24,18 +24,32 @@ static bool blocks_band(const struct chain_ledger *l, const struct chain_grant *
     return (is_live(g) && !g->suspended) || time_ns < silent_from_ns(l, g);
 }
 
-static bool is_anybodys(const struct chain_ledger *l, uint32_t channel, int64_t time_ns)
+/* Does another grant stand in this one's way? */
+static bool is_anothers(const struct chain_ledger *l, const struct chain_grant *g, int64_t time_ns)
 {
-    for (size_t i = 0; i < l->n_grants; i++)
-        if (l->grants[i].channel == channel && blocks_band(l, &l->grants[i], time_ns))
+    for (size_t i = 0; i < l->n_grants; i++) {
+        const struct chain_grant *other = &l->grants[i];
+        if (other != g && other->channel == g->channel && blocks_band(l, other, time_ns) && chain_ledger_are_near(l, g, other))
             return true;
+    }
     return false;
+}
+
+/* Where leases need a record, it is that which says what is white; sensing only finds who is there nevertheless. */
+static bool is_white(const struct chain_ledger *l, uint32_t channel)
+{
+    enum chain_channel_status status = l->channels[channel].status;
+    return status == CHAIN_CHANNEL_WHITE || (l->genesis.lease_in_white_space && status != CHAIN_CHANNEL_INCUMBENT);
 }
 
 bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns)
 {
-    return channel < l->genesis.n_channels && !l->genesis.channels[channel].control &&
-           l->channels[channel].status == CHAIN_CHANNEL_WHITE && !is_anybodys(l, channel, time_ns);
+    if (channel >= l->genesis.n_channels || l->genesis.channels[channel].control || !is_white(l, channel))
+        return false;
+    for (size_t i = 0; i < l->n_grants; i++)
+        if (l->grants[i].channel == channel && blocks_band(l, &l->grants[i], time_ns))
+            return false;
+    return true;
 }
 
 static struct chain_grant *find_grant(struct chain_ledger *l, uint64_t id)
@@ -89,48 +103,69 @@ static uint32_t find_channel(const struct chain_ledger *l, uint64_t low_hz, uint
     return CHAIN_MAX_CHANNELS;
 }
 
-enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
-                                               struct chain_ledger_event *subject)
+/* What a request asks for, as a grant that nobody has given; its price and how long its place lasts. */
+static enum chain_response judge(const struct chain_ledger *l, uint32_t author, const struct chain_op *op, int64_t time_ns,
+                                 struct chain_grant *wanted)
 {
-    uint32_t channel = find_channel(l, op->grant.low_hz, op->grant.high_hz);
-    subject->channel = channel;
-    if (channel == CHAIN_MAX_CHANNELS || l->genesis.channels[channel].control)
+    *wanted = (struct chain_grant){.holder = author,
+                                   .channel = find_channel(l, op->grant.low_hz, op->grant.high_hz),
+                                   .n_peers = op->grant.n_peers,
+                                   .low_hz = op->grant.low_hz,
+                                   .high_hz = op->grant.high_hz,
+                                   .max_eirp_cdbm_mhz = op->grant.max_eirp_cdbm_mhz,
+                                   .state = CHAIN_GRANT_GRANTED,
+                                   .granted_ns = time_ns,
+                                   .paid = chain_ledger_price(l, op->grant.n_peers)};
+    memcpy(wanted->peers, op->grant.peers, sizeof wanted->peers);
+    if (wanted->channel == CHAIN_MAX_CHANNELS || l->genesis.channels[wanted->channel].control)
         return CHAIN_UNSUPPORTED_SPECTRUM;
     if (op->grant.max_eirp_cdbm_mhz > l->genesis.max_eirp_cdbm_mhz)
         return CHAIN_INVALID_VALUE;
     enum chain_response code = check_peers(l, author, op);
     if (code != CHAIN_SUCCESS)
         return code;
-    if (l->channels[channel].status != CHAIN_CHANNEL_WHITE)
+    if (!is_white(l, wanted->channel))
         return CHAIN_INTERFERENCE;
-    if (is_anybodys(l, channel, l->time_ns))
+    int64_t until_ns;
+    code = chain_ledger_check_place(l, wanted, time_ns, &until_ns);
+    if (code != CHAIN_SUCCESS)
+        return code;
+    wanted->grant_expire_ns = time_ns + l->genesis.grant_ns;
+    if (until_ns < wanted->grant_expire_ns)
+        wanted->grant_expire_ns = until_ns;
+    if (is_anothers(l, wanted, time_ns))
         return CHAIN_GRANT_CONFLICT;
-    if (chain_ledger_barred(l, author, channel, l->time_ns))
+    if (chain_ledger_barred(l, author, wanted->channel, time_ns))
         return CHAIN_BLACKLISTED;
-    uint32_t price = chain_ledger_price(l, op->grant.n_peers);
-    if (l->balances[author] < price)
-        return CHAIN_FUNDS;
+    return l->balances[author] < wanted->paid ? CHAIN_FUNDS : CHAIN_SUCCESS;
+}
+
+enum chain_response chain_ledger_judge_grant(const struct chain_ledger *l, uint32_t author, const struct chain_op *op, int64_t time_ns)
+{
+    struct chain_grant wanted;
+    if (!chain_ledger_registered(l, author))
+        return CHAIN_REG_PENDING;
+    return judge(l, author, op, time_ns, &wanted);
+}
+
+enum chain_response chain_ledger_request_grant(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                               struct chain_ledger_event *subject)
+{
+    struct chain_grant wanted;
+    enum chain_response code = judge(l, author, op, l->time_ns, &wanted);
+    subject->channel = wanted.channel;
+    if (code != CHAIN_SUCCESS)
+        return code;
     struct chain_grant *g = take_slot(l);
     if (!g)
         return CHAIN_GRANT_CONFLICT;
-    memset(g, 0, sizeof *g);
+    *g = wanted;
     g->id = l->next_grant_id++;
-    chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
-    g->holder = author;
-    g->channel = channel;
-    g->n_peers = op->grant.n_peers;
-    memcpy(g->peers, op->grant.peers, sizeof g->peers);
-    g->low_hz = op->grant.low_hz;
-    g->high_hz = op->grant.high_hz;
-    g->max_eirp_cdbm_mhz = op->grant.max_eirp_cdbm_mhz;
-    g->state = CHAIN_GRANT_GRANTED;
-    g->granted_ns = l->time_ns;
-    g->grant_expire_ns = l->time_ns + l->genesis.grant_ns;
     subject->id = g->id;
-    g->paid = price;
-    chain_ledger_charge(l, author, price);
+    chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
+    chain_ledger_charge(l, author, g->paid);
     emit_grant(l, CHAIN_LE_GRANTED, g);
-    chain_ledger_note_access(l, author, channel);
+    chain_ledger_note_access(l, author, g->channel);
     return CHAIN_SUCCESS;
 }
 
@@ -192,16 +227,27 @@ void chain_ledger_end_grants(struct chain_ledger *l, uint32_t station)
             end_early(l, &l->grants[i]);
 }
 
+static void terminate(struct chain_ledger *l, struct chain_grant *g)
+{
+    g->state = CHAIN_GRANT_IDLE;
+    g->ended_ns = l->time_ns;
+    emit_grant(l, CHAIN_LE_EXPIRED, g)->code = CHAIN_TERMINATED_GRANT;
+}
+
+static bool is_abandoned(const struct chain_ledger *l, const struct chain_grant *g)
+{
+    int64_t since_ns = g->transmit_expire_ns > 0 ? g->transmit_expire_ns : g->granted_ns;
+    return l->genesis.abandon_ns > 0 && l->time_ns - l->genesis.abandon_ns >= since_ns;
+}
+
 void chain_ledger_expire_grants(struct chain_ledger *l)
 {
     for (size_t i = 0; i < l->n_grants; i++) {
         struct chain_grant *g = &l->grants[i];
         if (!is_live(g))
             continue;
-        if (l->time_ns >= g->grant_expire_ns) {
-            g->state = CHAIN_GRANT_IDLE;
-            g->ended_ns = l->time_ns;
-            emit_grant(l, CHAIN_LE_EXPIRED, g)->code = CHAIN_TERMINATED_GRANT;
+        if (l->time_ns >= g->grant_expire_ns || is_abandoned(l, g)) {
+            terminate(l, g);
         } else if (g->state == CHAIN_GRANT_AUTHORIZED && l->time_ns >= g->transmit_expire_ns) {
             g->state = CHAIN_GRANT_GRANTED;
             emit_grant(l, CHAIN_LE_EXPIRED, g);
@@ -231,14 +277,69 @@ void chain_ledger_suspend_station(struct chain_ledger *l, uint32_t station, uint
             suspend(l, &l->grants[i]);
 }
 
-/* Live and not suspended, or still silencing: by what was agreed, not by what tables were meant to say. */
+/* Not below what its holder was promised by a heartbeat. */
+static void cut_short(struct chain_ledger *l, struct chain_grant *g, int64_t until_ns)
+{
+    int64_t least_ns = g->transmit_expire_ns > until_ns ? g->transmit_expire_ns : until_ns;
+    if (least_ns < g->grant_expire_ns) {
+        g->grant_expire_ns = least_ns;
+        chain_ledger_touch(l, CHAIN_TABLE_GRANTS, g->id, 0);
+    }
+}
+
+void chain_ledger_recheck_grants(struct chain_ledger *l)
+{
+    for (size_t i = 0; i < l->n_grants; i++) {
+        struct chain_grant *g = &l->grants[i];
+        int64_t until_ns;
+        if (!is_live(g) || g->suspended)
+            continue;
+        enum chain_response code = chain_ledger_check_place(l, g, l->time_ns, &until_ns);
+        if (code == CHAIN_SUCCESS) {
+            cut_short(l, g, until_ns);
+        } else if (code == CHAIN_INTERFERENCE) {
+            suspend(l, g);
+        } else {
+            chain_ledger_refund(l, g);
+            terminate(l, g);
+        }
+    }
+}
+
+static bool sends_under(const struct chain_grant *g, uint32_t station)
+{
+    bool found = g->holder == station;
+    for (uint32_t i = 0; i < g->n_peers; i++)
+        found = found || g->peers[i] == station;
+    return found;
+}
+
+void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station)
+{
+    for (size_t i = 0; i < l->n_grants; i++) {
+        struct chain_grant *g = &l->grants[i];
+        int64_t until_ns;
+        if (!is_live(g) || g->suspended || !sends_under(g, station))
+            continue;
+        if (chain_ledger_check_place(l, g, l->time_ns, &until_ns) != CHAIN_SUCCESS || is_anothers(l, g, l->time_ns))
+            terminate(l, g);
+        else
+            cut_short(l, g, until_ns);
+    }
+}
+
+/* Live and not suspended, or still silencing, and near: by what was agreed, not by what tables were meant to say. Where places count,
+ * an old lease may have come near by a move that ended it. */
 bool chain_ledger_held_once(const struct chain_ledger *l)
 {
     for (size_t i = 0; i < l->n_grants; i++) {
         const struct chain_grant *g = &l->grants[i];
-        for (size_t j = 0; j < i && is_live(g) && !g->suspended; j++)
-            if (l->grants[j].channel == g->channel && blocks_band(l, &l->grants[j], g->granted_ns))
+        for (size_t j = 0; j < i && is_live(g) && !g->suspended; j++) {
+            const struct chain_grant *other = &l->grants[j];
+            bool counts = l->genesis.reuse_m == 0 || (is_live(other) && !other->suspended);
+            if (counts && other->channel == g->channel && blocks_band(l, other, g->granted_ns) && chain_ledger_are_near(l, g, other))
                 return false;
+        }
     }
     return true;
 }

@@ -53,6 +53,8 @@ const char *chain_ledger_event_name(enum chain_ledger_event_kind kind)
         [CHAIN_LE_CONVICTED] = "convicted",
         [CHAIN_LE_BARRED] = "barred",
         [CHAIN_LE_PAID] = "paid",
+        [CHAIN_LE_RECORDED] = "recorded",
+        [CHAIN_LE_WITHDRAWN] = "withdrawn",
         [CHAIN_LE_REFUSED] = "refused",
         [CHAIN_LE_TX] = "tx",
     };

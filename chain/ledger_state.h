@@ -62,6 +62,9 @@ struct chain_ledger {
     size_t n_grants, n_evidence; /* ids ascending */
     struct chain_grant grants[CHAIN_MAX_GRANTS];
     struct chain_evidence evidence[CHAIN_MAX_EVIDENCE];
+    uint64_t next_record_id;
+    size_t n_records; /* ids ascending */
+    struct chain_spectrum_record records[CHAIN_MAX_SPECTRUM];
     uint64_t next_motion_id;
     size_t n_motions; /* ids ascending */
     struct chain_motion motions[CHAIN_MAX_MOTIONS];
@@ -124,6 +127,20 @@ enum chain_response chain_ledger_accuse(struct chain_ledger *l, uint32_t author,
 enum chain_response chain_ledger_pay(struct chain_ledger *l, uint32_t author, const struct chain_op *op);
 /* After the block's last operation: the new epoch, if a reconfiguration was carried. */
 void chain_ledger_take_seats(struct chain_ledger *l);
+enum chain_response chain_ledger_add_record(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                            struct chain_ledger_event *subject);
+enum chain_response chain_ledger_withdraw(struct chain_ledger *l, uint32_t author, uint64_t id, struct chain_ledger_event *subject);
+/* Records begin and end with the block's time. */
+void chain_ledger_age_records(struct chain_ledger *l);
+/* May this lease (holder, peers, band, EIRP) be where its stations are, and until when by the records? SUCCESS; 300: no white space;
+ * 400: an incumbent's, or one comes before everybody could be silent. */
+enum chain_response chain_ledger_check_place(const struct chain_ledger *l, const struct chain_grant *g, int64_t time_ns, int64_t *until_ns_out);
+/* Within the reuse distance, any station of one of any of the other. */
+bool chain_ledger_are_near(const struct chain_ledger *l, const struct chain_grant *a, const struct chain_grant *b);
+/* After records changed: leases are suspended, ended or cut short. */
+void chain_ledger_recheck_grants(struct chain_ledger *l);
+/* After a station moved: what is not valid there ends. */
+void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station);
 /* A station leaves: its live grants end. */
 void chain_ledger_end_grants(struct chain_ledger *l, uint32_t station);
 /* Suspends the station's live grants of the channel. */
@@ -144,7 +161,7 @@ void chain_ledger_bar(struct chain_ledger *l, uint32_t station, uint32_t channel
 enum chain_ledger_table {
     CHAIN_TABLE_COUNTERS, CHAIN_TABLE_KEYS, CHAIN_TABLE_MEMBERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS,
     CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS, CHAIN_TABLE_EVIDENCE, CHAIN_TABLE_MOTIONS, CHAIN_TABLE_ACCOUNTS, CHAIN_TABLE_ACCESS,
-    CHAIN_TABLE_PUTS, CHAIN_TABLES
+    CHAIN_TABLE_PUTS, CHAIN_TABLE_RECORDS, CHAIN_TABLES
 };
 void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub);
 #endif

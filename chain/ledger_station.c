@@ -21,6 +21,7 @@ enum chain_response chain_ledger_register(struct chain_ledger *l, uint32_t autho
     s->height_cm = op->reg.height_cm;
     chain_ledger_touch(l, CHAIN_TABLE_STATIONS, author, 0);
     chain_ledger_emit(l, CHAIN_LE_REGISTERED)->station = author;
+    chain_ledger_recheck_station(l, author); /* a peer may come back elsewhere */
     return CHAIN_SUCCESS;
 }
 
@@ -32,6 +33,7 @@ enum chain_response chain_ledger_move(struct chain_ledger *l, uint32_t author, c
     s->height_cm = op->move.height_cm;
     chain_ledger_touch(l, CHAIN_TABLE_STATIONS, author, 0);
     chain_ledger_emit(l, CHAIN_LE_MOVED)->station = author;
+    chain_ledger_recheck_station(l, author);
     return CHAIN_SUCCESS;
 }
 

@@ -1,4 +1,4 @@
-/* Entries: channels, and what stations said of the sensing windows that are open. */
+/* Entries: channels, what stations said of the sensing windows that are open, and the authority's records. */
 #include "chain/ledger_entries.h"
 
 static bool channels_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
@@ -101,3 +101,48 @@ static bool decode_sensing(struct chain_ledger *l, uint64_t id, uint64_t sub, st
 
 const struct chain_ledger_table_ops chain_table_sensing = {"sensing", (size_t)CHAIN_MAX_WINDOWS *CHAIN_MAX_KEYS, sensing_at, encode_sensing,
                                                            decode_sensing};
+
+static bool records_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
+{
+    if (slot >= l->n_records)
+        return false;
+    *id_out = l->records[slot].id;
+    *sub_out = 0;
+    return true;
+}
+
+/* The operation's octets, and whether its time has come. */
+static bool encode_record(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
+{
+    size_t i = 0;
+    while (i < l->n_records && l->records[i].id != id)
+        i++;
+    if (i == l->n_records || sub != 0)
+        return false;
+    struct chain_op op = {.kind = CHAIN_OP_SPECTRUM, .spectrum = l->records[i].what};
+    uint8_t octets[CHAIN_MAX_OP_BYTES];
+    long len = chain_op_encode(&op, octets, sizeof octets);
+    chain_cbor_put_array(w, 2);
+    chain_cbor_put_bool(w, l->records[i].begun);
+    chain_cbor_put_bytes(w, octets, (size_t)len);
+    return len > 0;
+}
+
+static bool decode_record(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
+{
+    bool ascends = l->n_records == 0 || l->records[l->n_records - 1].id < id;
+    if (sub != 0 || !ascends || l->n_records == CHAIN_MAX_SPECTRUM)
+        return false;
+    size_t len;
+    struct chain_op op;
+    chain_cbor_expect_array(r, 2);
+    bool begun = chain_cbor_get_bool(r);
+    const uint8_t *octets = chain_cbor_get_bytes(r, &len);
+    if (r->bad || chain_op_decode(&op, octets, len) != 0 || op.kind != CHAIN_OP_SPECTRUM ||
+        chain_ledger_check_op(l, &op) != CHAIN_SUCCESS)
+        return false;
+    l->records[l->n_records++] = (struct chain_spectrum_record){.id = id, .what = op.spectrum, .begun = begun};
+    return true;
+}
+
+const struct chain_ledger_table_ops chain_table_records = {"records", CHAIN_MAX_SPECTRUM, records_at, encode_record, decode_record};

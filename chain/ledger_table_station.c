@@ -13,22 +13,24 @@ static bool encode_counters(const struct chain_ledger *l, uint64_t id, uint64_t 
 {
     if (id != 0 || sub != 0)
         return false;
-    chain_cbor_put_array(w, 5);
+    chain_cbor_put_array(w, 6);
     chain_cbor_put_uint(w, l->next_window);
     chain_cbor_put_uint(w, l->next_grant_id);
     chain_cbor_put_uint(w, l->next_evidence_id);
     chain_cbor_put_uint(w, l->next_motion_id);
+    chain_cbor_put_uint(w, l->next_record_id);
     chain_cbor_put_uint(w, l->treasury);
     return true;
 }
 
 static bool decode_counters(struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_reader *r)
 {
-    chain_cbor_expect_array(r, 5);
+    chain_cbor_expect_array(r, 6);
     l->next_window = chain_cbor_get_uint(r);
     l->next_grant_id = chain_cbor_get_uint(r);
     l->next_evidence_id = chain_cbor_get_uint(r);
     l->next_motion_id = chain_cbor_get_uint(r);
+    l->next_record_id = chain_cbor_get_uint(r);
     l->treasury = chain_cbor_get_uint(r);
     return id == 0 && sub == 0 && l->treasury <= l->genesis.supply;
 }

@@ -66,6 +66,7 @@ static void describe_genesis(struct app_world *w)
     g->stop_ns = sc->lease.stop_ns;
     g->grant_ns = sc->lease.grant_ns;
     g->drift_guard_ns = sc->lease.drift_guard_ns;
+    g->abandon_ns = 2 * sc->lease.transmit_expire_ns;
     g->max_eirp_cdbm_mhz = (int32_t)(sc->lease.max_eirp_dbm_mhz * 100.0);
     g->local_p_fa_ppb = (uint32_t)(sc->sensing.p_fa * 1e9 + .5);
     g->fuse_min_positive = sc->sensing.min_positive;

@@ -67,6 +67,37 @@ static struct chain_op draw_evidence(int64_t now_ns)
     return op;
 }
 
+/* Around the stations, all of them or some, from now on or soon. */
+static struct chain_op draw_spectrum(int64_t now_ns)
+{
+    uint32_t channel = (uint32_t)draw_below(4);
+    struct chain_op op = {.kind = CHAIN_OP_SPECTRUM};
+    op.spectrum.kind = draw_below(4) ? CHAIN_SPECTRUM_INCUMBENT : CHAIN_SPECTRUM_WHITE_SPACE;
+    op.spectrum.low_hz = b->genesis.channels[channel].low_hz - draw_below(2);
+    op.spectrum.high_hz = b->genesis.channels[channel].high_hz;
+    op.spectrum.from_ns = draw_below(9) ? now_ns + ((int64_t)draw_below(2000) - 500) * MS : draw_time(now_ns);
+    op.spectrum.until_ns = draw_below(9) ? op.spectrum.from_ns / 2 + now_ns / 2 + (int64_t)draw_below(1000) * MS : draw_time(now_ns);
+    op.spectrum.lat_e7 = 523000000 - (int32_t)draw_below(2000000);
+    op.spectrum.lon_e7 = 132000000;
+    op.spectrum.radius_m = (uint32_t)draw_below(30000);
+    op.spectrum.protection_cdbm_mhz = draw_below(5) ? -5000 : 2500;
+    return op;
+}
+
+static struct chain_op draw_move(void)
+{
+    struct chain_op op = {.kind = CHAIN_OP_MOVE};
+    op.move.lat_e7 = 523000000 - (int32_t)draw_below(2000000);
+    op.move.lon_e7 = 132000000;
+    return op;
+}
+
+static uint64_t draw_record_id(void)
+{
+    size_t n = chain_ledger_n_records(b->ledger);
+    return n ? chain_ledger_record(b->ledger, (size_t)draw_below(n))->id : draw_below(9);
+}
+
 static uint64_t draw_grant_id(uint32_t author)
 {
     size_t n = chain_ledger_n_grants(b->ledger);
@@ -85,6 +116,11 @@ static void add_random(int64_t now_ns)
     uint64_t what = draw_below(100);
     if (what < 3) {
         op.reg.lat_e7 = draw_below(3) ? (int32_t)draw_below(900000000) : INT32_MIN;
+    } else if (what < 4) {
+        author = draw_below(4) ? 0 : author; /* the authority */
+        op = draw_below(3) ? draw_spectrum(now_ns) : (struct chain_op){.kind = CHAIN_OP_WITHDRAW, .withdraw = {.record_id = draw_record_id()}};
+    } else if (what < 6) {
+        op = draw_move();
     } else if (what < 30) {
         op = draw_grant();
     } else if (what < 60) {
@@ -251,6 +287,8 @@ static void start_twins(void)
     b->genesis.heartbeat_ns = 75 * MS;
     b->genesis.stop_ns = 75 * MS;
     b->genesis.grant_ns = 2000 * MS;
+    b->genesis.abandon_ns = 500 * MS;
+    b->genesis.has_authority = true;
     ck_assert_int_eq(chain_genesis_finish(&b->genesis, NULL, NULL), 0);
     bench_start(b);
     size_t len = chain_ledger_bytes(&b->genesis);
