@@ -16,6 +16,8 @@ static const struct {
     {"status", "ledger status", "how a node is, or all of them: term or view, height, lag, peers, errors", app_ledger_status},
     {"leases", "ledger leases", "spectrum leases, from a node or a database", app_ledger_leases},
     {"verify", "ledger verify", "executes a database again and compares every row", app_ledger_verify},
+    {"prove", "ledger prove", "a proof out of a database", app_ledger_prove},
+    {"check", "ledger check", "checks a proof, without any chain", app_ledger_check},
 };
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 

@@ -50,6 +50,9 @@ bool chain_ledger_find_entry(const struct chain_ledger *l, uint64_t table, uint6
 /* Adds an entry. 0, or -EBADMSG. */
 int chain_ledger_load_entry(struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, const uint8_t *value, size_t len);
 
+/* The path of a key to the tip's state root. */
+void chain_ledger_prove_entry(const struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, struct chain_map_proof *out);
+
 /* Leaves nothing but what was configured: then entries can be loaded. */
 void chain_ledger_clear(struct chain_ledger *l);
 

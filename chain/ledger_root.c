@@ -39,6 +39,15 @@ static void put(struct chain_ledger *l, const struct chain_ledger_entry *entry, 
     (void)rc;
 }
 
+void chain_ledger_prove_entry(const struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, struct chain_map_proof *out)
+{
+    struct chain_ledger_entry entry;
+    struct chain_hash key;
+    chain_ledger_find_entry(l, table, id, sub, &entry);
+    chain_hash_of(entry.key, entry.key_len, &key);
+    chain_map_prove(l->map, &key, out);
+}
+
 static void forget_touched(struct chain_ledger *l)
 {
     memset(&l->touched.index, 0, sizeof l->touched.index);

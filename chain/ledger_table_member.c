@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "chain/ledger_entries.h"
+#include "chain/light.h"
 #include "chain/members.h"
+
+_Static_assert((int)CHAIN_MEMBERS_TABLE == (int)CHAIN_TABLE_MEMBERS, "light stations look for this entry");
 
 static bool keys_at(const struct chain_ledger *l, size_t slot, uint64_t *id_out, uint64_t *sub_out)
 {

@@ -110,6 +110,8 @@ static bool replay_block(struct store_check *c, struct replay *r, struct chain_n
     c->verdict->height = row->height;
     c->verdict->n_blocks++;
     c->verdict->state_root = header.state_root;
+    if (rc == SQLITE_OK && chain_ledger_members(r->ledger)->epoch != members.epoch)
+        rc = store_rows_put_epoch(&c->rows, r->ledger);
     if (rc == SQLITE_OK)
         rc = repeat_snapshot(c, r);
     return rc == SQLITE_OK || store_fault(c, "block %llu: rows cannot be derived: %s", height, sqlite3_errstr(rc));

@@ -14,6 +14,7 @@ static const char *const sql[STORE_STATEMENTS] = {
     [STORE_PUT_NAME] = "INSERT INTO names VALUES(?,?,?)",
     [STORE_SET_INDEXED] = "UPDATE meta SET value=? WHERE key='indexed_height'",
     [STORE_PUT_SNAPSHOT] = "INSERT OR REPLACE INTO snapshots VALUES(?,?,?,?)",
+    [STORE_PUT_EPOCH] = "INSERT OR REPLACE INTO epochs VALUES(?,?,?,?)",
     [STORE_PUT_TRANSACTION] = "INSERT OR REPLACE INTO tx_rows VALUES(?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_EVENT] = "INSERT OR REPLACE INTO event_rows VALUES(?,?,?,?,?,?,?)",
     [STORE_PUT_WINDOW] = "INSERT OR REPLACE INTO windows VALUES(?,?,?,?,?,?,?,?)",

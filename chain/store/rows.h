@@ -11,13 +11,14 @@
 enum {
     STORE_APPLICATION_ID = 0x61697264, /* "aird" */
     STORE_SCHEMA_VERSION = 2,
-    STORE_CHECK_BYTES = 16
+    STORE_CHECK_BYTES = 16,
+    STORE_STEP_BYTES = 1 + CHAIN_HASH_BYTES /* of a path in epochs: bit, sibling */
 };
 
 /* What a turn needs comes first; from STORE_DERIVED on, rows follow from blocks and may come later. */
 enum store_statement {
     STORE_PUT_META, STORE_PUT_BLOCK, STORE_PUT_CERTIFICATE, STORE_PUT_ENGINE, STORE_DELETE_ENGINE, STORE_PUT_NAME, STORE_SET_INDEXED,
-    STORE_PUT_SNAPSHOT, STORE_DERIVED, STORE_PUT_TRANSACTION = STORE_DERIVED, STORE_PUT_EVENT, STORE_PUT_WINDOW, STORE_PUT_REPORT, STORE_PUT_GRANT, STORE_PUT_CHANNEL, STORE_PUT_EVIDENCE, STORE_PUT_CLAIM,
+    STORE_PUT_SNAPSHOT, STORE_PUT_EPOCH, STORE_DERIVED, STORE_PUT_TRANSACTION = STORE_DERIVED, STORE_PUT_EVENT, STORE_PUT_WINDOW, STORE_PUT_REPORT, STORE_PUT_GRANT, STORE_PUT_CHANNEL, STORE_PUT_EVIDENCE, STORE_PUT_CLAIM,
     STORE_PUT_STATION, STORE_REGISTER, STORE_SET_REPUTATION, STORE_STATEMENTS
 };
 
@@ -61,6 +62,8 @@ void store_record_check(uint64_t key, const uint8_t *data, size_t len, uint8_t o
 /* rows_derive.c: the tables that follow from a block's events and transactions */
 int store_rows_derive(struct store_rows *r, const struct chain_node_block *block, const struct chain_ledger_event *events,
                       size_t n_events, const struct chain_ledger *ledger);
+/* An epoch ended with the ledger's tip: the next members, and the path of their entry to the state root. */
+int store_rows_put_epoch(struct store_rows *r, const struct chain_ledger *ledger);
 /* What a state says, where the blocks that led to it are not there: stations, channels, live leases, evidence. */
 int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger);
 /* Runs a statement, or queues it, with parameters in order; a letter each: i int64_t, o int (bool: is there one?) and int64_t, t const char *

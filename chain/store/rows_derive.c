@@ -1,5 +1,5 @@
 /* Derived tables: what a researcher asks for, from a block's events, its transactions and the ledger after it. */
-#include "chain/ledger_state.h"
+#include "chain/ledger_entries.h"
 #include "chain/store/rows.h"
 
 #include <stdio.h>
@@ -195,4 +195,19 @@ int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger
     for (size_t i = 0; i < chain_ledger_n_evidence(ledger) && rc == SQLITE_OK; i++)
         rc = put_evidence(r, chain_ledger_evidence(ledger, i)->id, height, ledger);
     return rc;
+}
+
+int store_rows_put_epoch(struct store_rows *r, const struct chain_ledger *ledger)
+{
+    struct chain_ledger_entry entry;
+    struct chain_map_proof proof;
+    uint8_t path[CHAIN_MAP_MAX_STEPS * STORE_STEP_BYTES];
+    chain_ledger_find_entry(ledger, CHAIN_TABLE_MEMBERS, 0, 0, &entry);
+    chain_ledger_prove_entry(ledger, CHAIN_TABLE_MEMBERS, 0, 0, &proof);
+    for (size_t i = 0; i < proof.n_steps; i++) {
+        path[i * STORE_STEP_BYTES] = proof.steps[i].bit;
+        memcpy(path + i * STORE_STEP_BYTES + 1, proof.steps[i].sibling.octets, CHAIN_HASH_BYTES);
+    }
+    return store_rows_run(r, STORE_PUT_EPOCH, "iibb", (int64_t)chain_ledger_height(ledger), (int64_t)chain_ledger_members(ledger)->epoch,
+                          (const void *)entry.value, entry.value_len, (const void *)path, proof.n_steps * STORE_STEP_BYTES);
 }

@@ -55,6 +55,8 @@ static const char *const definitions[] = {
 
     "CREATE TABLE engine(key INTEGER PRIMARY KEY, data BLOB NOT NULL, digest BLOB NOT NULL) STRICT",
 
+    "CREATE TABLE epochs(height INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, members BLOB NOT NULL, path BLOB NOT NULL) STRICT",
+
     "CREATE TABLE snapshots(height INTEGER NOT NULL, part INTEGER NOT NULL, octets BLOB NOT NULL, digest BLOB NOT NULL, "
     "PRIMARY KEY(height, part)) STRICT",
 };
@@ -65,6 +67,7 @@ const struct store_table store_tables[] = {
     {"blocks", "height", 1, STORE_CHAIN},
     {"certificates", "height", 1, STORE_CHAIN},
     {"snapshots", "height, part", 2, STORE_CHAIN},
+    {"epochs", "height", 1, STORE_STATE},
     {"tx_rows", "height, i", 2, STORE_HISTORY},
     {"event_rows", "height, i", 2, STORE_HISTORY},
     {"stations", "id", 1, STORE_FIXED},

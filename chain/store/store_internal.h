@@ -37,7 +37,7 @@ struct chain_store {
     uint64_t log_pages, log_tried; /* of the write-ahead log, as of the last commit; when a restart of it was tried */
 };
 
-/* work.c: after a block was written: is a snapshot due? The ledger is as after that block. 0 or -ENOMEM */
+/* work.c: after a block was written: is a snapshot due, did an epoch end? The ledger is as after that block. 0, -ENOMEM, -EIO */
 int store_note_block(struct chain_store *s, const struct chain_node_block *block, const struct chain_ledger *ledger);
 /* Writes derived rows that wait, whole blocks, until at most `keep` octets are left or `rows` were written. SQLite result code */
 int store_drain(struct chain_store *s, size_t keep, size_t rows);
@@ -64,6 +64,8 @@ int store_fail(const struct chain_store *s, int rc, const char *what, char *erro
 /* Begins like an SQLite database: 0; -EINVAL if it does not; -ENOENT if absent or empty. error_out: one line. */
 int store_probe(const char *path, char *error_out);
 enum store_identity { STORE_EMPTY, STORE_OURS, STORE_OTHER_VERSION, STORE_FOREIGN };
+/* Read-only; a file without a log beside it has no writer and is read as it is, from read-only media too. SQLite result code. */
+int store_open_read_only(const char *path, sqlite3 **out);
 /* SQLite result code. */
 int store_identify(sqlite3 *db, enum store_identity *out);
 /* One line for a database that is not ours; -EINVAL. */

@@ -29,8 +29,7 @@ bool store_fault_sqlite(struct store_check *c, const char *what)
     return store_fault(c, "%s: %.120s", what, sqlite3_errmsg(c->db));
 }
 
-/* A file without a log beside it has no writer: it is read as it is, from read-only media too. */
-static int open_read_only(const char *path, sqlite3 **out)
+int store_open_read_only(const char *path, sqlite3 **out)
 {
     char log[PATH_MAX];
     int len = snprintf(log, sizeof(log), "%s-wal", path);
@@ -170,7 +169,7 @@ int chain_store_verify(const char *path, struct chain_store_verdict *out, char *
     c->signer = chain_signer_ed25519(&c->no_key);
     int rc = store_probe(path, error_out);
     if (rc == 0) {
-        int open_rc = open_read_only(path, &c->db);
+        int open_rc = store_open_read_only(path, &c->db);
         if (open_rc == SQLITE_OK) /* one moment of a database that may be written to meanwhile */
             sqlite3_exec(c->db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; BEGIN", NULL, NULL, NULL);
         rc = identify(path, c->db, open_rc, c, error_out);

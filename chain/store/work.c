@@ -41,6 +41,8 @@ int store_note_block(struct chain_store *s, const struct chain_node_block *block
     uint32_t epoch = chain_ledger_members(ledger)->epoch;
     bool same_epoch = epoch == s->epoch;
     s->epoch = epoch;
+    if (!same_epoch && store_rows_put_epoch(&s->rows, ledger) != SQLITE_OK)
+        return -EIO;
     bool due = s->octets_since >= s->policy.snapshot_octets || s->blocks_since >= s->policy.snapshot_blocks;
     return due && same_epoch && s->snapshot.height == 0 ? take_snapshot(s, ledger) : 0;
 }
@@ -107,7 +109,7 @@ int store_read_heights(struct chain_store *s)
     if (rc == SQLITE_OK)
         rc = read_height(s, "SELECT coalesce((SELECT value FROM meta WHERE key='base_height'), 0)", 0, &s->base);
     if (rc == SQLITE_OK)
-        rc = read_height(s, "SELECT coalesce((SELECT min(height) FROM blocks), 1) - 1", 0, &s->pruned);
+        rc = read_height(s, "SELECT coalesce((SELECT min(height) FROM blocks WHERE height NOT IN (SELECT height FROM epochs)), 1) - 1", 0, &s->pruned);
     return rc;
 }
 
@@ -136,7 +138,8 @@ static int prune_slice(struct chain_store *s)
         if ((table->kind != STORE_CHAIN && table->kind != STORE_HISTORY) || strcmp(table->name, "snapshots") == 0)
             continue;
         bool spare = table->kind == STORE_CHAIN && to == s->base;
-        sqlite3_snprintf(sizeof(sql), sql, "DELETE FROM %s WHERE height %s %lld", table->name, spare ? "<" : "<=", (long long)to);
+        const char *but = table->kind == STORE_CHAIN ? "AND height NOT IN (SELECT height FROM epochs)" : "";
+        sqlite3_snprintf(sizeof(sql), sql, "DELETE FROM %s WHERE height %s %lld %s", table->name, spare ? "<" : "<=", (long long)to, but);
         rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
     }
     sqlite3_snprintf(sizeof(sql), sql, "DELETE FROM snapshots WHERE height < %lld", (long long)s->base);
