@@ -34,6 +34,7 @@ struct loop {
     struct chain_node *node;
     struct chain_ed25519 signing_key;
     struct chain_node_update update;
+    bool work_waits; /* the store has something to do once nothing else is */
     struct app_carry carry;
     struct app_node_requests requests;
     struct app_node_intake intake;
@@ -155,11 +156,21 @@ static void serve_metrics(struct loop *l, bool woken)
     l->metrics_due_ns = l->now_ns + METRICS_NS;
 }
 
+/* Nothing came: a piece of what can wait. */
+static int work_on_store(struct loop *l)
+{
+    int rc = chain_store_work(l->store, l->carry.error);
+    l->work_waits = rc > 0;
+    if (rc < 0)
+        app_node_log(&l->log, "stopped: %s", l->carry.error);
+    return rc < 0 ? rc : 0;
+}
+
 /* 0, or an exit code */
 static int run_turn(struct loop *l)
 {
-    int timeout_ms = wait_ms(l);
-    bool woken = false;
+    int timeout_ms = l->work_waits ? 0 : wait_ms(l);
+    bool woken = false, idle = false;
     for (int i = 0; i < MAX_EVENTS_A_TURN; i++) {
         struct chain_net_event event;
         int got = chain_net_poll(l->net, i == 0 ? timeout_ms : 0, &event);
@@ -169,7 +180,7 @@ static int run_turn(struct loop *l)
             return APP_SYSTEM_FAILED;
         }
         if (got == 0) {
-            woken = i == 0;
+            woken = idle = i == 0;
             break;
         }
         int code = take(l, &event);
@@ -185,12 +196,16 @@ static int run_turn(struct loop *l)
             return code;
     }
     app_node_intake_flush(&l->intake, l->now_ns); /* answers do not wait for this node's disk */
+    bool syncs = sync_at(l) <= l->now_ns && l->carry.persist_seq > 0;
     int code = sync_at(l) <= l->now_ns ? check_fatal(l, app_carry_sync_once(&l->carry, l->now_ns)) : 0;
     if (code)
         return code;
+    l->work_waits = l->work_waits || syncs;
     app_node_intake_flush(&l->intake, l->now_ns);
     app_node_requests_flush(&l->requests, l->now_ns);
     serve_metrics(l, woken);
+    if (idle && work_on_store(l))
+        return APP_SYSTEM_FAILED;
     app_node_log_changes(&l->log, l->node, l->net, l->now_ns);
     return 0;
 }

@@ -413,6 +413,11 @@ static int turn_loop(struct app_live *live)
         if (now_ns < look_ns)
             continue;
         look_ns = now_ns + door_every_ns;
+        char error[CHAIN_STORE_MAX_ERROR];
+        if (chain_store_work(live->store, error) < 0) {
+            app_node_log(&live->log, "stopped: %s", error);
+            return APP_SYSTEM_FAILED;
+        }
         int code = app_live_door_serve(live);
         if (code)
             return code;

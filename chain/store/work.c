@@ -203,9 +203,13 @@ int chain_store_work(struct chain_store *s, char *error_out)
         rc = do_piece(s, &did);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
-    else
-        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-    if (full && sqlite3_exec(s->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL) != SQLITE_OK && rc == SQLITE_OK)
-        rc = SQLITE_ERROR;
-    return rc == SQLITE_OK ? did : store_fail(s, rc, "cannot be written", error_out);
+    if (rc != SQLITE_OK) {
+        int err = store_fail(s, rc, "cannot be written to disk", error_out); /* before another call changes the reason */
+        s->broken = true;
+        if (!sqlite3_get_autocommit(s->db))
+            sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        return err;
+    }
+    rc = full ? sqlite3_exec(s->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL) : SQLITE_OK;
+    return rc == SQLITE_OK ? did : store_fail(s, rc, "cannot be written to disk", error_out);
 }
