@@ -32,21 +32,26 @@ void chain_ledger_charge(struct chain_ledger *l, uint32_t station, uint32_t amou
     chain_ledger_touch(l, CHAIN_TABLE_ACCOUNTS, station, 0);
 }
 
-/* paid x permille / 1000 x left / whole. Durations are cut to 20 bits first, so that the product fits. */
-static uint64_t refund_of(uint32_t paid, uint32_t permille, int64_t left_ns, int64_t whole_ns)
+/* floor(a b / c) for b <= c < 2^62, bit by bit, since a b may not fit. */
+static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
 {
-    uint64_t left = (uint64_t)left_ns, whole = (uint64_t)whole_ns;
-    for (; whole >> 20 != 0; whole >>= 1)
-        left >>= 1;
-    return (uint64_t)paid * permille * left / (1000 * whole);
+    uint64_t quotient = 0, rest = 0;
+    for (int bit = 63; bit >= 0; bit--) {
+        quotient <<= 1;
+        rest = (rest << 1) + (a >> bit & 1 ? b : 0);
+        for (; rest >= c; rest -= c)
+            quotient++;
+    }
+    return quotient;
 }
 
 void chain_ledger_refund(struct chain_ledger *l, const struct chain_grant *g)
 {
     int64_t until_ns = g->suspended ? g->suspended_ns : l->time_ns; /* who was told to stop does not pay for that time */
-    if (until_ns < g->grant_expire_ns && g->grant_expire_ns > g->granted_ns)
-        chain_ledger_earn(l, g->holder, refund_of(g->paid, l->genesis.refund_permille, g->grant_expire_ns - until_ns,
-                                                  g->grant_expire_ns - g->granted_ns));
+    if (g->paid == 0 || until_ns < g->granted_ns || until_ns >= g->grant_expire_ns)
+        return;
+    uint64_t left_ns = (uint64_t)(g->grant_expire_ns - until_ns), whole_ns = (uint64_t)(g->grant_expire_ns - g->granted_ns);
+    chain_ledger_earn(l, g->holder, scale((uint64_t)g->paid * l->genesis.refund_permille, left_ns, whole_ns) / 1000);
 }
 
 enum chain_response chain_ledger_pay(struct chain_ledger *l, uint32_t author, const struct chain_op *op)
