@@ -68,6 +68,11 @@ struct chain_event {
         uint64_t persisted_seq;
         uint64_t height; /* STABLE, SYNCED */
         uint32_t member; /* TRANSFER, CONVICT */
+        /* VOTER, for Raft, whose disk may have lost what it promised: it grants no vote in a term up to this one, and neither votes
+         * for nor becomes a candidate with less than this log and this commit index. */
+        struct {
+            uint64_t term, log_term, log_index, committed;
+        } floor;
         uint64_t read_id;
     };
 };
@@ -113,6 +118,9 @@ struct chain_engine_stats {
     uint32_t leader;         /* CHAIN_TO_ALL if unknown */
     bool is_leader;
     bool may_propose;        /* leader, and room in the window */
+    uint64_t promised;       /* highest view or term that anything on disk binds this member to */
+    uint64_t voted;          /* PBFT: highest height that it has voted on */
+    uint64_t log_term, log_index; /* Raft: how far its log reaches */
     uint64_t committed;      /* last height committed */
     uint64_t proposes;       /* the height that a proposal made now would have; 0: none may be made */
     uint64_t view_changes;   /* or elections started */

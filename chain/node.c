@@ -33,8 +33,7 @@ static struct chain_engine_config engine_config(const struct chain_node_config *
 {
     return (struct chain_engine_config){
         .seed = cfg->seed,
-        .self = cfg->self,
-        .members = &cfg->genesis->members,
+        .members = &cfg->genesis->members, /* for its size; then those of each epoch */
         .check_batch = node_check_batch,
         .window = cfg->window,
         .heartbeat_ns = cfg->engine_heartbeat_ns,
@@ -78,7 +77,7 @@ static const char *find_bad_field(const struct chain_node_config *cfg)
     if (!g || g->members.n == 0 || g->members.n > CHAIN_MAX_MEMBERS || g->members.n_keys > CHAIN_MAX_KEYS ||
         g->max_batch_bytes < CHAIN_MAX_OP_BYTES + CHAIN_TX_OVERHEAD + 32 || g->max_batch_bytes > CHAIN_MAX_BATCH_BYTES)
         return "genesis";
-    if (cfg->self >= g->members.n)
+    if (cfg->self >= CHAIN_MAX_KEYS)
         return "self";
     if (!cfg->engine)
         return "engine";
@@ -99,13 +98,6 @@ static const char *find_bad_field(const struct chain_node_config *cfg)
     if (cfg->window > CHAIN_WINDOW)
         return "window";
     return cfg->mempool_txs < 4 || cfg->mempool_txs > 65536 ? "mempool_txs" : NULL;
-}
-
-/* An honest member executes only what is committed, and a commit is final. So a header signed by one member more than may lie is
- * as good as committed; under Raft nobody lies. */
-static uint32_t witnesses_needed(const struct chain_node_config *cfg)
-{
-    return cfg->engine->byzantine ? chain_pbft_f(cfg->genesis->members.n) + 1 : 1;
 }
 
 static void place_buffers(struct chain_node *m, uint8_t *base, const struct layout *l)
@@ -133,14 +125,12 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     struct chain_node *m = (struct chain_node *)(void *)base;
     memset(m, 0, sizeof(*m));
     m->cfg = *cfg;
-    m->members = &cfg->genesis->members;
-    m->quorum = cfg->engine->quorum(m->members->n);
-    m->witness = witnesses_needed(cfg);
     m->vote_next = 1;
     m->vote_due_ns = m->status_due_ns = m->certify_due_ns = INT64_MAX;
     m->gossip_due_ns = m->fetch_due_ns = m->told_pending_ns = INT64_MAX;
-    for (size_t i = 0; i < CHAIN_MAX_MEMBERS; i++)
-        m->served_ns[i] = INT64_MIN;
+    m->ask_due_ns = m->answer_due_ns = INT64_MAX;
+    for (size_t i = 0; i < CHAIN_MAX_KEYS; i++)
+        m->served_ns[i] = m->asked_ns[i] = INT64_MIN;
     place_buffers(m, base, &l);
     node_signer_init(m);
 
@@ -153,6 +143,8 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     m->engine_cfg.check_ctx = m;
     m->engine_mem = base + l.engine;
     m->engine_bytes = l.batches - l.engine;
+    if (rc == 0)
+        node_epoch_init(m);
     if (rc == 0)
         *out = m;
     return rc;
@@ -199,6 +191,7 @@ static int start(struct chain_node *m)
     if (rc != 0)
         return rc;
     m->started = true;
+    node_seen_start(m);
     m->vote_next = m->certified + 1;
     m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns) / 4;
     for (uint64_t height = m->certified + 1; height <= node_tip(m); height++) {
@@ -239,13 +232,14 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
         return node_restore_block(m, in, out);
     case CHAIN_NODE_RESTORE_RECORD: {
         int rc = node_engine_start(m);
+        if (rc != 0 || !m->engine)
+            return rc;
         struct chain_event event = {.kind = CHAIN_EV_RESTORE, .now_ns = in->now_ns};
         event.restore.key = in->record.key;
         event.restore.data = in->record.data;
         event.restore.len = in->record.len;
-        if (rc == 0)
-            node_engine_step(m, &event, out);
-        return rc;
+        node_engine_step(m, &event, out);
+        return 0;
     }
     case CHAIN_NODE_START:
         return start(m);
@@ -280,6 +274,8 @@ static bool take_commit(struct chain_node *m, struct chain_node_update *out)
         const struct chain_commit *commit = &m->engine_out.commits[m->next_commit++];
         if (commit->height != node_tip(m) + 1)
             continue; /* came from another member already */
+        if (m->epoch_end > 0)
+            continue; /* the members that committed it are no more the ones that decide */
         m->syncing = false;
         struct node_block *block = node_execute(m, commit->batch, commit->len, NULL, out);
         if (block)
@@ -311,9 +307,10 @@ static void work(struct chain_node *m, struct chain_node_update *out, bool may_p
 static void certify(struct chain_node *m, struct chain_node_update *out)
 {
     static const int64_t CERTIFY_WAIT_NS = 20000000;
-    bool is_written = out->n_records > 0 || out->n_blocks > 0;
+    bool is_written = out->n_records > 0 || out->n_blocks > 0 || m->epoch_end > 0;
     if (is_written || m->now_ns >= m->certify_due_ns)
         node_certify(m, out);
+    node_end_epoch(m, out);
     if (!node_certify_waits(m))
         m->certify_due_ns = INT64_MAX;
     else if (m->certify_due_ns == INT64_MAX)
@@ -355,7 +352,9 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         m->inbox_first = m->n_inbox = m->inbox_len = 0;
     m->engine_waits = false;
     uint64_t verified = m->stats.verified, n_signed = m->stats.signed_;
-    int rc = take_event(m, in, out);
+    int rc = node_begin_epoch(m);
+    if (rc == 0)
+        rc = take_event(m, in, out);
     if (rc == 0 && m->started && in->kind != CHAIN_NODE_START) {
         m->stats.mempool_expired += chain_mempool_expire(m->pool, m->now_ns);
         bool is_submission = in->kind == CHAIN_NODE_SUBMIT || in->kind == CHAIN_NODE_SUBMIT_BODY || in->kind == CHAIN_NODE_SUBMIT_TX;
@@ -366,6 +365,7 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         node_vote_timers(m);
         node_gossip_timer(m);
         node_fetch_timer(m);
+        node_seen_timer(m);
         number_update(m, out);
         if (m->fatal == 0)
             node_assemble(m, out);
@@ -381,8 +381,8 @@ static bool work_at_hand(const struct chain_node *m)
 {
     if (!may_work(m))
         return false;
-    return m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->kick || m->inbox_first < m->n_inbox ||
-           m->told_pending_ns != chain_mempool_pending_since(m->pool);
+    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->kick || m->inbox_first < m->n_inbox ||
+           (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -396,7 +396,7 @@ int64_t chain_node_deadline(const struct chain_node *m)
         return INT64_MAX;
     if (work_at_hand(m) || node_outbox_ready(m))
         return m->now_ns;
-    int64_t at_ns = earlier(node_vote_deadline(m), earlier(m->gossip_due_ns, m->fetch_due_ns));
+    int64_t at_ns = earlier(earlier(node_vote_deadline(m), node_seen_deadline(m)), earlier(m->gossip_due_ns, m->fetch_due_ns));
     at_ns = earlier(at_ns, chain_mempool_expires_at(m->pool));
     if (m->n_unpersisted < NODE_MAX_UNPERSISTED)
         at_ns = earlier(at_ns, m->certify_due_ns);
@@ -408,8 +408,10 @@ int64_t chain_node_deadline(const struct chain_node *m)
 void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out)
 {
     *out = m->stats;
-    if (m->engine)
-        m->cfg.engine->stats(m->engine, &out->engine);
+    node_engine_stats(m, &out->engine);
+    out->epoch = m->members->epoch;
+    out->seat = m->seat;
+    out->votes = m->engine && m->votes_allowed;
     out->height = node_tip(m);
     out->certified_height = m->certified;
     out->mempool = chain_mempool_size(m->pool);

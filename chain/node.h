@@ -17,7 +17,7 @@ struct chain_node_block { /* a row for the store; a later one for the same heigh
 
 struct chain_node_config {
     uint64_t seed;
-    uint32_t self;                       /* member id */
+    uint32_t self;                       /* key id; without a seat it follows by fetching blocks, until it gets one */
     const struct chain_genesis *genesis; /* outlives the node */
     struct chain_signer signer;
     bool proven_links; /* the transport proves who sends, to everybody: Raft's own messages, which nobody relays, carry no signature */
@@ -30,6 +30,8 @@ struct chain_node_config {
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
     size_t mempool_txs;     /* bound, 4 .. 65536; of one author a quarter of it */
     size_t mempool_octets;  /* bound; of one author a quarter of it; 0: 1024 for each transaction, at least 512 KiB */
+    bool trust_disk;    /* do not ask others what this node signed before it started: only where its disk cannot have lost anything */
+    bool distrust_disk; /* it has: votes only once all that others saw of us lies behind */
     /* Blocks that left memory, for members that were away for long. 0, -ENOENT or another negative errno; the pointers are
      * valid until the next call. NULL: only what memory holds is served. */
     int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out);
@@ -82,7 +84,7 @@ enum chain_node_urgency { CHAIN_URGENT_VOTE, CHAIN_URGENT_PROPOSAL, CHAIN_URGENT
 
 /* A bundle on the wire is a CBOR array of encoded messages; header votes ride with whatever leaves next. */
 struct chain_node_send {
-    uint32_t to; /* member id or CHAIN_TO_ALL */
+    uint32_t to; /* key id or CHAIN_TO_ALL */
     enum chain_node_urgency urgency;
     const uint8_t *data; /* valid until the next step */
     size_t len;
@@ -129,6 +131,9 @@ struct chain_node_stats {
     uint64_t inbox_full, outbox_full, mempool_expired, mempool_evicted;
     uint64_t verified, signed_; /* signatures, since the start */
     uint64_t proposed;
+    uint64_t epochs;            /* begun since the start, without the first */
+    bool votes;                 /* false: learner, or no seat */
+    uint32_t epoch, seat;       /* CHAIN_MAX_MEMBERS: none */
 };
 
 struct chain_node;

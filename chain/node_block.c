@@ -73,6 +73,7 @@ struct node_block *node_execute(struct chain_node *m, const uint8_t *batch, size
         return NULL;
     }
     block->persist_seq = m->persist_seq + 1;
+    node_follow_members(m);
     node_judge_votes(m, block);
     out->ledger = m->ledger;
     out->blocks[out->n_blocks++] = (struct chain_node_block){.height = block->height,
@@ -118,15 +119,18 @@ int node_restore_snapshot(struct chain_node *m, const struct chain_node_event *i
 
 int node_restore_block(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out)
 {
-    if (m->engine || in->block.height != node_tip(m) + 1)
+    if (m->engine || m->epoch_end > 0 || in->block.height != node_tip(m) + 1)
         return -EINVAL;
     struct node_block *block = apply(m, in->block.batch, in->block.batch_len, out);
+    if (block)
+        node_follow_members(m);
     bool same = block && block->header_len == in->block.header_len &&
                 memcmp(block->header_octets, in->block.header, block->header_len) == 0;
     if (!same || restore_cert(m, block, in->block.cert, in->block.cert_len) != 0) {
         node_fail(m, in->block.height);
         return -EILSEQ;
     }
+    node_restore_epoch(m);
     for (size_t i = 0; i < out->n_events; i++)
         if (out->events[i].kind == CHAIN_LE_TX && out->events[i].station == m->cfg.self && out->events[i].nonce > m->last_nonce)
             m->last_nonce = out->events[i].nonce;

@@ -6,14 +6,30 @@
 
 int node_engine_start(struct chain_node *m)
 {
-    if (m->engine)
+    if (m->engine || m->seat == CHAIN_MAX_MEMBERS)
         return 0;
+    m->engine_cfg.self = m->seat;
+    m->engine_cfg.members = m->members;
+    m->engine_cfg.convicted = m->convicted = chain_ledger_convicted(m->ledger);
+    m->votes_allowed = m->votes_allowed || !node_must_ask(m);
+    m->engine_cfg.learner = !m->votes_allowed;
     m->engine_cfg.stable_height = node_tip(m);
     const char *bad_field;
     int rc = m->cfg.engine->init(m->engine_mem, m->engine_bytes, &m->engine_cfg, &m->engine, &bad_field);
     m->tell_stable = m->certified; /* the engine's own rows may not say */
     m->kick = true;
     return rc;
+}
+
+void node_engine_stats(const struct chain_node *m, struct chain_engine_stats *out)
+{
+    if (m->engine) {
+        m->cfg.engine->stats(m->engine, out);
+        return;
+    }
+    memset(out, 0, sizeof(*out));
+    out->leader = CHAIN_TO_ALL;
+    out->committed = node_tip(m);
 }
 
 static enum chain_node_urgency urgency_of(const struct chain_msg *msg)
@@ -54,7 +70,8 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
         out->records[out->n_records++] = u->records[i];
     for (size_t i = 0; i < u->n_msgs; i++) {
         const struct chain_out_msg *msg = &u->msgs[i];
-        node_put(m, &msg->msg, msg->to, urgency_of(&msg->msg), msg->after_persist ? seq_to_wait_for(m) : 0);
+        uint32_t to = msg->to < m->members->n ? m->members->seats[msg->to] : CHAIN_TO_ALL;
+        node_put(m, &msg->msg, to, urgency_of(&msg->msg), msg->after_persist ? seq_to_wait_for(m) : 0);
     }
 }
 
@@ -87,6 +104,13 @@ static void tell_height(struct chain_node *m, enum chain_event_kind kind, uint64
 bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
 {
     int64_t pending_ns = chain_mempool_pending_since(m->pool);
+    if (!m->engine) {
+        m->tell_synced = m->tell_persisted = m->tell_stable = 0;
+        m->kick = false;
+        return false;
+    }
+    if (node_become_voter(m, out))
+        return true;
     if (m->tell_synced > 0) {
         tell_height(m, CHAIN_EV_SYNCED, &m->tell_synced, out);
     } else if (m->tell_persisted > 0) {

@@ -1,6 +1,7 @@
 /* Catching up, both sides: asking a member that signed a higher header, and answering such a question. */
 #include "chain/node_internal.h"
 
+enum { FETCH_MAX_HINTS = 8 };
 static const int64_t NEXT_FETCH_NS = 2000000; /* the member that asks is catching up: what comes next, it asks for soon */
 
 /* Body of BLOCK: [batch, header, certificate]; a certificate alone comes with the other two empty. */
@@ -105,15 +106,16 @@ void node_serve(struct chain_node *m, const struct chain_msg *msg)
 /* The next member after the last one, in turn, that signed a header above height; with none, the next one at all. */
 static uint32_t choose_target(const struct chain_node *m, uint32_t last, uint64_t height)
 {
-    uint32_t n = m->members->n, fallback = m->cfg.self;
-    for (uint32_t i = 1; i <= n; i++) {
-        uint32_t member = (last + i) % n;
-        if (member == m->cfg.self)
+    uint32_t fallback = m->cfg.self;
+    for (uint32_t i = 1; i <= CHAIN_MAX_KEYS; i++) {
+        uint32_t key = (last + i) % CHAIN_MAX_KEYS;
+        bool seated = chain_members_seat(m->members, key) < CHAIN_MAX_MEMBERS;
+        if (key == m->cfg.self || (!seated && m->reported[key] <= height))
             continue;
-        if (m->reported[member] > height)
-            return member;
+        if (m->reported[key] > height)
+            return key;
         if (fallback == m->cfg.self)
-            fallback = member;
+            fallback = key;
     }
     return fallback;
 }
@@ -136,9 +138,11 @@ static void ask(struct chain_node *m, uint64_t height, uint64_t count)
 void node_fetch_timer(struct chain_node *m)
 {
     uint64_t tip = node_tip(m), highest = 0;
-    for (uint32_t i = 0; i < m->members->n; i++)
+    for (uint32_t i = 0; i < CHAIN_MAX_KEYS; i++)
         if (i != m->cfg.self && m->reported[i] > highest)
             highest = m->reported[i];
+    if (m->later_epoch && highest <= tip)
+        highest = tip + 1;
     if (highest <= tip && (m->certified == tip || node_certify_waits(m))) {
         m->fetch_due_ns = INT64_MAX;
         return;
@@ -158,11 +162,13 @@ void node_fetch_timer(struct chain_node *m)
     /* a block beyond the open ones would be refused: what is missing then is certificates, which nobody says again by himself */
     bool every_other = m->fetch_attempts % 2 == (lags ? 0 : 1); /* a claim to be far ahead may be a lie */
     bool want_certs = tip - m->certified >= CHAIN_NODE_MAX_OPEN || (tip > m->certified && every_other);
-    if (highest > tip && !want_certs)
+    if (highest > tip && !want_certs && m->epoch_end == 0)
         ask(m, tip + 1, highest - tip < NODE_FETCH_BLOCKS ? highest - tip : NODE_FETCH_BLOCKS);
     else
         ask(m, m->certified + 1, 0);
     m->fetch_attempts++;
+    if (m->fetch_attempts >= FETCH_MAX_HINTS)
+        m->later_epoch = false; /* nobody had anything: it may have been said by nobody, too */
     int64_t wait_ns = m->cfg.gossip_ns * (m->fetch_attempts < 3 ? (int64_t)1 << (m->fetch_attempts - 1) : 4);
     m->fetch_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_FETCH, wait_ns);
 }

@@ -7,19 +7,19 @@
 /* Tells a message by somebody outside from octets without sense. */
 static void count_refusal(struct chain_node *m, const uint8_t *data, size_t len, int reason)
 {
-    if (reason == -ESTALE) {
-        m->stats.refused_epoch++;
-        return;
-    }
     struct chain_cbor_reader r = {.data = data, .len = len};
     uint8_t chain_id[8];
     chain_cbor_expect_array(&r, 10);
     (void)chain_cbor_get_uint(&r);
     chain_cbor_get_fixed(&r, chain_id, sizeof(chain_id));
-    (void)chain_cbor_get_uint(&r);
+    uint64_t epoch = chain_cbor_get_uint(&r);
     uint64_t author = chain_cbor_get_uint(&r);
     uint64_t kind = chain_cbor_get_uint(&r);
-    uint32_t n = kind == CHAIN_MSG_TX ? m->members->n_keys : m->members->n;
+    if (reason == -ESTALE) {
+        node_tell_of_epoch(m, epoch);
+        return;
+    }
+    uint32_t n = kind < CHAIN_MSG_RAFT_APPEND && !chain_msg_by_seat((uint8_t)kind) ? m->members->n_keys : m->members->n;
     bool stranger = !r.bad && (author >= n || memcmp(chain_id, m->members->chain_id, sizeof(chain_id)) != 0);
     if (stranger)
         m->stats.refused_stranger++;
@@ -92,7 +92,7 @@ static bool is_stale(const struct chain_node *m, const struct chain_msg *msg)
     if (msg->kind != CHAIN_MSG_PBFT_PREPARE && msg->kind != CHAIN_MSG_RAFT_APPEND_REPLY && msg->kind != CHAIN_MSG_RAFT_VOTE_REPLY)
         return false;
     struct chain_engine_stats s;
-    m->cfg.engine->stats(m->engine, &s);
+    node_engine_stats(m, &s);
     return msg->view < s.view;
 }
 
@@ -112,7 +112,7 @@ static void take_engine_message(struct chain_node *m, const struct node_inbox_en
         m->stats.refused_malformed++;
         return;
     }
-    if (is_stale(m, msg)) {
+    if (!m->engine || is_stale(m, msg)) {
         m->stats.refused_stale++;
         return;
     }
@@ -126,7 +126,7 @@ bool node_take_next(struct chain_node *m, struct chain_node_update *out)
 {
     const struct node_inbox_entry *entry = &m->inbox[m->inbox_first++];
     const struct chain_msg *msg = &entry->msg;
-    if (msg->author == m->cfg.self && msg->kind != CHAIN_MSG_TX) {
+    if (msg->author == (chain_msg_by_seat(msg->kind) ? m->seat : m->cfg.self) && msg->kind != CHAIN_MSG_TX) {
         m->stats.duplicates++; /* our own, relayed */
         return false;
     }
@@ -136,6 +136,12 @@ bool node_take_next(struct chain_node *m, struct chain_node_update *out)
         return false;
     case CHAIN_MSG_HEADER_VOTE:
         node_take_vote(m, msg);
+        return false;
+    case CHAIN_MSG_SEEN_ASK:
+        node_take_seen_ask(m, msg);
+        return false;
+    case CHAIN_MSG_SEEN:
+        node_take_seen(m, msg);
         return false;
     case CHAIN_MSG_FETCH:
         node_serve(m, msg);

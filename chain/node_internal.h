@@ -21,7 +21,7 @@ enum {
     NODE_TX_OVERHEAD = 3
 };
 
-enum node_purpose { NODE_JITTER_VOTE = 1, NODE_JITTER_STATUS, NODE_JITTER_GOSSIP, NODE_JITTER_FETCH, NODE_PURPOSES };
+enum node_purpose { NODE_JITTER_VOTE = 1, NODE_JITTER_STATUS, NODE_JITTER_GOSSIP, NODE_JITTER_FETCH, NODE_JITTER_SEEN, NODE_PURPOSES };
 
 struct node_block { /* one executed block; slot height % CHAIN_NODE_RING */
     uint64_t height; /* 0: none yet */
@@ -31,6 +31,7 @@ struct node_block { /* one executed block; slot height % CHAIN_NODE_RING */
     uint32_t n_signers;
     uint64_t persist_seq; /* its row is on disk once this is */
     bool signed_by_us;
+    uint32_t signed_epoch;
     uint8_t own_sig[CHAIN_SIG_BYTES];
     uint8_t header_octets[CHAIN_MAX_HEADER_BYTES];
     uint8_t cert[CHAIN_MAX_CERT_BYTES];
@@ -47,10 +48,36 @@ struct node_votes { /* verified header votes for one height above the certified 
 struct node_seen { /* a message whose signature was found good */
     bool used;
     uint8_t kind;
+    uint32_t epoch;
     uint32_t author;
     uint64_t view, seq;
     struct chain_hash digest;
     uint8_t sig[CHAIN_SIG_BYTES];
+};
+
+enum node_heard_by { NODE_HEARD_VIEW, NODE_HEARD_HEIGHT, NODE_HEARD_HEADER, NODE_HEARD_KINDS };
+
+/* What a key signed last, of what binds it: by view, by height, and of headers. kind 0: nothing. */
+struct node_heard {
+    uint32_t epoch;
+    struct node_signed {
+        uint8_t kind;
+        uint64_t view, seq;
+        struct chain_hash digest;
+        uint8_t sig[CHAIN_SIG_BYTES];
+    } latest[NODE_HEARD_KINDS];
+};
+
+/* What others hold from us, in the latest epoch that they do. */
+struct node_lost {
+    uint32_t epoch;
+    uint64_t view, height;
+};
+
+/* How far somebody is: the epoch, and in it the term or view that binds it, its log, and what it knows committed. */
+struct node_claim {
+    uint32_t epoch;
+    uint64_t promised, log_term, log_index, committed;
 };
 
 struct node_outbox_entry {
@@ -66,7 +93,13 @@ struct node_unpersisted {
 
 struct chain_node {
     struct chain_node_config cfg;
-    const struct chain_members *members;
+    struct chain_members epoch_members; /* who votes on the blocks of this epoch; keys are added as the ledger adds them */
+    const struct chain_members *members; /* the same */
+    uint32_t seat;         /* CHAIN_MAX_MEMBERS: none, and no engine */
+    uint64_t epoch_end;    /* height that changed the members, executed and not yet certified: nothing beyond it is executed; 0: none */
+    bool epoch_turns;      /* it is certified: the next step begins with the new epoch */
+    bool later_epoch;      /* somebody speaks of a later epoch than ours */
+    uint32_t convicted, accused; /* seats: on the ledger, as the engine was told; by us */
     struct chain_signer signer; /* counts, and remembers what it verified */
     uint32_t quorum;            /* signatures of a certificate */
     uint32_t witness;           /* signatures that prove that an honest member executed a block */
@@ -98,7 +131,7 @@ struct chain_node {
     struct node_block blocks[CHAIN_NODE_RING];
     struct node_votes votes[CHAIN_NODE_MAX_OPEN];
     uint64_t certified; /* every block up to it has its certificate */
-    uint64_t reported[CHAIN_MAX_MEMBERS]; /* highest height that the member signed a header of */
+    uint64_t reported[CHAIN_MAX_KEYS]; /* highest height that the key's holder signed a header of */
     uint64_t vote_next; /* first height whose own vote has not left */
     int64_t vote_due_ns, status_due_ns;
     int64_t certify_due_ns; /* a certificate is complete and not written */
@@ -114,8 +147,18 @@ struct chain_node {
     uint32_t fetch_attempts, fetch_target[2]; /* whom we asked last: [0] for certificates, [1] for blocks */
     uint64_t fetch_tip, fetch_certified; /* where we stood when fetch_due_ns was set */
     bool syncing;                        /* the last block came from another member */
-    int64_t served_ns[CHAIN_MAX_MEMBERS];
-    uint64_t served_height[CHAIN_MAX_MEMBERS];
+    int64_t served_ns[CHAIN_MAX_KEYS];
+    uint64_t served_height[CHAIN_MAX_KEYS];
+
+    struct node_heard heard[CHAIN_MAX_KEYS];
+    bool votes_allowed;      /* what others saw of us lies behind us */
+    uint64_t disk_view, disk_height; /* promised, by our disk when we started */
+    uint64_t ask_number, answered;   /* our question; bitmap of keys that answered it */
+    int64_t ask_due_ns, ask_wait_ns;
+    struct node_lost lost;
+    struct node_claim claim; /* the most that those that answered are */
+    uint64_t asked_number[CHAIN_MAX_KEYS]; /* others' questions; 0: none */
+    int64_t asked_ns[CHAIN_MAX_KEYS], answer_due_ns;
 
     size_t inbox_first, n_inbox, inbox_len;
     struct node_inbox_entry {
@@ -136,7 +179,6 @@ void node_signer_init(struct chain_node *m);
 bool node_verify(struct chain_node *m, const struct chain_msg *msg);
 /* Raft's own kinds (16 to 31): between members only, never relayed, no part of any proof. */
 bool node_is_raft_kind(uint8_t kind);
-bool node_seen_before(const struct chain_node *m, const struct chain_msg *msg);
 
 /* node_out.c: messages that leave. after_seq: not before that is on disk. */
 void node_put_octets(struct chain_node *m, const uint8_t *octets, size_t len, uint32_t to, enum chain_node_urgency urgency,
@@ -147,7 +189,33 @@ bool node_outbox_has_room(const struct chain_node *m);
 bool node_outbox_ready(const struct chain_node *m);
 void node_assemble(struct chain_node *m, struct chain_node_update *out);
 
+/* node_epoch.c */
+void node_epoch_init(struct chain_node *m);
+/* After a block: keys that were admitted, and whether it ended the epoch. */
+void node_follow_members(struct chain_node *m);
+/* After a restored block: a certified end of an epoch is behind us. */
+void node_restore_epoch(struct chain_node *m);
+/* Once the last block of the epoch is certified, in two steps. */
+void node_end_epoch(struct chain_node *m, struct chain_node_update *out);
+int node_begin_epoch(struct chain_node *m);
+/* A message of another epoch. */
+void node_tell_of_epoch(struct chain_node *m, uint64_t epoch);
+
+/* node_seen.c */
+void node_note_heard(struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg);
+bool node_must_ask(const struct chain_node *m);
+void node_seen_start(struct chain_node *m);
+void node_seen_timer(struct chain_node *m);
+int64_t node_seen_deadline(const struct chain_node *m);
+void node_tell_seen(struct chain_node *m);
+void node_take_seen_ask(struct chain_node *m, const struct chain_msg *msg);
+void node_take_seen(struct chain_node *m, const struct chain_msg *msg);
+/* Tells the engine once it may vote; true if it was told now. */
+bool node_become_voter(struct chain_node *m, struct chain_node_update *out);
+
 /* node_engine.c */
+/* Without an engine: no leader, nothing to propose. */
+void node_engine_stats(const struct chain_node *m, struct chain_engine_stats *out);
 int node_engine_start(struct chain_node *m);
 void node_engine_step(struct chain_node *m, const struct chain_event *event, struct chain_node_update *out);
 int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);

@@ -20,7 +20,7 @@ static void append(struct chain_node *m, size_t len, uint32_t to, enum chain_nod
 
 static bool has_nobody(const struct chain_node *m, uint32_t to)
 {
-    return to == m->cfg.self || m->members->n == 1;
+    return to == m->cfg.self || m->members->n_keys == 1;
 }
 
 void node_put_octets(struct chain_node *m, const uint8_t *octets, size_t len, uint32_t to, enum chain_node_urgency urgency,

@@ -20,10 +20,10 @@ static bool is_full(const struct chain_node *m)
 int64_t node_propose_at(const struct chain_node *m)
 {
     int64_t at_ns = chain_mempool_waiting_since(m->pool);
-    if (at_ns == INT64_MAX)
+    if (at_ns == INT64_MAX || m->epoch_end > 0)
         return INT64_MAX;
     struct chain_engine_stats s;
-    m->cfg.engine->stats(m->engine, &s);
+    node_engine_stats(m, &s);
     if (s.proposes == 0 || s.proposes <= node_tip(m) || (s.proposes <= m->proposed_height && s.view == m->proposed_view))
         return INT64_MAX;
     if (!is_full(m))
@@ -63,7 +63,7 @@ bool node_propose(struct chain_node *m, struct chain_node_update *out)
     if (node_propose_at(m) > m->now_ns)
         return false;
     struct chain_engine_stats s;
-    m->cfg.engine->stats(m->engine, &s);
+    node_engine_stats(m, &s);
     size_t len = build(m, s.proposes);
     if (len > 0) {
         struct chain_event event = {.kind = CHAIN_EV_PROPOSE, .now_ns = m->now_ns};
@@ -85,7 +85,7 @@ bool node_propose(struct chain_node *m, struct chain_node_update *out)
 void node_follow_view(struct chain_node *m)
 {
     struct chain_engine_stats s;
-    m->cfg.engine->stats(m->engine, &s);
+    node_engine_stats(m, &s);
     if (m->proposed_height == 0 || (s.is_leader && s.view == m->proposed_view))
         return;
     m->proposed_height = 0;

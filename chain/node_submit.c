@@ -19,7 +19,7 @@ static uint64_t next_nonce(const struct chain_node *m)
 static void tell(struct chain_node *m, const uint8_t *octets, size_t len)
 {
     struct chain_engine_stats s;
-    m->cfg.engine->stats(m->engine, &s);
+    node_engine_stats(m, &s);
     if (s.is_leader)
         return;
     bool to_leader = !m->cfg.engine->byzantine && s.leader < m->members->n;
@@ -141,7 +141,7 @@ void node_gossip_timer(struct chain_node *m)
         return;
     m->gossip_due_ns = INT64_MAX;
     struct chain_engine_stats s;
-    m->cfg.engine->stats(m->engine, &s);
+    node_engine_stats(m, &s);
     for (struct chain_mempool_tx *tx = chain_mempool_first_own(m->pool); tx; tx = chain_mempool_next_own(m->pool, tx)) {
         if (tx->gossip_at_ns <= m->now_ns) {
             if (m->cfg.engine->byzantine || !s.is_leader) {

@@ -103,7 +103,7 @@ bool node_take_block(struct chain_node *m, const struct chain_msg *msg, struct c
     const struct node_block *own = node_find_block(m, msg->seq);
     if (!offer.header_given && own)
         offer.hash = own->hash;
-    if (msg->seq > tip + 1 || msg->seq - m->certified > CHAIN_NODE_MAX_OPEN || (!offer.header_given && !own)) {
+    if (msg->seq > tip + 1 || msg->seq - m->certified > CHAIN_NODE_MAX_OPEN || (!offer.header_given && !own) || (m->epoch_end > 0 && msg->seq > m->epoch_end)) {
         m->stats.refused_block++;
         return false;
     }

@@ -13,18 +13,25 @@ static size_t slot_of(const struct chain_node *m, const struct chain_msg *msg)
     return (size_t)(word >> 40) % NODE_SEEN;
 }
 
-bool node_seen_before(const struct chain_node *m, const struct chain_msg *msg)
+/* Transactions and blocks mean the same in every epoch. */
+static uint32_t epoch_of(const struct chain_members *members, const struct chain_msg *msg)
+{
+    return chain_msg_by_seat(msg->kind) ? members->epoch : 0;
+}
+
+static bool seen_before(const struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg)
 {
     const struct node_seen *s = &m->seen[slot_of(m, msg)];
-    return s->used && s->kind == msg->kind && s->author == msg->author && s->view == msg->view && s->seq == msg->seq &&
+    return s->used && s->kind == msg->kind && s->epoch == epoch_of(members, msg) && s->author == msg->author &&
+           s->view == msg->view && s->seq == msg->seq &&
            memcmp(s->digest.octets, msg->digest.octets, CHAIN_HASH_BYTES) == 0 && memcmp(s->sig, msg->sig, CHAIN_SIG_BYTES) == 0;
 }
 
-static void remember(struct chain_node *m, const struct chain_msg *msg)
+static void remember(struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg)
 {
     struct node_seen *s = &m->seen[slot_of(m, msg)];
-    *s = (struct node_seen){
-        .used = true, .kind = msg->kind, .author = msg->author, .view = msg->view, .seq = msg->seq, .digest = msg->digest};
+    *s = (struct node_seen){.used = true, .kind = msg->kind, .epoch = epoch_of(members, msg),
+                            .author = msg->author, .view = msg->view, .seq = msg->seq, .digest = msg->digest};
     memcpy(s->sig, msg->sig, CHAIN_SIG_BYTES);
 }
 
@@ -36,13 +43,14 @@ bool node_is_raft_kind(uint8_t kind)
 static int verify_once(void *ctx, const struct chain_members *members, const struct chain_msg *msg)
 {
     struct chain_node *m = ctx;
-    if (node_seen_before(m, msg))
+    if (seen_before(m, members, msg))
         return 0;
     m->stats.verified++;
     int rc = m->cfg.signer.verify(m->cfg.signer.ctx, members, msg);
     if (rc != 0)
         return rc;
-    remember(m, msg);
+    node_note_heard(m, members, msg);
+    remember(m, members, msg);
     return 0;
 }
 
@@ -56,7 +64,7 @@ static int sign_counted(void *ctx, const struct chain_members *members, struct c
     m->stats.signed_++;
     int rc = m->cfg.signer.sign(m->cfg.signer.ctx, members, msg);
     if (rc == 0 && msg->kind == CHAIN_MSG_TX)
-        remember(m, msg); /* it comes back in a batch */
+        remember(m, members, msg); /* it comes back in a batch */
     return rc;
 }
 

@@ -31,15 +31,16 @@ uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const str
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->members->n; i++)
-        n += node_has_vote(m, i, height, hash);
+        n += !(m->convicted >> i & 1) && node_has_vote(m, i, height, hash);
     return n;
 }
 
 void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
                    const uint8_t sig[CHAIN_SIG_BYTES])
 {
-    if (height > m->reported[member])
-        m->reported[member] = height;
+    uint32_t key = m->members->seats[member];
+    if (height > m->reported[key])
+        m->reported[key] = height;
     if (!is_open(m, height))
         return;
     struct node_votes *row = &m->votes[height % CHAIN_NODE_MAX_OPEN];
@@ -99,7 +100,7 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
     const struct node_votes *row = row_of(m, msg->seq);
     bool known = row && (row->have >> msg->author & 1);
     if (known ? same_hash(&row->hash[msg->author], &msg->digest)
-              : !is_open(m, msg->seq) && msg->seq <= m->reported[msg->author]) {
+              : !is_open(m, msg->seq) && msg->seq <= m->reported[m->members->seats[msg->author]]) {
         m->stats.duplicates++;
         return;
     }
@@ -115,13 +116,16 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
 
 static const uint8_t *own_vote(struct chain_node *m, struct node_block *block)
 {
-    if (!block->signed_by_us) {
+    if (m->seat == CHAIN_MAX_MEMBERS)
+        return NULL;
+    if (!block->signed_by_us || block->signed_epoch != m->members->epoch) {
         struct chain_msg msg = {
-            .kind = CHAIN_MSG_HEADER_VOTE, .author = m->cfg.self, .seq = block->height, .digest = block->hash};
+            .kind = CHAIN_MSG_HEADER_VOTE, .author = m->seat, .seq = block->height, .digest = block->hash};
         if (m->signer.sign(m->signer.ctx, m->members, &msg) != 0)
             return NULL;
         memcpy(block->own_sig, msg.sig, CHAIN_SIG_BYTES);
         block->signed_by_us = true;
+        block->signed_epoch = m->members->epoch;
     }
     return block->own_sig;
 }
@@ -130,7 +134,7 @@ void node_vote_for(struct chain_node *m, struct node_block *block)
 {
     const uint8_t *sig = own_vote(m, block);
     if (sig)
-        node_add_vote(m, m->cfg.self, block->height, &block->hash, sig);
+        node_add_vote(m, m->seat, block->height, &block->hash, sig);
 }
 
 void node_gather_cert(const struct chain_node *m, const struct node_block *block, struct chain_certificate *out)
@@ -138,7 +142,7 @@ void node_gather_cert(const struct chain_node *m, const struct node_block *block
     memset(out, 0, sizeof(*out));
     const struct node_votes *row = row_of(m, block->height);
     for (uint32_t i = 0; i < m->members->n; i++) {
-        if (!node_has_vote(m, i, block->height, &block->hash))
+        if ((m->convicted >> i & 1) || !node_has_vote(m, i, block->height, &block->hash))
             continue;
         out->signers |= UINT64_C(1) << i;
         memcpy(out->sigs[i], row->sig[i], CHAIN_SIG_BYTES);
@@ -230,7 +234,7 @@ void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency)
             continue;
         if (!is_on_disk(m, block))
             break;
-        struct chain_msg msg = {.kind = CHAIN_MSG_HEADER_VOTE, .author = m->cfg.self, .seq = height, .digest = block->hash};
+        struct chain_msg msg = {.kind = CHAIN_MSG_HEADER_VOTE, .author = m->seat, .seq = height, .digest = block->hash};
         const uint8_t *sig = own_vote(m, block);
         if (!sig)
             break;
@@ -245,9 +249,14 @@ void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency)
     node_vote_timers(m);
 }
 
+static bool has_nobody_to_tell(const struct chain_node *m)
+{
+    return m->seat == CHAIN_MAX_MEMBERS || (m->members->n == 1 && m->members->n_keys == 1);
+}
+
 void node_vote_timers(struct chain_node *m)
 {
-    if (m->vote_due_ns != INT64_MAX || m->members->n == 1)
+    if (m->vote_due_ns != INT64_MAX || has_nobody_to_tell(m))
         return;
     const struct node_block *block = node_find_block(m, m->vote_next);
     if (m->vote_next <= node_tip(m) && block && is_on_disk(m, block))

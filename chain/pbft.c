@@ -236,6 +236,13 @@ static void pbft_stats(const struct chain_engine *engine, struct chain_engine_st
     const struct pbft *m = (const struct pbft *)engine;
     *out = m->base.stats;
     out->view = m->view;
+    out->promised = m->promised > m->view ? m->promised : m->view;
+    out->voted = m->committed;
+    for (size_t i = 0; i < PBFT_SLOTS; i++) {
+        const struct pbft_slot *slot = &m->slots[i];
+        if ((slot->have_prop || slot->cert.have) && slot->height > out->voted)
+            out->voted = slot->height;
+    }
     out->leader = m->active ? chain_pbft_primary(m, m->view) : CHAIN_TO_ALL;
     out->is_leader = out->leader == m->self;
     out->may_propose = chain_pbft_may_propose(m);

@@ -101,8 +101,18 @@ static int dispatch_message(struct raft *m, const struct chain_msg *msg)
     }
 }
 
-static void become_voter(struct raft *m)
+/* A member that has just started may have forgotten a vote: in a term up to floor it grants none. */
+static void become_voter(struct raft *m, const struct chain_event *in)
 {
+    if (in->floor.term > m->term)
+        chain_raft_follow(m, in->floor.term, CHAIN_TO_ALL);
+    m->floor_log_term = in->floor.log_term;
+    m->floor_log_index = in->floor.log_index;
+    m->floor_committed = in->floor.committed;
+    if (in->floor.term == m->term && m->term > 0 && m->voted_for == CHAIN_TO_ALL) {
+        m->voted_for = m->self;
+        chain_raft_record_term(m);
+    }
     if (!m->learner)
         return;
     m->learner = false;
@@ -138,7 +148,7 @@ static int dispatch(struct raft *m, const struct chain_event *in)
     case CHAIN_EV_READ:
         return chain_raft_on_read(m, in->read_id);
     case CHAIN_EV_VOTER:
-        become_voter(m);
+        become_voter(m, in);
         return 0;
     }
     return -EBADMSG;
@@ -164,7 +174,9 @@ static void raft_stats(const struct chain_engine *engine, struct chain_engine_st
 {
     const struct raft *m = (const struct raft *)engine;
     *out = m->base.stats;
-    out->view = m->term;
+    out->view = out->promised = m->term;
+    out->log_term = chain_raft_last_term(m);
+    out->log_index = m->last_index;
     out->leader = m->leader;
     out->is_leader = m->role == RAFT_LEADER;
     out->may_propose = chain_raft_may_propose(m);

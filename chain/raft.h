@@ -55,6 +55,7 @@ struct raft {
     uint64_t committed;     /* handed out */
     uint64_t commit_target; /* known to be committed; committed <= commit_target <= last_index */
     uint64_t stable;        /* <= committed */
+    uint64_t floor_log_term, floor_log_index, floor_committed; /* a candidate has at least that: we may have forgotten more than we hold */
     uint64_t own_index;     /* leader: its first entry of this term; 0: none yet */
     uint64_t agreed;        /* follower: its log is the leader's up to there */
     uint64_t counter;       /* of our last message as leader, or of the leader's last that we heeded, in this term */
@@ -111,6 +112,7 @@ void chain_raft_forget(struct raft *m, uint64_t from, uint64_t to);
 int chain_raft_restore(struct raft *m, uint64_t key, const uint8_t *data, size_t len);
 
 /* raft_election.c */
+bool chain_raft_meets_floor(const struct raft *m, uint64_t last_index, uint64_t last_term);
 void chain_raft_follow(struct raft *m, uint64_t term, uint32_t leader);
 void chain_raft_reset_election(struct raft *m);
 void chain_raft_start_pre_vote(struct raft *m);

@@ -100,6 +100,10 @@ void chain_raft_start_election(struct raft *m, bool handed_over)
 /* The round makes an answer to an earlier question of the same term worthless: it tells what its author thought then. */
 void chain_raft_start_pre_vote(struct raft *m)
 {
+    if (!chain_raft_meets_floor(m, m->last_index, chain_raft_last_term(m))) {
+        chain_raft_reset_election(m);
+        return;
+    }
     campaign(m, RAFT_PRE_CANDIDATE);
     m->round = (uint64_t)m->base.now_ns;
     send_vote(m);
@@ -124,11 +128,18 @@ static void send_vote_reply(struct raft *m, const struct chain_msg *asked, bool 
     chain_base_send(&m->base, &msg, asked->author, !pre);
 }
 
+/* Is a log no less than what others held when we started? */
+bool chain_raft_meets_floor(const struct raft *m, uint64_t last_index, uint64_t last_term)
+{
+    return last_index >= m->floor_committed && (last_term > m->floor_log_term ||
+                                                (last_term == m->floor_log_term && last_index >= m->floor_log_index));
+}
+
 /* Beyond the paper: a log that ends before what we know committed is never up to date. */
 static bool is_up_to_date(const struct raft *m, uint64_t last_index, uint64_t last_term)
 {
     uint64_t own_term = chain_raft_last_term(m);
-    if (last_index < m->commit_target)
+    if (last_index < m->commit_target || !chain_raft_meets_floor(m, last_index, last_term))
         return false;
     return last_term > own_term || (last_term == own_term && last_index >= m->last_index);
 }

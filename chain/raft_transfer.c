@@ -41,7 +41,8 @@ int chain_raft_on_timeout_now(struct raft *m, const struct chain_msg *msg)
         m->base.stats.refused_malformed++;
         return -EBADMSG;
     }
-    bool ours = msg->view == m->term && m->role == RAFT_FOLLOWER && m->leader == msg->author && !m->learner;
+    bool ours = msg->view == m->term && m->role == RAFT_FOLLOWER && m->leader == msg->author && !m->learner &&
+                chain_raft_meets_floor(m, m->last_index, chain_raft_last_term(m));
     if (!ours || !m->proven || counter <= m->counter || msg->seq > m->last_index) {
         m->base.stats.refused_stale++;
         return -EBADMSG;

@@ -60,6 +60,7 @@ struct cluster {
     size_t mempool_txs;
     bool proven_links;    /* nodes that start from here on leave Raft's messages unsigned */
     uint32_t proves_from; /* bitmap of members whose links prove their sender */
+    bool trust_disk, distrust_disk; /* of nodes that start from now on */
     uint64_t n_applied[CLUSTER_MAX]; /* TX events with code 0 */
 };
 
@@ -214,6 +215,8 @@ static inline void cluster_start(struct cluster *c, uint32_t i)
                                     .status_ns = 200 * MS,
                                     .propose_delay_ns = 3 * MS,
                                     .mempool_txs = c->mempool_txs,
+                                    .trust_disk = c->trust_disk,
+                                    .distrust_disk = c->distrust_disk,
                                     .read_block = cluster_read_block,
                                     .read_block_ctx = c->disks[i]};
     size_t len = chain_node_bytes(&cfg);

@@ -234,6 +234,7 @@ START_TEST(refused_octets_change_nothing_even_when_something_is_due)
 {
     struct cluster *c = cluster_open(&chain_pbft_ops, 4, 15);
     struct chain_op op = register_op(0);
+    cluster_run(c, 100 * MS);
     ck_assert_int_eq(cluster_submit(c, 0, &op), CHAIN_SUCCESS);
     c->now_ns += 50 * MS; /* the primary's proposal is overdue */
     ck_assert_int_le(chain_node_deadline(c->nodes[0]), c->now_ns);
@@ -420,7 +421,7 @@ START_TEST(a_bad_configuration_is_named)
     void *mem = malloc(len);
     ck_assert_int_eq(chain_node_init(mem, len, &good, &node, &bad), 0);
     struct chain_node_config cfg = good;
-    cfg.self = 4;
+    cfg.self = CHAIN_MAX_KEYS;
     ck_assert_int_eq(chain_node_init(mem, len, &cfg, &node, &bad), -EINVAL);
     ck_assert_str_eq(bad, "self");
     cfg = good;

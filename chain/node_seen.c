@@ -1,0 +1,306 @@
+/* What a disk may have forgotten: a node that starts votes on nothing before enough others have told what they last saw signed by it, and how
+ * far they are themselves. docs/consensus.md, "Starting again", says why that is enough. */
+#include "chain/node_internal.h"
+
+#include <string.h>
+
+static const int64_t ANSWER_WAIT_NS = 8000000; /* who starts together is answered together */
+
+static bool is_vote(uint8_t kind)
+{
+    return kind == CHAIN_MSG_PBFT_PRE_PREPARE || kind == CHAIN_MSG_PBFT_PREPARE || kind == CHAIN_MSG_PBFT_COMMIT;
+}
+
+static void keep(struct node_heard *heard, enum node_heard_by which, const struct chain_msg *msg)
+{
+    struct node_signed *s = &heard->latest[which];
+    *s = (struct node_signed){.kind = msg->kind, .view = msg->view, .seq = msg->seq, .digest = msg->digest};
+    memcpy(s->sig, msg->sig, CHAIN_SIG_BYTES);
+}
+
+/* Only what binds: a suspicion, a question or a pre-vote may be forgotten. */
+void node_note_heard(struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg)
+{
+    if (!chain_msg_by_seat(msg->kind) || msg->author >= members->n || members->epoch < m->heard[members->seats[msg->author]].epoch)
+        return;
+    struct node_heard *heard = &m->heard[members->seats[msg->author]];
+    if (members->epoch > heard->epoch)
+        *heard = (struct node_heard){.epoch = members->epoch};
+    bool binds_view = is_vote(msg->kind) || msg->kind == CHAIN_MSG_PBFT_VIEW_CHANGE || msg->kind == CHAIN_MSG_PBFT_NEW_VIEW;
+    if (binds_view && msg->view >= heard->latest[NODE_HEARD_VIEW].view)
+        keep(heard, NODE_HEARD_VIEW, msg);
+    if (is_vote(msg->kind) && msg->seq >= heard->latest[NODE_HEARD_HEIGHT].seq)
+        keep(heard, NODE_HEARD_HEIGHT, msg);
+    if (msg->kind == CHAIN_MSG_HEADER_VOTE && msg->seq >= heard->latest[NODE_HEARD_HEADER].seq)
+        keep(heard, NODE_HEARD_HEADER, msg);
+}
+
+/* So many of the others that every quorum that counted a lost vote has one among them who tells. With PBFT a member that forgot is one of the
+ * f, and the others of the f may keep silent. */
+static uint32_t answers_needed(const struct chain_node *m)
+{
+    uint32_t n = m->members->n, f = chain_pbft_f(n);
+    if (n == 1)
+        return 0;
+    return n - m->quorum + (m->cfg.engine->byzantine && f > 1 ? f : 1);
+}
+
+static uint32_t count_answers(const struct chain_node *m)
+{
+    uint32_t n = 0;
+    for (uint32_t seat = 0; seat < m->members->n; seat++)
+        n += m->answered >> m->members->seats[seat] & 1;
+    return n;
+}
+
+void node_seen_start(struct chain_node *m)
+{
+    if (m->votes_allowed || !m->engine)
+        return;
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    m->disk_view = s.promised;
+    m->disk_height = s.voted > node_tip(m) ? s.voted : node_tip(m);
+    m->ask_number = m->now_ns > 0 ? (uint64_t)m->now_ns : 1;
+    m->ask_wait_ns = m->cfg.gossip_ns;
+    m->ask_due_ns = m->now_ns;
+}
+
+bool node_must_ask(const struct chain_node *m)
+{
+    return m->members->n > 1 && !m->cfg.trust_disk;
+}
+
+/* Raft's floors bind from the start. With PBFT: nothing of what others hold from us is missing on our disk, or all of it lies behind. */
+static bool may_vote(const struct chain_node *m)
+{
+    uint32_t epoch = m->members->epoch;
+    if (count_answers(m) < answers_needed(m) || m->lost.epoch > epoch || m->claim.epoch > epoch)
+        return false;
+    if (!m->cfg.engine->byzantine)
+        return true;
+    if (!m->cfg.distrust_disk && (m->lost.epoch < epoch || (m->lost.view <= m->disk_view && m->lost.height <= m->disk_height)))
+        return true;
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    return m->lost.epoch < epoch || (m->certified >= m->lost.height && s.view > m->lost.view);
+}
+
+bool node_become_voter(struct chain_node *m, struct chain_node_update *out)
+{
+    if (m->votes_allowed || !m->engine || !may_vote(m))
+        return false;
+    m->votes_allowed = true;
+    m->ask_due_ns = INT64_MAX;
+    struct chain_event event = {.kind = CHAIN_EV_VOTER, .now_ns = m->now_ns};
+    if (!m->cfg.engine->byzantine && m->claim.epoch == m->members->epoch) {
+        event.floor.term = m->claim.promised;
+        event.floor.log_term = m->claim.log_term;
+        event.floor.log_index = m->claim.log_index;
+        event.floor.committed = m->claim.committed;
+    }
+    node_engine_step(m, &event, out);
+    return true;
+}
+
+void node_seen_timer(struct chain_node *m)
+{
+    if (m->now_ns >= m->ask_due_ns) {
+        struct chain_msg msg = {.kind = CHAIN_MSG_SEEN_ASK, .author = m->cfg.self, .seq = m->ask_number};
+        if (m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
+            node_put(m, &msg, CHAIN_TO_ALL, CHAIN_URGENT_VOTE, 0);
+        m->ask_due_ns = count_answers(m) >= answers_needed(m) ? INT64_MAX : m->now_ns + node_jitter(m, NODE_JITTER_SEEN, m->ask_wait_ns);
+        if (m->ask_wait_ns < 4 * m->cfg.gossip_ns)
+            m->ask_wait_ns *= 2;
+    }
+    if (m->now_ns >= m->answer_due_ns)
+        node_tell_seen(m);
+}
+
+static void put_signed(struct chain_cbor_writer *w, const struct node_signed *s)
+{
+    chain_cbor_put_array(w, 5);
+    chain_cbor_put_uint(w, s->kind);
+    chain_cbor_put_uint(w, s->view);
+    chain_cbor_put_uint(w, s->seq);
+    chain_cbor_put_bytes(w, s->digest.octets, CHAIN_HASH_BYTES);
+    chain_cbor_put_bytes(w, s->sig, CHAIN_SIG_BYTES);
+}
+
+static void put_heard(struct chain_cbor_writer *w, uint32_t key, uint64_t number, const struct node_heard *heard)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < NODE_HEARD_KINDS; i++)
+        n += heard->latest[i].kind != 0;
+    chain_cbor_put_array(w, 4);
+    chain_cbor_put_uint(w, key);
+    chain_cbor_put_uint(w, number);
+    chain_cbor_put_uint(w, heard->epoch);
+    chain_cbor_put_array(w, n);
+    for (size_t i = 0; i < NODE_HEARD_KINDS; i++)
+        if (heard->latest[i].kind != 0)
+            put_signed(w, &heard->latest[i]);
+}
+
+void node_tell_seen(struct chain_node *m)
+{
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    size_t n = 0;
+    for (uint32_t key = 0; key < CHAIN_MAX_KEYS; key++)
+        n += m->asked_number[key] != 0;
+    struct chain_cbor_writer w = {.out = m->scratch, .cap = CHAIN_MAX_MSG_BYTES};
+    chain_cbor_put_array(&w, 6);
+    chain_cbor_put_uint(&w, m->members->epoch);
+    chain_cbor_put_uint(&w, s.promised);
+    chain_cbor_put_uint(&w, s.log_term);
+    chain_cbor_put_uint(&w, s.log_index);
+    chain_cbor_put_uint(&w, s.committed > node_tip(m) ? s.committed : node_tip(m));
+    chain_cbor_put_array(&w, n);
+    for (uint32_t key = 0; key < CHAIN_MAX_KEYS; key++) {
+        if (m->asked_number[key] != 0)
+            put_heard(&w, key, m->asked_number[key], &m->heard[key]);
+        m->asked_number[key] = 0;
+    }
+    m->answer_due_ns = INT64_MAX;
+    struct chain_msg msg = {.kind = CHAIN_MSG_SEEN, .author = m->cfg.self, .body = m->scratch, .body_len = w.len};
+    if (!w.full && chain_msg_digest(m->members, msg.kind, msg.body, msg.body_len, &msg.digest) == 0 &&
+        m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
+        node_put(m, &msg, CHAIN_TO_ALL, CHAIN_URGENT_VOTE, m->persist_seq);
+}
+
+void node_take_seen_ask(struct chain_node *m, const struct chain_msg *msg)
+{
+    if (msg->body_len > 0 || msg->view != 0 || msg->seq == 0) {
+        m->stats.refused_malformed++;
+        return;
+    }
+    int64_t since_ns = m->asked_ns[msg->author];
+    if (since_ns != INT64_MIN && m->now_ns - since_ns < m->cfg.gossip_ns / 2) {
+        m->stats.duplicates++;
+        return;
+    }
+    if (!node_verify(m, msg))
+        return;
+    m->asked_ns[msg->author] = m->now_ns;
+    m->asked_number[msg->author] = msg->seq;
+    if (m->answer_due_ns == INT64_MAX)
+        m->answer_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_SEEN, ANSWER_WAIT_NS);
+}
+
+/* One message that somebody holds from us, if our signature is under it. */
+static bool take_signed(struct chain_node *m, struct chain_cbor_reader *r, uint64_t epoch, struct node_lost *lost)
+{
+    struct chain_msg msg = {0};
+    chain_cbor_expect_array(r, 5);
+    uint64_t kind = chain_cbor_get_uint(r);
+    msg.view = chain_cbor_get_uint(r);
+    msg.seq = chain_cbor_get_uint(r);
+    chain_cbor_get_fixed(r, msg.digest.octets, CHAIN_HASH_BYTES);
+    chain_cbor_get_fixed(r, msg.sig, CHAIN_SIG_BYTES);
+    msg.kind = (uint8_t)kind;
+    if (r->bad || kind > UINT8_MAX || epoch > UINT32_MAX || !chain_msg_by_seat(msg.kind))
+        return false;
+    struct chain_members then = *m->members;
+    then.epoch = (uint32_t)epoch;
+    bool good = false;
+    for (msg.author = 0; msg.author < CHAIN_MAX_MEMBERS && !good; msg.author++) { /* which seat we had then, we may have forgotten */
+        if (epoch == m->members->epoch && msg.author != m->seat)
+            continue;
+        then.n = CHAIN_MAX_MEMBERS;
+        memset(then.seats, (int)m->cfg.self, sizeof(then.seats));
+        good = m->cfg.signer.verify(m->cfg.signer.ctx, &then, &msg) == 0;
+        m->stats.verified++;
+    }
+    if (!good)
+        return false;
+    if (epoch > lost->epoch)
+        *lost = (struct node_lost){.epoch = (uint32_t)epoch};
+    if (epoch < lost->epoch)
+        return true;
+    if (msg.kind >= CHAIN_MSG_PBFT_PRE_PREPARE && msg.view > lost->view)
+        lost->view = msg.view;
+    if (is_vote(msg.kind) && msg.seq > lost->height)
+        lost->height = msg.seq;
+    return true;
+}
+
+/* An entry of the answer: ours if it names us and the number. False: malformed, or a signature that is not ours. */
+static bool take_entry(struct chain_node *m, struct chain_cbor_reader *r, bool *ours, struct node_lost *lost)
+{
+    chain_cbor_expect_array(r, 4);
+    uint64_t key = chain_cbor_get_uint(r), number = chain_cbor_get_uint(r), epoch = chain_cbor_get_uint(r);
+    size_t n = chain_cbor_get_array(r, NODE_HEARD_KINDS);
+    bool is_ours = key == m->cfg.self && number == m->ask_number;
+    *ours = *ours || (is_ours && !r->bad);
+    for (size_t i = 0; i < n && !r->bad; i++) {
+        if (is_ours) {
+            if (!take_signed(m, r, epoch, lost))
+                return false;
+            continue;
+        }
+        uint8_t octets[CHAIN_SIG_BYTES];
+        chain_cbor_expect_array(r, 5);
+        (void)chain_cbor_get_uint(r), (void)chain_cbor_get_uint(r), (void)chain_cbor_get_uint(r);
+        chain_cbor_get_fixed(r, octets, CHAIN_HASH_BYTES);
+        chain_cbor_get_fixed(r, octets, CHAIN_SIG_BYTES);
+    }
+    return !r->bad;
+}
+
+static void raise_claim(struct node_claim *claim, const struct node_claim *by)
+{
+    if (by->epoch > claim->epoch)
+        *claim = (struct node_claim){.epoch = by->epoch};
+    if (by->epoch < claim->epoch)
+        return;
+    claim->promised = by->promised > claim->promised ? by->promised : claim->promised;
+    claim->committed = by->committed > claim->committed ? by->committed : claim->committed;
+    if (by->log_term > claim->log_term || (by->log_term == claim->log_term && by->log_index > claim->log_index)) {
+        claim->log_term = by->log_term;
+        claim->log_index = by->log_index;
+    }
+}
+
+void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
+{
+    if (m->votes_allowed || m->ask_number == 0 || (m->answered >> msg->author & 1)) {
+        m->stats.duplicates++;
+        return;
+    }
+    if (!node_verify(m, msg))
+        return;
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    struct node_claim claim;
+    chain_cbor_expect_array(&r, 6);
+    claim.epoch = chain_cbor_get_u32(&r);
+    claim.promised = chain_cbor_get_uint(&r);
+    claim.log_term = chain_cbor_get_uint(&r);
+    claim.log_index = chain_cbor_get_uint(&r);
+    claim.committed = chain_cbor_get_uint(&r);
+    size_t n = chain_cbor_get_array(&r, CHAIN_MAX_KEYS);
+    bool ours = false, good = !r.bad;
+    struct node_lost lost = m->lost;
+    for (size_t i = 0; i < n && good; i++)
+        good = take_entry(m, &r, &ours, &lost);
+    if (!good || chain_cbor_end(&r) != 0) {
+        m->stats.refused_malformed++;
+        return;
+    }
+    if (!ours)
+        return; /* for somebody else */
+    m->answered |= UINT64_C(1) << msg->author;
+    m->lost = lost;
+    if (m->cfg.engine->byzantine)
+        return;
+    raise_claim(&m->claim, &claim);
+    if (claim.epoch > m->members->epoch)
+        m->later_epoch = true;
+    if (claim.committed > m->reported[msg->author])
+        m->reported[msg->author] = claim.committed; /* whom to fetch it from */
+}
+
+int64_t node_seen_deadline(const struct chain_node *m)
+{
+    return m->ask_due_ns < m->answer_due_ns ? m->ask_due_ns : m->answer_due_ns;
+}

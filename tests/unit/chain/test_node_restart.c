@@ -1,0 +1,235 @@
+/* Starting again: nobody votes before others have told what they saw of it, and a disk that forgot does no harm. */
+#define SUITE_NAME "chain node restart"
+#include "tests/unit/check_main.h"
+
+#include "tests/unit/chain/cluster.h"
+
+static const struct chain_engine_ops *const engines[] = {&chain_raft_ops, &chain_pbft_ops};
+
+static bool all_vote(const struct cluster *c)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->nodes[i] && !cluster_stats(c, i).votes)
+            return false;
+    return true;
+}
+
+/* A deep copy of what is on a disk now. */
+static struct cluster_disk *copy_disk(const struct cluster_disk *d)
+{
+    struct cluster_disk *copy = calloc(1, sizeof *copy);
+    for (uint64_t h = 1; h <= d->height; h++) {
+        copy->blocks[h] = d->blocks[h];
+        copy->blocks[h].batch = cluster_copy(d->blocks[h].batch, d->blocks[h].batch_len);
+        copy->blocks[h].header = cluster_copy(d->blocks[h].header, d->blocks[h].header_len);
+        copy->blocks[h].cert = d->blocks[h].cert ? cluster_copy(d->blocks[h].cert, d->blocks[h].cert_len) : NULL;
+    }
+    copy->height = d->height;
+    copy->n_rows = d->n_rows;
+    for (size_t k = 0; k < d->n_rows; k++) {
+        copy->rows[k] = d->rows[k];
+        copy->rows[k].data = cluster_copy(d->rows[k].data, d->rows[k].len);
+    }
+    return copy;
+}
+
+static void free_disk(struct cluster_disk *d)
+{
+    for (uint64_t h = 1; h <= d->height; h++) {
+        free(d->blocks[h].batch);
+        free(d->blocks[h].header);
+        free(d->blocks[h].cert);
+    }
+    for (size_t k = 0; k < d->n_rows; k++)
+        free(d->rows[k].data);
+    free(d);
+}
+
+static void roll_back(struct cluster *c, uint32_t i, struct cluster_disk *to)
+{
+    free_disk(c->disks[i]);
+    c->disks[i] = to;
+}
+
+static void load(struct cluster *c, uint32_t at, uint32_t n)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        struct chain_op op = evidence_op(c, k);
+        ck_assert_int_eq(cluster_submit(c, at, &op), CHAIN_SUCCESS);
+        cluster_run(c, 20 * MS);
+    }
+}
+
+START_TEST(a_fresh_cluster_votes_after_one_exchange)
+{
+    for (uint32_t n = 1; n <= 7; n++) {
+        struct cluster *c = cluster_open(engines[_i], n, 30 + n);
+        cluster_run(c, 25 * MS);
+        ck_assert_msg(all_vote(c), "n = %u", n);
+        cluster_close(c);
+    }
+}
+END_TEST
+
+START_TEST(nobody_votes_before_enough_of_the_others_have_answered)
+{
+    struct cluster *c = cluster_open(&chain_raft_ops, 3, 40);
+    cluster_stop(c, 1);
+    cluster_stop(c, 2);
+    cluster_run(c, 3000 * MS);
+    ck_assert(!cluster_stats(c, 0).votes);
+    ck_assert_uint_eq(cluster_stats(c, 0).engine.view, 0);
+    cluster_start(c, 1);
+    cluster_run(c, 3000 * MS);
+    ck_assert(!cluster_stats(c, 0).votes && !cluster_stats(c, 1).votes); /* a quorum of two may have held what both forgot */
+    cluster_start(c, 2);
+    cluster_run(c, 600 * MS);
+    ck_assert(all_vote(c));
+    cluster_register_all(c);
+    cluster_run(c, 1000 * MS);
+    ck_assert(cluster_agrees(c));
+    ck_assert_uint_gt(cluster_height(c), 0);
+    cluster_close(c);
+}
+END_TEST
+
+START_TEST(a_disk_that_is_trusted_asks_nobody)
+{
+    struct cluster *c = cluster_open(&chain_raft_ops, 3, 41);
+    cluster_run(c, 500 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 500 * MS);
+    cluster_stop(c, 0);
+    cluster_stop(c, 1);
+    c->trust_disk = true;
+    cluster_start(c, 1);
+    ck_assert(cluster_stats(c, 1).votes);
+    uint64_t height = cluster_height(c);
+    cluster_run(c, 1500 * MS);
+    load(c, 1, 5);
+    cluster_run(c, 1000 * MS);
+    ck_assert_uint_gt(cluster_height(c), height);
+    cluster_close(c);
+}
+END_TEST
+
+/* Blocks that only 0 and 1 ever held; 1 forgets them and 0 goes away. The two that are left must not decide those heights again. */
+START_TEST(a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised)
+{
+    for (uint64_t seed = 50; seed < 58; seed++) {
+        struct cluster *c = cluster_open(&chain_raft_ops, 3, seed);
+        cluster_run(c, 600 * MS);
+        cluster_register_all(c);
+        cluster_run(c, 600 * MS);
+        cluster_stop(c, 2);
+        struct cluster_disk *old = copy_disk(c->disks[1]);
+        cluster_run(c, 800 * MS);
+        load(c, 0, 8);
+        cluster_run(c, 500 * MS);
+        uint64_t promised = cluster_stats(c, 0).height;
+        ck_assert_uint_gt(promised, old->height);
+        cluster_stop(c, 1);
+        roll_back(c, 1, old);
+        cluster_start(c, 1);
+        cluster_start(c, 2);
+        for (int k = 0; k < 400 && !(cluster_stats(c, 1).votes && cluster_stats(c, 2).votes); k++)
+            cluster_run(c, MS);
+        ck_assert(cluster_stats(c, 1).votes && cluster_stats(c, 2).votes);
+        cluster_stop(c, 0);
+        cluster_run(c, 3000 * MS);
+        uint64_t n_before = cluster_height(c);
+        if (n_before < promised) { /* neither had fetched them yet */
+            struct chain_op op = evidence_op(c, 99);
+            ck_assert_int_eq(cluster_submit(c, 2, &op), CHAIN_SUCCESS);
+            cluster_run(c, 3000 * MS);
+            ck_assert_uint_lt(cluster_height(c), promised);
+        }
+        cluster_start(c, 0);
+        cluster_run(c, 4000 * MS);
+        ck_assert(cluster_agrees(c));
+        ck_assert_uint_ge(cluster_height(c), promised);
+        ck_assert(all_vote(c));
+        cluster_close(c);
+    }
+}
+END_TEST
+
+START_TEST(a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view)
+{
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 60);
+    cluster_run(c, 300 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 300 * MS);
+    struct cluster_disk *old = copy_disk(c->disks[3]);
+    load(c, 0, 8);
+    cluster_stop(c, 3);
+    roll_back(c, 3, old);
+    cluster_start(c, 3);
+    cluster_run(c, 600 * MS);
+    ck_assert(!cluster_stats(c, 3).votes);
+    load(c, 0, 4);
+    cluster_run(c, 600 * MS);
+    ck_assert(cluster_agrees(c)); /* it follows, and the other three do without its vote */
+    ck_assert(!cluster_stats(c, 3).votes);
+    uint64_t view = cluster_stats(c, 0).engine.view;
+    c->blackout = true;
+    load(c, 1, 1);
+    cluster_run(c, 1500 * MS);
+    c->blackout = false;
+    cluster_run(c, 4000 * MS);
+    ck_assert(cluster_agrees(c));
+    if (cluster_stats(c, 0).engine.view > view)
+        ck_assert(cluster_stats(c, 3).votes);
+    cluster_close(c);
+}
+END_TEST
+
+START_TEST(a_member_whose_disk_is_whole_votes_at_once)
+{
+    struct cluster *c = cluster_open(engines[_i], 4, 70);
+    cluster_run(c, 600 * MS);
+    cluster_register_all(c);
+    for (uint32_t i = 0; i < 4; i++) {
+        load(c, (i + 1) % 4, 4);
+        cluster_stop(c, i);
+        cluster_run(c, 100 * MS);
+        cluster_start(c, i);
+        cluster_run(c, 30 * MS);
+        ck_assert(all_vote(c));
+        cluster_run(c, 600 * MS);
+    }
+    ck_assert(cluster_agrees(c));
+    cluster_close(c);
+}
+END_TEST
+
+START_TEST(a_disk_that_is_known_to_have_lost_something_votes_later)
+{
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 80);
+    cluster_run(c, 300 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 300 * MS);
+    cluster_stop(c, 2);
+    c->distrust_disk = true;
+    cluster_start(c, 2);
+    load(c, 0, 4);
+    cluster_run(c, 500 * MS);
+    ck_assert(!cluster_stats(c, 2).votes);
+    ck_assert(cluster_agrees(c));
+    cluster_close(c);
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = tcase_create("restart");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, a_fresh_cluster_votes_after_one_exchange, 0, 2);
+    tcase_add_test(tc, nobody_votes_before_enough_of_the_others_have_answered);
+    tcase_add_test(tc, a_disk_that_is_trusted_asks_nobody);
+    tcase_add_test(tc, a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised);
+    tcase_add_test(tc, a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view);
+    tcase_add_loop_test(tc, a_member_whose_disk_is_whole_votes_at_once, 0, 2);
+    tcase_add_test(tc, a_disk_that_is_known_to_have_lost_something_votes_later);
+    suite_add_tcase(suite, tc);
+}
