@@ -27,8 +27,7 @@ enum chain_msg_kind {
     CHAIN_MSG_PBFT_COMMIT = 34,
     CHAIN_MSG_PBFT_VIEW_CHANGE = 35, /* view: the new one; body */
     CHAIN_MSG_PBFT_NEW_VIEW = 36,
-    CHAIN_MSG_PBFT_ASK = 37,     /* view: in which the author works, seq: height it lacks, digest: the batch it holds for it, or 0;
-                                  * or with a body: VIEW-CHANGEs that it lacks */
+    CHAIN_MSG_PBFT_ASK = 37,     /* view: in which the author works, seq: the first height it lacks; body: what it has of it */
     CHAIN_MSG_PBFT_PROOF = 39    /* seq: height; body: certificate and batch, for one that is behind */
 };
 

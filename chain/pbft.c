@@ -38,6 +38,7 @@ static int pbft_init(void *mem, size_t len, const struct chain_engine_config *cf
         m->new_views[i].msg.view = 0;
         m->new_views[i].named = 0;
     }
+    m->previous.have = false;
     m->n = cfg->members->n;
     m->self = cfg->self;
     m->f = chain_pbft_f(m->n);
@@ -120,7 +121,8 @@ static void run_timers(struct pbft *m)
     if (m->base.now_ns < m->resend_ns || !chain_base_settled(&m->base))
         return;
     chain_pbft_resend(m);
-    m->resend_step += m->resend_step < 2;
+    bool leaving = m->suspecting || !m->active; /* it may be a jam: who is back soon says so soon */
+    m->resend_step = m->resend_step > 0 && leaving ? 1 : m->resend_step + (m->resend_step < 2);
     schedule_resend(m);
 }
 

@@ -115,12 +115,13 @@ struct pbft {
     uint32_t n_failed; /* views in a row that served nobody */
     struct pbft_choice choice;
     int64_t pending_ns, waiting_since_ns, progress_ns, view_since_ns, timeout_ns;
-    int64_t resend_ns;
+    int64_t resend_ns, change_sent_ns;
     uint32_t resend_step, n_asked, n_view_asks;
     uint32_t current; /* which of new_views is installed; the other one waits for what it names */
     struct pbft_slot slots[PBFT_SLOTS];
     struct pbft_peer peers[CHAIN_MAX_MEMBERS];
     struct pbft_new_view new_views[2];
+    struct pbft_view_change previous; /* our own but latest: a NEW-VIEW may come that names it */
     struct pbft_claim claims[CHAIN_MAX_MEMBERS]; /* while choosing */
     uint8_t scratch[PBFT_SCRATCH_BYTES];
 };
@@ -198,6 +199,7 @@ bool chain_pbft_refuses(struct pbft *m, const struct chain_msg *msg);
 /* pbft_repair.c */
 bool chain_pbft_something_open(struct pbft *m);
 void chain_pbft_resend(struct pbft *m);
+void chain_pbft_resend_soon(struct pbft *m); /* another one's VIEW-CHANGE came through */
 void chain_pbft_note_peer(struct pbft *m, const struct chain_msg *msg);
 
 /* pbft_answer.c */

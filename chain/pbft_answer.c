@@ -31,13 +31,26 @@ static void relay_again(struct pbft *m, const struct chain_msg *msg, uint32_t to
     m->base.stats.retransmitted += chain_base_relay(&m->base, msg, to, true);
 }
 
-/* The certificate, if it is one or of use, and the batch unless who asked has it. */
-static bool send_proof(struct pbft *m, const struct pbft_slot *slot, const struct chain_msg *asked)
+struct question {
+    uint32_t author;
+    uint64_t view, height; /* what it works in, the first one that it lacks */
+    uint32_t held;         /* bit k: it has the batch of height + k */
+    uint64_t changes_view;
+    uint32_t changes; /* whose VIEW-CHANGEs for changes_view it lacks */
+};
+
+static bool has_batch(const struct question *asked, uint64_t height)
+{
+    return height >= asked->height && height - asked->height < 32 && (asked->held >> (height - asked->height) & 1) != 0;
+}
+
+/* The certificate, if it proves a commit, and the batch unless who asked has it. */
+static bool send_proof(struct pbft *m, const struct pbft_slot *slot, const struct question *asked)
 {
     size_t cap;
     uint8_t *room = chain_base_room(&m->base, &cap);
     struct chain_cbor_writer w = {.out = room, .cap = cap < CHAIN_MAX_MSG_BYTES ? cap : CHAIN_MAX_MSG_BYTES};
-    bool has = slot->height == asked->seq && chain_pbft_same(&slot->batch_digest, &asked->digest);
+    bool has = has_batch(asked, slot->height);
     chain_cbor_put_array(&w, 2);
     if (slot->decided)
         chain_pbft_cert_put(&w, &slot->cert);
@@ -55,21 +68,23 @@ static bool send_proof(struct pbft *m, const struct pbft_slot *slot, const struc
     return true;
 }
 
-/* What we have of the heights that are open here: our votes, and the batch of the one asked for. */
-static void answer_open(struct pbft *m, const struct chain_msg *asked)
+/* What we have of the heights that are open here: our votes, and the first batch that who asked lacks. */
+static void answer_open(struct pbft *m, const struct question *asked)
 {
+    bool sent = false;
     for (uint64_t height = m->committed + 1; height <= m->committed + CHAIN_WINDOW; height++) {
         const struct pbft_slot *slot = chain_pbft_slot(m, height);
         struct chain_msg msg;
         if (!slot)
             continue;
         bool votes = m->active && slot->accepted && chain_pbft_holds_prop(m, slot);
-        bool lacks = height == asked->seq && !chain_pbft_same(&slot->batch_digest, &asked->digest);
+        bool lacks = !sent && !has_batch(asked, height);
         if (lacks && votes && slot->prop_signed) {
             msg = chain_pbft_make_proposal(m, slot);
             relay_again(m, &msg, asked->author);
+            sent = true;
         } else if (lacks) {
-            send_proof(m, slot, asked);
+            sent = send_proof(m, slot, asked);
         }
         if (votes && !m->learner && chain_pbft_latest_vote(m, slot, &msg))
             relay_again(m, &msg, asked->author);
@@ -84,51 +99,56 @@ static const struct pbft_view_change *find_change(const struct pbft *m, uint32_t
     return m->peers[i].change.have && m->peers[i].change.view == view ? &m->peers[i].change : NULL;
 }
 
-/* VIEW-CHANGEs that a NEW-VIEW named and the asker missed: their authors signed them, anybody may hand them on. */
-static int answer_changes(struct pbft *m, const struct chain_msg *asked)
+/* VIEW-CHANGEs that a NEW-VIEW named: their authors signed them, anybody may hand them on. */
+static void answer_changes(struct pbft *m, const struct question *asked)
 {
-    struct chain_cbor_reader r = {.data = asked->body, .len = asked->body_len};
-    chain_cbor_expect_array(&r, 2);
-    uint64_t view = chain_cbor_get_uint(&r);
-    uint32_t missing = chain_cbor_get_u32(&r), n = 0;
-    if (chain_cbor_end(&r) != 0) {
-        m->base.stats.refused_malformed++;
-        return -EBADMSG;
-    }
+    uint32_t n = 0;
     for (uint32_t i = 0; i < m->n && n < MAX_CHANGES; i++) {
-        const struct pbft_view_change *change = (missing >> i & 1) != 0 ? find_change(m, i, view) : NULL;
+        const struct pbft_view_change *change = (asked->changes >> i & 1) != 0 ? find_change(m, i, asked->changes_view) : NULL;
         if (!change)
             continue;
         struct chain_msg msg = chain_pbft_change_msg(change, i);
         relay_again(m, &msg, asked->author);
         n++;
     }
-    return 0;
+}
+
+static int read_question(const struct chain_msg *msg, struct question *out)
+{
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    out->author = msg->author;
+    out->view = msg->view;
+    out->height = msg->seq;
+    chain_cbor_expect_array(&r, 3);
+    out->held = chain_cbor_get_u32(&r);
+    out->changes_view = chain_cbor_get_uint(&r);
+    out->changes = chain_cbor_get_u32(&r);
+    return chain_cbor_end(&r);
 }
 
 /* Everything leaves after what was written before it, so nothing is said that a crash could take back. */
 int chain_pbft_on_ask(struct pbft *m, const struct chain_msg *msg)
 {
     struct pbft_peer *peer = &m->peers[msg->author];
-    bool lately = peer->answered_ns != INT64_MIN && m->base.now_ns - peer->answered_ns < m->base.cfg.heartbeat_ns / 2;
-    if (lately)
+    struct question asked;
+    if (msg->seq == 0 || read_question(msg, &asked) != 0) {
+        m->base.stats.refused_malformed++;
+        return -EBADMSG;
+    }
+    if (peer->answered_ns != INT64_MIN && m->base.now_ns - peer->answered_ns < m->base.cfg.heartbeat_ns / 2)
         return 0;
-    if (msg->body_len > 0) {
-        int rc = answer_changes(m, msg);
-        if (rc == 0)
-            peer->answered_ns = m->base.now_ns;
-        return rc;
-    }
     peer->answered_ns = m->base.now_ns;
-    if (m->active && msg->view < m->view)
-        chain_pbft_send_new_view(m, msg->author);
-    for (uint64_t height = msg->seq; height <= m->committed && height - msg->seq < MAX_PROOFS; height++) {
+    if (asked.changes != 0)
+        answer_changes(m, &asked);
+    else if (m->active && asked.view < m->view)
+        chain_pbft_send_new_view(m, asked.author);
+    for (uint64_t height = asked.height; height <= m->committed; height++) {
         const struct pbft_slot *slot = chain_pbft_slot(m, height);
-        if (!slot || !slot->decided || !send_proof(m, slot, msg))
-            return 0; /* older than what is kept here: the node fetches the block */
+        bool more = height - asked.height < MAX_PROOFS && slot && slot->decided && send_proof(m, slot, &asked);
+        if (!more)
+            return 0; /* too many for one answer, or older than what is kept here: the node fetches the blocks */
     }
-    if (msg->seq > m->committed || msg->seq + MAX_PROOFS > m->committed)
-        answer_open(m, msg);
+    answer_open(m, &asked);
     return 0;
 }
 

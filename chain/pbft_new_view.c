@@ -91,15 +91,19 @@ static void keep(struct pbft_new_view *nv, const struct chain_msg *msg)
     nv->msg.body = nv->body;
 }
 
+static void take_held_change(struct pbft_new_view *nv, uint32_t i, const struct pbft_view_change *held)
+{
+    if (!held->have || !is_named_in(nv, i, held->view, &held->digest))
+        return;
+    struct chain_msg msg = chain_pbft_change_msg(held, i);
+    chain_pbft_store_change(&nv->changes[i], &msg);
+}
+
 static void take_held_changes(struct pbft *m, struct pbft_new_view *nv)
 {
-    for (uint32_t i = 0; i < m->n; i++) {
-        const struct pbft_view_change *held = &m->peers[i].change;
-        if (!held->have || !is_named_in(nv, i, held->view, &held->digest))
-            continue;
-        struct chain_msg msg = chain_pbft_change_msg(held, i);
-        chain_pbft_store_change(&nv->changes[i], &msg);
-    }
+    for (uint32_t i = 0; i < m->n; i++)
+        take_held_change(nv, i, &m->peers[i].change);
+    take_held_change(nv, m->self, &m->previous);
 }
 
 static void install(struct pbft *m, const struct pbft_choice *choice)
@@ -171,6 +175,10 @@ void chain_pbft_try_new_view(struct pbft *m)
     chain_cbor_put_uint(&w, named);
     chain_cbor_put_bytes(&w, digests, m->quorum * CHAIN_HASH_BYTES);
     struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_NEW_VIEW, .view = m->view, .seq = choice.low, .body = nv->body, .body_len = w.len};
+    if ((named >> m->self & 1) != 0 && m->base.now_ns - m->change_sent_ns > m->base.cfg.heartbeat_ns / 4) {
+        struct chain_msg own = chain_pbft_change_msg(&m->peers[m->self].change, m->self); /* sent into a jam, it may be */
+        chain_base_relay(&m->base, &own, CHAIN_TO_ALL, true);
+    }
     chain_base_send(&m->base, &msg, CHAIN_TO_ALL, true);
     nv->have = true;
     keep(nv, &msg);

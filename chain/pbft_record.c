@@ -55,6 +55,8 @@ void chain_pbft_record_prop(struct pbft *m, struct pbft_slot *slot)
 
 void chain_pbft_record_cert(struct pbft *m, struct pbft_slot *slot)
 {
+    if (m->stable >= m->forgotten + CHAIN_WINDOW)
+        chain_pbft_record_view(m); /* who only follows votes for nothing, and forgets too */
     struct chain_cbor_writer w = begin_record(m);
     chain_pbft_cert_put(&w, &slot->cert);
     end_record(m, &w, slot_key(slot->height, PBFT_OF_CERT));

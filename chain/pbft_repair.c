@@ -92,13 +92,41 @@ static void resend_votes(struct pbft *m)
     }
 }
 
-/* The first height that others work on and whose batch is missing here; 0: none. */
+/* Nothing that others work on at this height is missing but votes. */
+static bool holds_what_is_open(const struct pbft *m, const struct pbft_slot *slot)
+{
+    if (slot->decided)
+        return chain_pbft_holds_batch(slot, &slot->cert.digest);
+    return m->active && chain_pbft_holds_prop(m, slot) && chain_pbft_holds_batch(slot, &slot->prop_digest);
+}
+
+/* Bit k: the batch of the next height + k is here. */
+static uint32_t find_held(struct pbft *m)
+{
+    uint32_t held = 0;
+    for (uint32_t k = 0; k < CHAIN_WINDOW; k++) {
+        const struct pbft_slot *slot = chain_pbft_slot(m, m->committed + 1 + k);
+        if (slot && holds_what_is_open(m, slot))
+            held |= UINT32_C(1) << k;
+    }
+    return held;
+}
+
+static bool find_any_voted(const struct pbft *m, const struct pbft_slot *slot)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        if (i != m->self && has_voted(m, slot, i))
+            return true;
+    return false;
+}
+
+/* The first height that others work on, or should, and whose batch is missing here; 0: none. */
 static uint64_t find_lacking(struct pbft *m)
 {
     for (uint64_t height = m->committed + 1; m->active && height <= m->committed + CHAIN_WINDOW; height++) {
         const struct pbft_slot *slot = chain_pbft_slot(m, height);
-        bool wanted = slot || chain_pbft_required(m, height);
-        if (wanted && !(slot && chain_pbft_holds_prop(m, slot)) && !(slot && slot->decided))
+        bool wanted = chain_pbft_required(m, height) || (slot && (slot->decided || find_any_voted(m, slot)));
+        if (wanted && !(slot && holds_what_is_open(m, slot)))
             return height;
     }
     return 0;
@@ -133,58 +161,66 @@ static bool find_helper(struct pbft *m, const struct pbft_slot *slot, bool anybo
     return false;
 }
 
-static struct chain_msg make_ask(const struct pbft *m, uint64_t height)
+/* One message says all: where we are, which batches we hold, which VIEW-CHANGEs that a NEW-VIEW names we lack. */
+static void ask(struct pbft *m, const struct pbft_new_view *nv, uint32_t helper)
 {
-    return (struct chain_msg){.kind = CHAIN_MSG_PBFT_ASK, .view = m->active ? m->view : m->view - 1, .seq = height};
-}
-
-static void ask(struct pbft *m, uint64_t height, bool anybody)
-{
-    const struct pbft_slot *slot = chain_pbft_slot(m, height);
-    uint32_t helper;
-    if (!find_helper(m, slot, anybody, &helper))
+    size_t cap;
+    uint8_t *room = chain_base_room(&m->base, &cap);
+    struct chain_cbor_writer w = {.out = room, .cap = cap};
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_uint(&w, find_held(m));
+    chain_cbor_put_uint(&w, nv ? nv->msg.view : 0);
+    chain_cbor_put_uint(&w, nv ? chain_pbft_missing_changes(nv) : 0);
+    if (w.full)
         return;
-    struct chain_msg msg = make_ask(m, height);
-    if (slot && slot->have_batch)
-        msg.digest = slot->batch_digest;
+    chain_base_take(&m->base, w.len);
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_ASK, .view = m->active ? m->view : m->view - 1, .seq = m->committed + 1, .body = room,
+                            .body_len = w.len};
     m->base.stats.retransmitted += chain_base_send(&m->base, &msg, helper, true);
 }
 
-/* For VIEW-CHANGEs that a NEW-VIEW names and that were missed. The new primary first: it has all of them. */
+/* The new primary first: it has all of them. */
 static void ask_for_changes(struct pbft *m, struct pbft_new_view *nv)
 {
     uint32_t helper = chain_pbft_primary(m, nv->msg.view);
     if (m->n_view_asks++ == MAX_VIEW_ASKS)
         nv->have = false;
-    if (m->n_view_asks > 1 && !find_helper(m, NULL, true, &helper))
+    else if (m->n_view_asks == 1 || find_helper(m, NULL, true, &helper))
+        ask(m, nv, helper);
+}
+
+static void ask_for_batches(struct pbft *m)
+{
+    uint64_t lacking = find_lacking(m);
+    bool missed = lacking > 0 || find_gap(m);
+    const struct pbft_slot *slot = chain_pbft_slot(m, lacking > 0 ? lacking : m->committed + 1);
+    uint32_t helper;
+    if ((m->resend_step > 0 || missed || find_any_ahead(m)) && find_helper(m, slot, m->resend_step > 0 || missed, &helper))
+        ask(m, NULL, helper);
+}
+
+/* It may be the first frame after a jam in which ours was lost. */
+void chain_pbft_resend_soon(struct pbft *m)
+{
+    int64_t heartbeat_ns = m->base.cfg.heartbeat_ns;
+    if ((m->active && !m->suspecting) || m->base.now_ns - m->change_sent_ns < heartbeat_ns)
         return;
-    size_t cap;
-    uint8_t *room = chain_base_room(&m->base, &cap);
-    struct chain_cbor_writer w = {.out = room, .cap = cap};
-    chain_cbor_put_array(&w, 2);
-    chain_cbor_put_uint(&w, nv->msg.view);
-    chain_cbor_put_uint(&w, chain_pbft_missing_changes(nv));
-    chain_base_take(&m->base, w.len);
-    struct chain_msg msg = make_ask(m, m->committed + 1);
-    msg.body = room;
-    msg.body_len = w.len;
-    m->base.stats.retransmitted += chain_base_send(&m->base, &msg, helper, true);
+    int64_t soon_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, heartbeat_ns / 8));
+    m->resend_ns = soon_ns < m->resend_ns ? soon_ns : m->resend_ns;
 }
 
 void chain_pbft_resend(struct pbft *m)
 {
     const struct pbft_view_change *own = &m->peers[m->self].change;
     struct pbft_new_view *nv = chain_pbft_waiting_view(m);
-    if ((!m->active || m->suspecting) && own->have && own->view >= m->view) {
+    if (!nv && (!m->active || m->suspecting) && own->have && own->view >= m->view) {
         struct chain_msg msg = chain_pbft_change_msg(own, m->self);
         relay_again(m, &msg, CHAIN_TO_ALL);
+        m->change_sent_ns = m->base.now_ns;
     }
     resend_votes(m);
-    if (nv) {
+    if (nv)
         ask_for_changes(m, nv);
-        return;
-    }
-    uint64_t lacking = find_lacking(m);
-    if (m->resend_step > 0 || lacking > 0 || find_any_ahead(m) || find_gap(m))
-        ask(m, lacking > 0 ? lacking : m->committed + 1, m->resend_step > 0 || lacking > 0 || find_gap(m));
+    else
+        ask_for_batches(m);
 }

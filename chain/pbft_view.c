@@ -59,11 +59,16 @@ void chain_pbft_store_change(struct pbft_view_change *change, const struct chain
 static void promise(struct pbft *m, uint64_t view)
 {
     struct pbft_view_change *change = &m->peers[m->self].change;
+    if (change->have) {
+        struct chain_msg last = chain_pbft_change_msg(change, m->self);
+        chain_pbft_store_change(&m->previous, &last);
+    }
     struct chain_cbor_writer w = {.out = change->body, .cap = sizeof change->body};
     chain_pbft_claim_put(m, &w);
     assert(!w.full);
     struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .view = view, .body = change->body, .body_len = w.len};
     m->promised = view;
+    m->change_sent_ns = m->base.now_ns;
     m->base.stats.view_changes++;
     chain_base_send(&m->base, &msg, CHAIN_TO_ALL, true);
     chain_pbft_store_change(change, &msg);
@@ -135,6 +140,7 @@ int chain_pbft_on_view_change(struct pbft *m, const struct chain_msg *msg)
     struct pbft_peer *peer = &m->peers[msg->author];
     struct pbft_view_change *held = &peer->change;
     bool named = chain_pbft_is_named(m, msg);
+    chain_pbft_resend_soon(m);
     bool same_body = held->have && chain_pbft_same(&held->digest, &msg->digest), again = same_body && held->view == msg->view;
     if (msg->body_len == 0 || msg->body_len > PBFT_VIEW_CHANGE_BYTES || msg->seq != 0)
         return refuse_malformed(m);

@@ -66,6 +66,10 @@ struct cluster_node {
     struct cluster *cluster;
     uint32_t id;
     bool alive, liar;
+    /* as a leader it leaves this request out of what it proposes now; NULL: none */
+    bool (*holds_back)(const struct cluster *c, const struct cluster_node *node, uint32_t request);
+    int64_t sent_ns; /* its latest frame, and to whom */
+    uint32_t sent_to;
     struct chain_engine *engine;
     void *mem;
     struct chain_engine_config cfg;
@@ -122,6 +126,9 @@ struct cluster {
     size_t n_frames, cap_frames;
     struct cluster_frame *frames; /* heap by (at_ns, order) */
     uint64_t n_ordered, n_drawn, n_sent, n_lost, n_events;
+    uint64_t n_bundles; /* what leaves a node at one instant for one destination is one frame of the medium */
+    void (*tap)(void *ctx, uint32_t from, const uint8_t *data, size_t len); /* hears every message that is sent */
+    void *tap_ctx;
     uint64_t n_repeated; /* requests that a block held again: with a window above 1 a new leader cannot know them all */
     int64_t fetch_at_ns, certified_at_ns;
     uint64_t certified;

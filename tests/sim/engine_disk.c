@@ -11,7 +11,8 @@ enum { CLUSTER_MAX_BATCH = 16 };
 static bool waits(const struct cluster_node *node, uint32_t request, uint64_t view)
 {
     bool in_flight = node->proposed[request].height > node->tip && node->proposed[request].view == view;
-    return !node->executed[request] && !in_flight;
+    bool held_back = node->holds_back && node->holds_back(node->cluster, node, request);
+    return !node->executed[request] && !in_flight && !held_back;
 }
 
 /* 0: nothing waits. */

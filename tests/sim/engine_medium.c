@@ -132,7 +132,13 @@ static void keep_frame(struct cluster *c, uint32_t from, uint32_t to, const uint
 
 static void emit(struct cluster *c, uint32_t from, uint32_t to, const uint8_t *data, size_t len)
 {
+    struct cluster_node *sender = &c->nodes[from];
     c->n_sent++;
+    c->n_bundles += sender->sent_ns != c->now_ns || sender->sent_to != to;
+    sender->sent_ns = c->now_ns;
+    sender->sent_to = to;
+    if (c->tap)
+        c->tap(c->tap_ctx, from, data, len);
     note(c, data, len);
     if (c->cfg.record)
         keep_frame(c, from, to, data, len);
