@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 #include <zmq.h>
 
-enum { I_ZAP, I_ROUTER, I_ROUTER_MONITOR, I_WAKE, I_PEERS, N_ITEMS = I_PEERS + CHAIN_MAX_MEMBERS };
+enum { I_DOOR, I_ROUTER, I_WAKE, I_PEERS };
 
 struct peer {
     void *dealer, *monitor;
@@ -23,7 +25,8 @@ struct chain_net {
     struct peer peers[CHAIN_MAX_MEMBERS];           /* [self] is empty */
     void *context, *zap, *router, *router_monitor;
     zmq_msg_t message;                              /* whose octets the last event lends */
-    bool door_busy;                                 /* the door had a message last time: there may be more */
+    int epoll_fd;
+    uint64_t busy; /* bits I_...: there may be something to take there */
     struct chain_net_stats stats;
 };
 
@@ -66,6 +69,36 @@ static int connect_peer(struct chain_net *net, uint32_t member, char *error_out)
     return 0;
 }
 
+/* 0 or negative errno */
+static int watch(const struct chain_net *net, void *socket, unsigned i)
+{
+    int fd = net->cfg.wake_fd;
+    size_t len = sizeof fd;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = UINT64_C(1) << i};
+    if (socket && zmq_getsockopt(socket, ZMQ_FD, &fd, &len) < 0)
+        return -errno;
+    return epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_epoll(struct chain_net *net, char *error_out)
+{
+    net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int err = net->epoll_fd < 0 ? -errno : 0;
+    const struct {
+        void *socket;
+        unsigned bit;
+    } doors[] = {{net->zap, I_DOOR}, {net->router_monitor, I_DOOR}, {net->router, I_ROUTER}};
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0] && !err; i++)
+        err = watch(net, doors[i].socket, doors[i].bit);
+    for (uint32_t i = 0; i < net->cfg.n_members && !err; i++)
+        if (i != net->cfg.self)
+            err = watch(net, net->peers[i].monitor, I_PEERS + i);
+    if (!err && net->cfg.wake_fd >= 0)
+        err = watch(net, NULL, I_WAKE);
+    net->busy = UINT64_MAX; /* what happened before anybody watched */
+    return err ? fail(error_out, "ZeroMQ", -err) : 0;
+}
+
 int chain_net_open(const struct chain_net_config *cfg, struct chain_net **out, char *error_out)
 {
     if (cfg->n_members > CHAIN_MAX_MEMBERS || cfg->n_parties > CHAIN_MAX_KEYS || cfg->n_members > cfg->n_parties ||
@@ -78,6 +111,7 @@ int chain_net_open(const struct chain_net_config *cfg, struct chain_net **out, c
     for (uint32_t i = 0; i < cfg->n_parties; i++)
         net->parties[i] = cfg->parties[i];
     zmq_msg_init(&net->message);
+    net->epoll_fd = -1;
     net->context = zmq_ctx_new();
     int err = net->context ? 0 : fail(error_out, "ZeroMQ", errno);
     if (!err && zmq_ctx_set(net->context, ZMQ_BLOCKY, 0) < 0)
@@ -87,6 +121,8 @@ int chain_net_open(const struct chain_net_config *cfg, struct chain_net **out, c
     for (uint32_t i = 0; i < cfg->n_members && !err; i++)
         if (i != cfg->self)
             err = connect_peer(net, i, error_out);
+    if (!err)
+        err = open_epoll(net, error_out);
     if (err) {
         chain_net_close(net);
         return err;
@@ -115,6 +151,8 @@ void chain_net_close(struct chain_net *net)
     close_socket(net->router);
     close_socket(net->zap);
     zmq_msg_close(&net->message);
+    if (net->epoll_fd >= 0)
+        close(net->epoll_fd);
     if (net->context)
         zmq_ctx_term(net->context);
     free(net);
@@ -174,11 +212,12 @@ static int take_message(struct chain_net *net, struct chain_net_event *out)
     return 1;
 }
 
-static int take_peer_event(struct chain_net *net, uint32_t member, struct chain_net_event *out)
+/* 1: it means something to the caller */
+static int take_peer_event(struct chain_net *net, uint32_t member, int event, struct chain_net_event *out)
 {
     struct peer *peer = &net->peers[member];
     *out = (struct chain_net_event){.from = member};
-    switch (chain_net_monitor_take(peer->monitor)) {
+    switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         peer->up = true;
         peer->told_not_let_in = false;
@@ -203,62 +242,59 @@ static int take_peer_event(struct chain_net *net, uint32_t member, struct chain_
     }
 }
 
-static void take_door_event(struct chain_net *net)
+/* Has somebody at the door been waiting for an answer whether they may come in? */
+static void take_door(struct chain_net *net)
 {
-    int event = chain_net_monitor_take(net->router_monitor);
-    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
-        net->stats.bad_handshakes++;
+    for (int answered; (answered = chain_net_zap_answer(net->zap, net->parties, net->cfg.n_parties)) != -EAGAIN;)
+        net->stats.strangers += answered == 0;
+    for (int event; (event = chain_net_monitor_take(net->router_monitor)) != 0;)
+        net->stats.bad_handshakes += event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
 }
 
-static int wait_for_any(const struct chain_net *net, int timeout_ms, zmq_pollitem_t items[N_ITEMS])
+/* What is known to be at hand. 1: *out is set; 0: nothing (more); negative errno */
+static int take_at_hand(struct chain_net *net, struct chain_net_event *out)
 {
-    uint32_t n = I_PEERS + net->cfg.n_members;
-    items[I_ZAP].socket = net->zap;
-    items[I_ROUTER].socket = net->router;
-    items[I_ROUTER_MONITOR].socket = net->router_monitor;
-    items[I_WAKE].fd = net->cfg.wake_fd;
+    if (net->busy >> I_DOOR & 1)
+        take_door(net);
+    net->busy &= ~(UINT64_C(1) << I_DOOR);
     for (uint32_t i = 0; i < net->cfg.n_members; i++)
-        items[I_PEERS + i].socket = net->peers[i].monitor;
-    /* zmq_poll takes no item without a socket or descriptor: the door stands in, unasked */
-    items[I_PEERS + net->cfg.self].socket = net->router;
-    for (uint32_t i = 0; i < n; i++)
-        items[i].events = ZMQ_POLLIN;
-    items[I_PEERS + net->cfg.self].events = 0;
-    if (net->cfg.wake_fd < 0) {
-        items[I_WAKE].socket = net->router;
-        items[I_WAKE].events = 0;
+        for (uint64_t bit = UINT64_C(1) << (I_PEERS + i); net->busy & bit;) {
+            int event = i != net->cfg.self ? chain_net_monitor_take(net->peers[i].monitor) : 0;
+            if (event == 0)
+                net->busy &= ~bit;
+            else if (take_peer_event(net, i, event, out))
+                return 1;
+        }
+    while (net->busy >> I_ROUTER & 1) {
+        int got = take_message(net, out);
+        if (got == -EAGAIN)
+            net->busy &= ~(UINT64_C(1) << I_ROUTER);
+        else
+            return got;
     }
-    if (zmq_poll(items, (int)n, timeout_ms) < 0)
+    return 0;
+}
+
+/* A ZeroMQ socket's descriptor tells that something changed, once: whatever there is has to be taken before it is waited for again, also after
+ * a send on the same socket, which may have swallowed the news. zmq_poll asks every socket twice, at tens of system calls a time. */
+static int wait_for_any(struct chain_net *net, int timeout_ms)
+{
+    struct epoll_event events[8];
+    int n = epoll_wait(net->epoll_fd, events, sizeof events / sizeof events[0], timeout_ms);
+    if (n < 0)
         return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < n; i++)
+        net->busy |= events[i].data.u64;
     return 0;
 }
 
 int chain_net_poll(struct chain_net *net, int timeout_ms, struct chain_net_event *out)
 {
-    zmq_pollitem_t items[N_ITEMS];
-    int err = 0;
-    if (timeout_ms == 0 && net->door_busy) { /* one message after another costs no look at everything else */
-        err = take_message(net, out);
-        if (err != -EAGAIN)
-            return err;
-    }
-    net->door_busy = false;
-    memset(items, 0, sizeof items);
-    err = wait_for_any(net, timeout_ms, items);
-    if (err)
-        return err;
-    if (items[I_ZAP].revents && chain_net_zap_answer(net->zap, net->parties, net->cfg.n_parties) == 0)
-        net->stats.strangers++;
-    if (items[I_ROUTER_MONITOR].revents)
-        take_door_event(net);
-    for (uint32_t i = 0; i < net->cfg.n_members; i++)
-        if (i != net->cfg.self && items[I_PEERS + i].revents && take_peer_event(net, i, out) == 1)
-            return 1;
-    if (!items[I_ROUTER].revents)
-        return 0;
-    err = take_message(net, out);
-    net->door_busy = err >= 0;
-    return err == -EAGAIN ? 0 : err;
+    int got = take_at_hand(net, out);
+    if (got != 0 || net->busy >> I_ROUTER & 1)
+        return got; /* the second: something was refused, and there may be more */
+    int err = wait_for_any(net, timeout_ms);
+    return err ? err : take_at_hand(net, out);
 }
 
 static void send_one(struct chain_net *net, uint32_t member, const void *data, size_t len)
@@ -278,6 +314,7 @@ void chain_net_send(struct chain_net *net, uint32_t to, const void *data, size_t
 
 void chain_net_reply(struct chain_net *net, const struct chain_net_caller *caller, enum chain_net_kind kind, const void *data, size_t len)
 {
+    net->busy |= UINT64_C(1) << I_ROUTER;
     /* a ROUTER drops silently what it cannot deliver */
     if (zmq_send(net->router, caller->id, caller->len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ||
         chain_net_send_frames(net->router, (char)kind, data, len))

@@ -217,7 +217,7 @@ class Airdeed(Cluster):
 
     def load(self, clients, warm_s, seconds, batch=0):
         keys = ",".join(f"{self.dir}/{key}.key" for key in ("client", "client-2", "client-3", "client-4"))
-        return self.run_load([f"{self.build}/bench/ledger_load", f"{self.dir}/cluster.yaml", self.leader, keys, str(clients), "1" if batch == 0 else "4",
+        return self.run_load([f"{self.build}/bench/ledger_load", f"{self.dir}/cluster.yaml", self.leader, keys, str(clients), "1",
                               str(batch), str(VALUE_OCTETS)], warm_s, seconds)
 
 

@@ -2,7 +2,8 @@
  * application's own value.
  * usage: ledger_load CLUSTER.yaml MEMBER KEY CLIENTS CONNECTIONS BATCH VALUE_OCTETS WARM_S SECONDS
  * BATCH 0: operations without a signature of the client's. N: each N operations in one transaction that the client signs. All of a batch
- * come from one client: CLIENTS operations are under way in all. KEY "a.key,b.key": connections take turns. */
+ * come from one client: CLIENTS operations are under way in all. KEY "a.key,b.key": the first opens the connections, all take turns at
+ * signing. */
 #include "apps/keyfile.h"
 #include "apps/node_cluster.h"
 #include "chain/cbor.h"
@@ -21,18 +22,24 @@ enum { MAX_CONNECTIONS = 256, MAX_KEYS = 16, MESSAGE_BYTES = 200 * 1024, MAX_CLI
 
 struct connection {
     struct chain_net_client *net;
+    uint64_t next_number;
+    size_t n_free;     /* of its clients: those without an operation under way */
+    int64_t *since_ns; /* ring by number */
+};
+
+struct author {
     struct chain_ed25519 key;
-    uint32_t author;
-    uint64_t next_number, *next_nonce;
-    size_t n_clients, n_free; /* of its clients: those without an operation under way */
-    int64_t *since_ns;        /* ring by number */
+    uint32_t id;
+    uint64_t next_nonce;
 };
 
 struct load {
     struct ledger_meter meter;
     struct app_node_cluster cluster;
     size_t n, batch, value_octets;
-    uint64_t nonces[MAX_KEYS], n_refused;
+    uint64_t n_refused;
+    size_t n_authors, i_author;
+    struct author authors[MAX_KEYS];
     struct connection connections[MAX_CONNECTIONS];
     uint8_t message[MESSAGE_BYTES];
 };
@@ -50,17 +57,18 @@ static size_t put_operation(const struct load *l, uint64_t number, uint8_t *out,
 }
 
 /* One signed transaction around the next operations */
-static size_t put_transaction(const struct load *l, struct connection *c, uint64_t number, uint8_t *out, size_t cap)
+static size_t put_transaction(struct load *l, uint64_t number, uint8_t *out, size_t cap)
 {
     static uint8_t body[CHAIN_MAX_TX_BYTES];
     struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
     chain_cbor_put_array(&w, l->batch);
     for (size_t i = 0; i < l->batch; i++)
         w.len += put_operation(l, number + i, body + w.len, sizeof body - w.len);
-    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->author, .seq = *c->next_nonce, .body = body, .body_len = w.len};
-    struct chain_signer signer = chain_signer_ed25519(&c->key);
+    struct author *author = &l->authors[l->i_author++ % l->n_authors];
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = author->id, .seq = author->next_nonce, .body = body, .body_len = w.len};
+    struct chain_signer signer = chain_signer_ed25519(&author->key);
     const struct chain_members *members = &l->cluster.genesis.members;
-    *c->next_nonce += l->batch;
+    author->next_nonce += l->batch;
     if (chain_msg_digest(members, msg.kind, msg.body, msg.body_len, &msg.digest) || signer.sign(signer.ctx, members, &msg))
         return 0;
     long len = chain_msg_encode(members, &msg, out, cap);
@@ -84,7 +92,7 @@ static int hand_in(struct load *l, struct connection *c)
         uint64_t number = c->next_number;
         for (size_t i = 0; i < n; i++, number += per_item) {
             static uint8_t item[CHAIN_MAX_TX_BYTES];
-            size_t len = l->batch ? put_transaction(l, c, number, item, sizeof item) : put_operation(l, number, item, sizeof item);
+            size_t len = l->batch ? put_transaction(l, number, item, sizeof item) : put_operation(l, number, item, sizeof item);
             chain_cbor_put_bytes(&w, item, len);
         }
         int err = w.full ? -ENOSPC : chain_net_client_send(c->net, CHAIN_NET_SUBMIT, l->message, w.len);
@@ -133,31 +141,40 @@ static int serve(struct load *l, struct connection *c, int timeout_ms)
     return hand_in(l, c);
 }
 
-static int open_connections(struct load *l, uint32_t member, const char *keys, size_t n_clients)
+static int read_keys(struct load *l, const char *keys, struct app_keyfile *first)
 {
     char error[APP_NODE_MAX_ERROR], list[1024], *rest = list, *path;
-    struct app_keyfile key[MAX_KEYS];
-    size_t n_keys = 0;
-    snprintf(list, sizeof list, "%s", keys);
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    while (n_keys < MAX_KEYS && (path = strtok_r(rest, ",", &rest)) != NULL) {
-        l->nonces[n_keys] = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-        if (app_keyfile_read(path, &key[n_keys++], error)) {
+    snprintf(list, sizeof list, "%s", keys);
+    while (l->n_authors < MAX_KEYS && (path = strtok_r(rest, ",", &rest)) != NULL) {
+        struct app_keyfile key;
+        struct author *author = &l->authors[l->n_authors];
+        if (app_keyfile_read(path, &key, error)) {
             fprintf(stderr, "ledger_load: %s\n", error);
             return -EINVAL;
         }
+        memcpy(author->key.secret, key.ledger_secret, sizeof author->key.secret);
+        author->id = app_node_cluster_find_key(&l->cluster, key.ledger_public);
+        author->next_nonce = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+        if (l->n_authors++ == 0)
+            *first = key;
     }
+    return l->n_authors > 0 ? 0 : -EINVAL;
+}
+
+static int open_connections(struct load *l, uint32_t member, const char *keys, size_t n_clients)
+{
+    struct app_keyfile key;
+    const struct app_node_party *party = &l->cluster.members[member];
+    int bad = read_keys(l, keys, &key);
+    if (bad)
+        return bad;
     for (size_t i = 0; i < l->n; i++) {
         struct connection *c = &l->connections[i];
-        const struct app_keyfile *k = &key[i % n_keys];
-        const struct app_node_party *party = &l->cluster.members[member];
-        memcpy(c->key.secret, k->ledger_secret, sizeof c->key.secret);
-        c->author = app_node_cluster_find_key(&l->cluster, k->ledger_public);
-        c->next_nonce = &l->nonces[i % n_keys];
-        c->n_clients = c->n_free = n_clients / l->n;
+        c->n_free = n_clients / l->n;
         c->since_ns = calloc(MAX_CLIENTS, sizeof *c->since_ns);
-        int err = c->since_ns ? chain_net_client_open(party->endpoint, party->curve_key, k->curve_secret, MESSAGE_BYTES, &c->net) : -ENOMEM;
+        int err = c->since_ns ? chain_net_client_open(party->endpoint, party->curve_key, key.curve_secret, MESSAGE_BYTES, &c->net) : -ENOMEM;
         for (int turn = 0; turn < 50 && !err && !chain_net_client_is_up(c->net); turn++) {
             enum chain_net_kind kind;
             const uint8_t *data;
