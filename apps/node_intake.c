@@ -188,15 +188,28 @@ static int code_of(int result)
                                                                         : APP_INTAKE_MALFORMED;
 }
 
-/* A signed transaction: to the node at once. Operations in it, 1 where it cannot be told, or -EIO. */
-static int hand_in(struct app_node_intake *in, uint32_t i_caller, uint64_t number, const uint8_t *tx, size_t len, int64_t now_ns)
+/* Called by several threads, each for another one */
+static void verify(void *ctx, size_t i)
 {
-    struct chain_msg msg;
+    const struct app_node_intake *in = ctx;
+    struct app_intake_tx *tx = &((struct app_node_intake *)ctx)->txs[i];
+    struct chain_ed25519 nobody = {0};
+    struct chain_signer signer = chain_signer_ed25519(&nobody);
     size_t consumed = 0;
-    int n = chain_msg_decode(in->members, tx, len, &msg, &consumed) == 0 && consumed == len && msg.kind == CHAIN_MSG_TX
-                ? chain_tx_count(msg.body, msg.body_len)
-                : -EBADMSG;
-    if (n <= 0) {
+    tx->n_ops = 0;
+    if (chain_msg_decode(in->members, tx->octets, tx->len, &tx->msg, &consumed) != 0 || consumed != tx->len || tx->msg.kind != CHAIN_MSG_TX)
+        return;
+    int n = chain_tx_count(tx->msg.body, tx->msg.body_len);
+    if (n > 0 && signer.verify(signer.ctx, in->members, &tx->msg) == 0)
+        tx->n_ops = n;
+}
+
+/* A signed transaction: to the node at once. Operations in it, 1 where it cannot be told, or -EIO. */
+static int hand_in(struct app_node_intake *in, uint32_t i_caller, uint64_t number, const struct app_intake_tx *tx, int64_t now_ns)
+{
+    const struct chain_msg msg = tx->msg;
+    int n = tx->n_ops;
+    if (n == 0) {
         refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
         return 1;
     }
@@ -209,7 +222,7 @@ static int hand_in(struct app_node_intake *in, uint32_t i_caller, uint64_t numbe
         op.n_after = (uint8_t)(n - 1 - i);
         in->callers[i_caller].n_open += add_pending(in, &op);
     }
-    int result = !room ? -ENOBUFS : known ? -EALREADY : in->submit_tx(in->ctx, tx, len);
+    int result = !room ? -ENOBUFS : known ? -EALREADY : in->submit_tx(in->ctx, tx->octets, tx->len);
     if (result == -EIO)
         return result;
     in->stats.submitted += (uint64_t)n;
@@ -237,22 +250,29 @@ int app_node_intake_take(struct app_node_intake *in, const struct chain_net_even
         in->stats.refused_busy += !r.bad && n > 0;
         return 0; /* nobody to answer to, or nothing to answer */
     }
-    for (size_t i = 0; i < n; i++) {
+    size_t n_txs = 0;
+    for (size_t i = 0; i < n && !r.bad; i++) {
         size_t len;
         const uint8_t *octets = chain_cbor_get_bytes(&r, &len);
-        if (r.bad) {
-            refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
-            return 0;
-        }
-        int taken = 1;
+        if (r.bad)
+            break;
         if (is_signed)
-            taken = hand_in(in, i_caller, number, octets, len, now_ns);
+            in->txs[n_txs++] = (struct app_intake_tx){.octets = octets, .len = len};
         else
-            enqueue(in, i_caller, number, octets, len);
+            enqueue(in, i_caller, number++, octets, len);
+    }
+    if (in->crew)
+        app_crew_run(in->crew, n_txs, verify, in);
+    for (size_t i = 0; i < n_txs; i++) {
+        if (!in->crew)
+            verify(in, i);
+        int taken = hand_in(in, i_caller, number, &in->txs[i], now_ns);
         if (taken < 0)
             return taken;
         number += (uint64_t)taken;
     }
+    if (r.bad)
+        refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
     return 0;
 }
 

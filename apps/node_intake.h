@@ -10,6 +10,7 @@
 #ifndef APPS_NODE_INTAKE_H
 #define APPS_NODE_INTAKE_H
 
+#include "apps/crew.h"
 #include "chain/ledger.h"
 #include "chain/net/net.h"
 
@@ -53,13 +54,21 @@ struct app_intake_stats {
     uint64_t submitted, answered, refused_busy, refused_malformed, unknown;
 };
 
+struct app_intake_tx { /* a signed transaction on its way in */
+    const uint8_t *octets;
+    size_t len;
+    struct chain_msg msg;
+    int n_ops; /* 0: malformed, or its signature is not its author's */
+};
+
 struct app_node_intake {
-    const struct chain_members *members;
+    const struct chain_members *members; /* whose signatures count */
+    struct app_crew *crew;               /* verifies them; NULL: nobody helps */
     uint32_t self; /* key id */
     void *ctx;
     /* Both step the node: chain_response or negative errno, -EIO: fatal. */
     int (*submit_body)(void *ctx, const uint8_t *body, size_t len, uint64_t *nonce_out); /* a transaction's body, to be signed by this node */
-    int (*submit_tx)(void *ctx, const uint8_t *tx, size_t len);
+    int (*submit_tx)(void *ctx, const uint8_t *tx, size_t len); /* its signature was verified */
     void (*send)(void *ctx, const struct chain_net_caller *to, const uint8_t *answers, size_t len);
     struct app_intake_stats stats;
     uint32_t last_caller;
@@ -72,6 +81,7 @@ struct app_node_intake {
     } queue[APP_INTAKE_QUEUE];
     size_t n_pending;
     struct app_intake_op slots[APP_INTAKE_SLOTS];
+    struct app_intake_tx txs[APP_INTAKE_MAX_ITEMS];
     size_t n_answers;
     struct app_intake_answer answers[APP_INTAKE_PENDING];
     int64_t swept_ns;

@@ -77,7 +77,16 @@ static int step(struct loop *l, const struct chain_node_event *event)
     return check_fatal(l, app_carry_step(&l->carry, event));
 }
 
-static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
+static int submit_verified(void *ctx, const uint8_t *tx, size_t len)
+{
+    struct loop *l = ctx;
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {.data = tx, .len = len, .proven = true}};
+    if (check_fatal(l, app_carry_take(&l->carry, &event)))
+        return -EIO;
+    return l->carry.submit_result;
+}
+
+static int submit_foreign(void *ctx, const uint8_t *tx, size_t len)
 {
     struct loop *l = ctx;
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {.data = tx, .len = len}};
@@ -111,6 +120,7 @@ static int take(struct loop *l, const struct chain_net_event *event)
     case CHAIN_NET_REQUEST:
         return app_node_requests_take(&l->requests, event, l->now_ns) ? APP_SYSTEM_FAILED : 0;
     case CHAIN_NET_SUBMIT:
+        l->intake.members = chain_ledger_members(chain_node_ledger(l->node));
         return app_node_intake_take(&l->intake, event, l->now_ns) ? APP_SYSTEM_FAILED : 0;
     default:
         app_node_log_peer(&l->log, event);
@@ -342,6 +352,14 @@ static int open_metrics(struct loop *l)
     return APP_SYSTEM_FAILED;
 }
 
+/* Threads beside the loop's own that verify what clients sign */
+static size_t helpers(void)
+{
+    enum { MAX_HELPERS = 3 };
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 0 : n - 1 > MAX_HELPERS ? MAX_HELPERS : (size_t)n - 1;
+}
+
 static int open_all(struct loop *l)
 {
     int code = open_signals(l);
@@ -365,11 +383,11 @@ static int open_all(struct loop *l)
     l->carry.update = &l->update;
     l->carry.executed = executed;
     app_node_intake_init(&l->intake);
-    l->intake.members = &l->config->cluster.genesis.members;
+    l->intake.crew = app_crew_open(helpers());
     l->intake.self = l->config->self;
     l->intake.ctx = l;
     l->intake.submit_body = submit_body;
-    l->intake.submit_tx = submit_tx;
+    l->intake.submit_tx = submit_verified;
     l->intake.send = send_answers;
     l->status.config = l->config;
     l->status.log = &l->log;
@@ -380,7 +398,7 @@ static int open_all(struct loop *l)
     l->requests.net = l->net;
     l->requests.node = l->node;
     l->requests.database_path = l->config->database_path;
-    l->requests.submit = submit_tx;
+    l->requests.submit = submit_foreign;
     l->requests.submit_ctx = l;
     return 0;
 }
@@ -394,6 +412,7 @@ static void close_all(struct loop *l)
     if (l->store)
         chain_store_close(l->store);
     app_node_metrics_close(l->metrics);
+    app_crew_close(l->intake.crew);
     if (l->signal_fd >= 0)
         close(l->signal_fd);
     if (l->wake_fd >= 0)

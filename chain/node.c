@@ -252,7 +252,7 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
         node_submit_body(m, in->bytes.data, in->bytes.len, out);
         return 0;
     case CHAIN_NODE_SUBMIT_TX:
-        out->submit_result = node_submit_tx(m, in->bytes.data, in->bytes.len);
+        out->submit_result = node_submit_tx(m, in);
         return 0;
     case CHAIN_NODE_PERSISTED:
         take_persisted(m, in->persisted_seq);

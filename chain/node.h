@@ -72,8 +72,8 @@ struct chain_node_event {
         struct {
             const uint8_t *data;
             size_t len;
-            bool proven;   /* RECEIVE: the transport proved that it comes from */
-            uint32_t from; /* this key id */
+            bool proven;   /* RECEIVE: the transport proved that it comes from; SUBMIT_TX: the caller has verified the signature */
+            uint32_t from; /* RECEIVE: this key id */
         } bytes; /* RECEIVE: bundle; SUBMIT_BODY: CBOR [operation, ...]; SUBMIT_TX: encoded chain_msg */
         const struct chain_op *op;
         uint64_t persisted_seq;

@@ -13,7 +13,7 @@ enum {
     NODE_OUTBOX_BYTES = 8 * CHAIN_MAX_MSG_BYTES,
     NODE_BUNDLE_BYTES = 4 * CHAIN_MAX_MSG_BYTES,
     NODE_BUNDLE_MSGS = 64,
-    NODE_SEEN = 512,          /* signatures verified lately */
+    NODE_SEEN = 4096,         /* signatures verified lately */
     NODE_MAX_UNPERSISTED = 64,
     NODE_FETCH_BLOCKS = 16,
     NODE_STATUS_VOTES = 8,
@@ -177,6 +177,8 @@ struct chain_node {
 /* node_verify.c */
 void node_signer_init(struct chain_node *m);
 bool node_verify(struct chain_node *m, const struct chain_msg *msg);
+/* As if it had been verified here. */
+void node_note_verified(struct chain_node *m, const struct chain_msg *msg);
 /* Raft's own kinds (16 to 31): between members only, never relayed, no part of any proof. */
 bool node_is_raft_kind(uint8_t kind);
 
@@ -266,7 +268,7 @@ bool node_take_block(struct chain_node *m, const struct chain_msg *msg, struct c
 /* node_submit.c: transactions */
 void node_submit_body(struct chain_node *m, const uint8_t *body, size_t len, struct chain_node_update *out);
 void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out);
-int node_submit_tx(struct chain_node *m, const uint8_t *data, size_t len);
+int node_submit_tx(struct chain_node *m, const struct chain_node_event *in);
 void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry);
 void node_gossip_timer(struct chain_node *m);
 

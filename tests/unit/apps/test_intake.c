@@ -239,6 +239,53 @@ START_TEST(each_operation_of_a_signed_transaction_is_answered)
 }
 END_TEST
 
+START_TEST(a_signature_that_is_not_the_authors_is_refused_also_by_a_crew)
+{
+    for (int with_crew = 0; with_crew < 2; with_crew++) {
+        house.in.crew = with_crew ? app_crew_open(2) : NULL;
+        house.key.secret[0] ^= (uint8_t)(1 + with_crew);
+        size_t n_sent = house.n_sent;
+        submit_signed(1, 5, 70, 3, S);
+        app_node_intake_flush(&house.in, S);
+        ck_assert_uint_eq(house.n_txs, 0);
+        ck_assert_uint_eq(house.n_sent, n_sent + 1);
+        ck_assert_int_eq(house.sent[n_sent].code, APP_INTAKE_MALFORMED);
+        app_crew_close(house.in.crew);
+    }
+}
+END_TEST
+
+/* 200 transactions in one message, every seventh of them forged */
+START_TEST(a_crew_finds_the_forged_ones_among_many)
+{
+    enum { N = 200 };
+    static uint8_t octets[N * 512];
+    struct chain_cbor_writer w = {.out = octets, .cap = sizeof octets};
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_bool(&w, true);
+    chain_cbor_put_array(&w, N);
+    for (size_t i = 0; i < N; i++) {
+        uint8_t tx[512];
+        size_t len = sign_tx(100 + i, 1, tx, sizeof tx);
+        tx[len - 1] ^= i % 7 == 0;
+        chain_cbor_put_bytes(&w, tx, len);
+    }
+    house.in.crew = app_crew_open(3);
+    for (int round = 0; round < 20; round++) {
+        house.in.n_pending = 0;
+        memset(house.in.slots, 0, sizeof house.in.slots);
+        size_t n_sent = house.n_sent;
+        ck_assert_int_eq(take(1, octets, w.len, S), 0);
+        app_node_intake_flush(&house.in, S);
+        ck_assert_uint_eq(house.n_sent, n_sent + (N + 6) / 7);
+        for (size_t i = n_sent; i < house.n_sent; i++)
+            ck_assert_uint_eq(house.sent[i].number % 7, 0);
+    }
+    app_crew_close(house.in.crew);
+}
+END_TEST
+
 START_TEST(a_transaction_that_somebody_waits_for_already_is_not_answered_twice)
 {
     submit_signed(1, 5, 70, 2, S);
@@ -318,6 +365,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(cases, operations_of_several_callers_share_a_transaction_and_each_hears_of_its_own);
     tcase_add_test(cases, what_the_node_has_no_room_for_waits_and_what_the_queue_has_no_room_for_is_refused);
     tcase_add_test(cases, each_operation_of_a_signed_transaction_is_answered);
+    tcase_add_test(cases, a_signature_that_is_not_the_authors_is_refused_also_by_a_crew);
+    tcase_add_test(cases, a_crew_finds_the_forged_ones_among_many);
     tcase_add_test(cases, a_transaction_that_somebody_waits_for_already_is_not_answered_twice);
     tcase_add_test(cases, what_never_comes_is_given_up_after_its_time);
     tcase_add_test(cases, octets_without_sense_are_refused_and_counted);
