@@ -10,7 +10,7 @@
 
 struct options {
     uint64_t seed, break_at;
-    bool seed_given, ed25519, twins, rollback, log;
+    bool seed_given, ed25519, twins, rollback, log, first;
     double hours, seconds;
     uint64_t count;   /* scenarios; 0: as time allows */
     const char *engine; /* NULL: both */
@@ -38,55 +38,62 @@ static void print_usage(void)
          "  --engine, --n one engine, one number of members; by default both and 3 to 10\n"
          "  --ed25519     real signatures instead of keyed BLAKE2b\n"
          "  --twins       PBFT, four members and a twin of one of them, seven rounds of partitions\n"
+         "  --first       stop at the first failure, not the fifth\n"
          "  --log         what is sent, executed, stopped and started, a line each\n"
          "  --break-at E  a false alarm at event E, to see what a failure prints");
+}
+
+static bool *find_flag(struct options *o, const char *name)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"--ed25519", &o->ed25519}, {"--twins", &o->twins}, {"--log", &o->log}, {"--first", &o->first}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strcmp(name, flags[i].name) == 0)
+            return flags[i].flag;
+    return NULL;
+}
+
+static bool parse_value(struct options *o, const char *name, const char *value)
+{
+    char *end = NULL;
+    if (strcmp(name, "--engine") == 0) {
+        o->engine = value;
+        return chain_engine_find(value) != NULL;
+    }
+    double number = strtod(value, &end);
+    if (*end || end == value || number < 0)
+        return false;
+    if (strcmp(name, "--seed") == 0) {
+        o->seed = strtoull(value, NULL, 10);
+        o->seed_given = true;
+    } else if (strcmp(name, "--count") == 0) {
+        o->count = (uint64_t)number;
+    } else if (strcmp(name, "--hours") == 0) {
+        o->seconds = number * 3600;
+    } else if (strcmp(name, "--seconds") == 0) {
+        o->seconds = number;
+    } else if (strcmp(name, "--n") == 0 && number >= 1 && number <= 10) {
+        o->n = (uint32_t)number;
+    } else if (strcmp(name, "--break-at") == 0) {
+        o->break_at = (uint64_t)number;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static bool parse(struct options *o, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(name, "--ed25519") == 0) {
-            o->ed25519 = true;
-            continue;
-        }
-        if (strcmp(name, "--log") == 0) {
-            o->log = true;
-            continue;
-        }
-        if (strcmp(name, "--twins") == 0) {
-            o->twins = true;
-            continue;
-        }
-        char *end = NULL;
-        if (!value)
+        bool *flag = find_flag(o, argv[i]);
+        if (flag)
+            *flag = true;
+        else if (i + 1 >= argc || !parse_value(o, argv[i], argv[i + 1]))
             return false;
-        i++;
-        if (strcmp(name, "--engine") == 0) {
-            o->engine = value;
-            if (!chain_engine_find(value))
-                return false;
-            continue;
-        }
-        double number = strtod(value, &end);
-        if (*end || number < 0)
-            return false;
-        if (strcmp(name, "--seed") == 0) {
-            o->seed = strtoull(value, NULL, 10);
-            o->seed_given = true;
-        } else if (strcmp(name, "--count") == 0) {
-            o->count = (uint64_t)number;
-        } else if (strcmp(name, "--hours") == 0) {
-            o->seconds = number * 3600;
-        } else if (strcmp(name, "--seconds") == 0) {
-            o->seconds = number;
-        } else if (strcmp(name, "--n") == 0 && number >= 1 && number <= 10) {
-            o->n = (uint32_t)number;
-        } else if (strcmp(name, "--break-at") == 0) {
-            o->break_at = (uint64_t)number;
-        } else {
-            return false;
-        }
+        else
+            i++;
     }
     return true;
 }
@@ -187,7 +194,7 @@ int main(int argc, char **argv)
         o.seconds = 60;
     printf("seeds from %" PRIu64 "\n", o.seed);
     double start = cpu_s();
-    for (uint64_t i = 0; (o.count == 0 || i < o.count) && (o.seconds <= 0 || cpu_s() - start < o.seconds) && t.n_failed < 5; i++)
+    for (uint64_t i = 0; (o.count == 0 || i < o.count) && (o.seconds <= 0 || cpu_s() - start < o.seconds) && t.n_failed < (o.first ? 1 : 5); i++)
         run_one(&o, o.seed + i, &t, &pool);
     print_totals(&t, cpu_s() - start);
     if (t.n == 0)
