@@ -17,7 +17,8 @@ SIM_S = 200
 
 
 class Mutant:
-    """One file: 'key: value' lines, then '--- old', the exact text, '--- new', what stands there instead, '--- end'."""
+    """One file: 'key: value' lines, then '--- old', the exact text, '--- new', what stands there instead, '--- end'; the last
+    line's end belongs to neither text."""
 
     def __init__(self, name):
         self.name = name
@@ -32,7 +33,7 @@ class Mutant:
                     part = word[4:]
                     texts[part] = ''
                 elif word == '--- end':
-                    self.changes.append((target, texts['old'], texts['new']))
+                    self.changes.append((target, texts['old'][:-1], texts['new'][:-1]))
                     part, texts = None, {}
                 elif part:
                     texts[part] += line

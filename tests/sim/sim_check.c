@@ -286,6 +286,8 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
             log_msg(w, node, send->to, &msg);
         if (msg.author == node->key && says_once(msg.kind))
             check_word(w, node, &msg);
+        if (msg.author == node->key && msg.kind == CHAIN_MSG_HEADER_VOTE && msg.seq > node->disk.height)
+            sim_fail(w, "node %u signs block %llu, which is not on its disk", node->index, (unsigned long long)msg.seq);
     }
 }
 

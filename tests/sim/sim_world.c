@@ -66,8 +66,8 @@ struct sim_world *sim_new(const struct sim_config *cfg)
     w->seen = calloc(SIM_SEEN_SIGS, sizeof *w->seen);
     assert(w->update && w->seen);
     make_genesis(w);
-    w->f = cfg->ops->byzantine ? chain_pbft_f(cfg->n) : 0;
-    w->quorum = cfg->ops->quorum(cfg->n);
+    w->f = cfg->ops->byzantine ? (cfg->n - 1) / 3 : 0;
+    w->quorum = (cfg->n + w->f) / 2 + 1;
     w->n_nodes = cfg->n + cfg->twins;
     sim_check_init(w);
     sim_clients_init(w);
