@@ -81,7 +81,7 @@ struct sim_world;
 
 struct sim_key { /* one identity's secret; adversary code is handed its own alone */
     struct sim_world *world;
-    uint8_t secret[32];
+    uint8_t secret[32], public[CHAIN_KEY_BYTES];
     struct chain_ed25519 ed25519;
 };
 
@@ -226,7 +226,7 @@ uint64_t sim_set_put(struct sim_set *s, uint64_t key, uint64_t value);
 uint64_t sim_set_get(const struct sim_set *s, uint64_t key);
 
 /* sim_signer.c */
-void sim_keys_make(struct sim_world *w);
+void sim_keys_make(struct sim_world *w, uint32_t n_keys); /* also of those that are to be admitted */
 struct chain_signer sim_signer(struct sim_key *key);
 
 /* sim_world.c */
@@ -261,6 +261,10 @@ void sim_fault_now(struct sim_world *w);
 void sim_calm_down(struct sim_world *w);
 
 /* sim_clients.c */
+static inline uint32_t sim_site(uint32_t key)
+{
+    return key % 2;
+}
 void sim_clients_init(struct sim_world *w);
 void sim_client_now(struct sim_world *w);
 void sim_client_told(struct sim_world *w, const struct sim_told *told);
@@ -282,6 +286,8 @@ void sim_raft_start(struct sim_world *w, struct sim_node *node);
 void sim_raft_records(struct sim_world *w, struct sim_node *node, const struct chain_node_update *u, bool leads);
 void sim_raft_leads(struct sim_world *w, struct sim_node *node, uint64_t term);
 void sim_ledger_block(struct sim_world *w, const struct sim_pending *block);
+/* The state after a block. */
+void sim_ledger_state(struct sim_world *w, const struct chain_ledger *l);
 void sim_ledger_init(struct sim_world *w);
 
 /* sim_liar.c: what a lying member makes of what it would have sent */

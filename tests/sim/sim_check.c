@@ -144,6 +144,7 @@ static void take_block(struct sim_world *w, struct sim_node *node, const struct 
         return;
     }
     check_form(w, row, p);
+    sim_ledger_state(w, u->ledger);
     p->batch_sum = sim_sum(2, row->batch, row->batch_len);
     p->n_events = u->n_events;
     p->events = malloc((u->n_events + 1) * sizeof p->events[0]);

@@ -24,9 +24,15 @@ static uint64_t tx_name(uint32_t author, uint64_t nonce)
 
 /* ---- what is asked for */
 
+/* Two sites, about 70 km from each other; members of one are within a few hundred metres. */
+static int32_t lat_of(uint32_t key)
+{
+    return (sim_site(key) == 0 ? 485000000 : 491000000) + (int32_t)(1000 * key);
+}
+
 static struct chain_op make_register(uint32_t key)
 {
-    struct chain_op op = {.kind = CHAIN_OP_REGISTER, .reg = {.lat_e7 = 485000000, .lon_e7 = 90000000, .height_cm = 300}};
+    struct chain_op op = {.kind = CHAIN_OP_REGISTER, .reg = {.lat_e7 = lat_of(key), .lon_e7 = 90000000, .height_cm = 300}};
     snprintf(op.reg.call_sign, sizeof op.reg.call_sign, "station-%u", key);
     return op;
 }
@@ -87,13 +93,47 @@ static struct chain_op make_sensing(struct sim_world *w, const struct chain_ledg
     return op;
 }
 
+/* What is asked for seldom: money, places, records, keys. */
+static struct chain_op make_rare(struct sim_world *w, const struct chain_ledger *l, uint32_t author)
+{
+    static const uint8_t value[] = "what an application keeps";
+    const struct chain_members *members = chain_ledger_members(l);
+    struct chain_op op = {.kind = CHAIN_OP_PAY, .pay = {.to = (uint32_t)sim_draw(w, members->n_keys), .amount = sim_draw(w, 400)}};
+    switch (sim_draw(w, 8)) {
+    case 0:
+        op = (struct chain_op){.kind = CHAIN_OP_MOVE, .move = {.lat_e7 = lat_of(author) + 10, .lon_e7 = 90000010, .height_cm = 200}};
+        break;
+    case 1:
+        op = (struct chain_op){.kind = CHAIN_OP_PUT, .put = {.key = (uint32_t)sim_draw(w, 5), .value = value, .value_len = 1 + sim_draw(w, 20)}};
+        break;
+    case 2:
+        op = (struct chain_op){.kind = CHAIN_OP_UNAUTHORISED,
+                               .unauthorised = {.channel = (uint32_t)sim_draw(w, 4), .suspect = (uint32_t)sim_draw(w, members->n_keys),
+                                                .from_ns = w->now_ns - SIM_MS(20), .at_ns = w->now_ns, .level_cdb = -6000}};
+        break;
+    case 3:
+        if (members->n_keys < CHAIN_MAX_KEYS && sim_draw(w, 2) == 0) {
+            op = (struct chain_op){.kind = CHAIN_OP_ADMIT};
+            memcpy(op.admit.key, w->keys[members->n_keys].public, CHAIN_KEY_BYTES);
+        } else {
+            op = (struct chain_op){.kind = CHAIN_OP_DEREGISTER};
+        }
+        break;
+    default:
+        break;
+    }
+    return op;
+}
+
 static struct chain_op make_op(struct sim_world *w, const struct chain_ledger *l, uint32_t author)
 {
     if (!chain_ledger_registered(l, author))
         return make_register(author);
     uint64_t draw = sim_draw(w, 100);
-    if (draw < 35)
+    if (draw < 25)
         return make_evidence(w);
+    if (draw < 35)
+        return make_rare(w, l, author);
     return draw < 70 ? make_lease(w, l, author) : make_sensing(w, l, author);
 }
 
@@ -134,6 +174,8 @@ static void hand_over(struct sim_world *w, struct sim_client *client, size_t i)
     event.bytes.data = client->open[i].octets;
     event.bytes.len = client->open[i].len;
     sim_node_step(w, node, &event);
+    if (w->update->submit_result > 0 && i < client->n_open) /* a code: it was refused for what it is */
+        client->open[i] = client->open[--client->n_open];
 }
 
 /* The next envelope of a client that is not waiting for too many: mostly one operation, sometimes several. */

@@ -73,18 +73,19 @@ static int verify_msg(void *ctx, const struct chain_members *members, const stru
     return 0;
 }
 
-void sim_keys_make(struct sim_world *w)
+void sim_keys_make(struct sim_world *w, uint32_t n_keys)
 {
-    struct chain_members *members = &w->genesis.members;
-    for (uint32_t i = 0; i < members->n_keys; i++) {
+    for (uint32_t i = 0; i < n_keys; i++) {
         struct sim_key *key = &w->keys[i];
         uint64_t in[2] = {w->cfg.seed, i};
         key->world = w;
         crypto_generichash(key->secret, sizeof key->secret, (const uint8_t *)in, sizeof in, NULL, 0);
         if (w->cfg.ed25519)
-            chain_ed25519_from_seed(key->secret, members->keys[i], key->ed25519.secret);
+            chain_ed25519_from_seed(key->secret, key->public, key->ed25519.secret);
         else
-            crypto_generichash(members->keys[i], CHAIN_KEY_BYTES, key->secret, sizeof key->secret, NULL, 0);
+            crypto_generichash(key->public, sizeof key->public, key->secret, sizeof key->secret, NULL, 0);
+        if (i < w->genesis.members.n_keys)
+            memcpy(w->genesis.members.keys[i], key->public, CHAIN_KEY_BYTES);
     }
 }
 

@@ -43,13 +43,26 @@ static void make_genesis(struct sim_world *w)
                                 .min_block_interval_ns = w->cfg.heartbeat_ns, .max_ahead_ns = SIM_MS(20), .max_batch_bytes = 16384};
     snprintf(g->engine, sizeof g->engine, "%s", w->cfg.ops->byzantine ? "pbft" : "raft");
     g->white_after = sim_draw(w, 3) == 0 ? 2 : 0;
+    g->reuse_m = sim_draw(w, 3) == 0 ? 20000 : 0;
+    g->abandon_ns = sim_draw(w, 3) == 0 ? SIM_MS(3000) : 0;
+    g->access_threshold = sim_draw(w, 3) == 0 ? 4 : 0;
+    g->access_window_ns = SIM_MS(10000);
+    g->bar_ns = SIM_MS(3000);
+    g->supply = 10000;
+    g->endowment = 500;
+    g->grant_price = 40;
+    g->share_rebate = 10;
+    g->refund_permille = 500;
+    g->sense_reward = 3;
+    g->accuse_reward = 50;
+    g->put_keys = 4;
     for (uint32_t c = 0; c < g->n_channels; c++)
         g->channels[c] = (struct chain_channel){.low_hz = 5180000000 + c * UINT64_C(10000000), .high_hz = 5190000000 + c * UINT64_C(10000000),
                                                 .control = c == 0, .quiet_phase_ns = SIM_MS(100)};
     g->members.n = w->cfg.n;
     g->members.n_keys = w->cfg.n + SIM_MAX_CLIENTS;
     chain_members_seat_in_order(&g->members);
-    sim_keys_make(w);
+    sim_keys_make(w, CHAIN_MAX_KEYS);
     const char *bad = NULL;
     int rc = chain_genesis_finish(g, NULL, &bad);
     if (rc != 0)
