@@ -13,7 +13,7 @@ WORK = os.path.join(ROOT, 'build', 'mutants')
 SOURCE = os.path.join(WORK, 'source')
 BUILD = os.path.join(WORK, 'release')
 CPU_S = 300
-SIM_S = 200
+SIM_S = float(os.environ.get('AIRDEED_MUTANT_SIM_S', 200))
 
 
 class Mutant:
