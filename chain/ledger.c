@@ -224,12 +224,14 @@ static void execute(struct chain_ledger *l, const struct chain_batch_view *view,
     chain_ledger_age_records(l);
     for (size_t i = 0; i < view->n_txs; i++)
         n_ops += apply_tx(l, view->txs[i].data, view->txs[i].len, verify_signatures, i, CHAIN_MAX_BATCH_OPS - n_ops);
+    chain_ledger_recheck_grants(l);
     chain_ledger_fuse_due(l);
     chain_ledger_take_seats(l);
 }
 
-/* A grant that lived before the block falls back, is suspended and ends; a window says two things a channel. */
-enum { EVENTS_OF_TIME = 3 * CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 };
+/* A grant that lived before the block falls back, is cut short as the block begins and as it ends, is suspended and ends; a window
+ * says two things a channel. */
+enum { EVENTS_OF_TIME = 5 * CHAIN_MAX_GRANTS + CHAIN_MAX_WINDOWS * CHAIN_MAX_CHANNELS * 2 };
 /* A grant is given, bars its holder, was applied, is suspended and ended by others' operations; all else says less. */
 enum { EVENTS_EACH = 5, MOST_OPS = CHAIN_MAX_BATCH_OPS + CHAIN_MAX_BATCH_TXS };
 static_assert(EVENTS_OF_TIME + EVENTS_EACH * MOST_OPS <= CHAIN_MAX_LEDGER_EVENTS, "a block's events fit");

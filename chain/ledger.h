@@ -111,6 +111,7 @@ enum chain_ledger_event_kind {
     CHAIN_LE_BARRED,       /* code 101 from now on, on this channel */
     CHAIN_LE_PAID,         /* station: to whom */
     CHAIN_LE_RECORDED, CHAIN_LE_WITHDRAWN, /* a spectrum record; id: its number */
+    CHAIN_LE_SHORTENED,    /* a grant's grantExpireTime, for the sake of a record */
     CHAIN_LE_REFUSED, CHAIN_LE_TX /* every operation, applied or refused: result */
 };
 const char *chain_ledger_event_name(enum chain_ledger_event_kind kind);
@@ -129,8 +130,9 @@ struct chain_ledger_event {
     uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */
     bool occupied;                  /* WINDOW_FUSED */
 };
-/* Order within a block: EXPIRED by grant id (code 500: the grant ended; so it does within the transactions where its place is lost; code 0: only transmitExpireTime passed), then each
- * transaction in turn (what it did, REFUSED if it was, TX), then the windows that this block decides, for each channel
+/* Order within a block: EXPIRED by grant id (code 500: the grant ended; so it does later where its place is lost; code 0: only transmitExpireTime passed), then each
+ * transaction in turn (what it did, REFUSED if it was, TX), then what new or withdrawn records do to grants (SUSPENDED, EXPIRED,
+ * SHORTENED), then the windows that this block decides, for each channel
  * WINDOW_FUSED (code 502: void, too few reports, counts as no decision), WHITE_SPACE or INCUMBENT on a change, SUSPENDED. */
 
 struct chain_ledger;

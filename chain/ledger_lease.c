@@ -283,13 +283,13 @@ static void cut_short(struct chain_ledger *l, struct chain_grant *g, int64_t unt
     int64_t least_ns = g->transmit_expire_ns > until_ns ? g->transmit_expire_ns : until_ns;
     if (least_ns < g->grant_expire_ns) {
         g->grant_expire_ns = least_ns;
-        chain_ledger_touch(l, CHAIN_TABLE_GRANTS, g->id, 0);
+        emit_grant(l, CHAIN_LE_SHORTENED, g);
     }
 }
 
 void chain_ledger_recheck_grants(struct chain_ledger *l)
 {
-    for (size_t i = 0; i < l->n_grants; i++) {
+    for (size_t i = 0; i < l->n_grants && l->recheck; i++) {
         struct chain_grant *g = &l->grants[i];
         int64_t until_ns;
         if (!is_live(g) || g->suspended)
@@ -304,6 +304,7 @@ void chain_ledger_recheck_grants(struct chain_ledger *l)
             terminate(l, g);
         }
     }
+    l->recheck = false;
 }
 
 static bool sends_under(const struct chain_grant *g, uint32_t station)
@@ -324,7 +325,7 @@ void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station)
         if (chain_ledger_check_place(l, g, l->time_ns, &until_ns) != CHAIN_SUCCESS || is_anothers(l, g, l->time_ns))
             terminate(l, g);
         else
-            cut_short(l, g, until_ns);
+            l->recheck = true; /* its time may be a shorter one here */
     }
 }
 

@@ -55,6 +55,7 @@ const char *chain_ledger_event_name(enum chain_ledger_event_kind kind)
         [CHAIN_LE_PAID] = "paid",
         [CHAIN_LE_RECORDED] = "recorded",
         [CHAIN_LE_WITHDRAWN] = "withdrawn",
+        [CHAIN_LE_SHORTENED] = "shortened",
         [CHAIN_LE_REFUSED] = "refused",
         [CHAIN_LE_TX] = "tx",
     };

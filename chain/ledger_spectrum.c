@@ -116,7 +116,7 @@ enum chain_response chain_ledger_add_record(struct chain_ledger *l, uint32_t aut
     chain_ledger_touch(l, CHAIN_TABLE_RECORDS, r->id, 0);
     chain_ledger_touch(l, CHAIN_TABLE_COUNTERS, 0, 0);
     chain_ledger_emit(l, CHAIN_LE_RECORDED)->id = r->id;
-    chain_ledger_recheck_grants(l);
+    l->recheck = true;
     return CHAIN_SUCCESS;
 }
 
@@ -130,7 +130,7 @@ enum chain_response chain_ledger_withdraw(struct chain_ledger *l, uint32_t autho
             continue;
         forget_record(l, i);
         chain_ledger_emit(l, CHAIN_LE_WITHDRAWN)->id = id;
-        chain_ledger_recheck_grants(l);
+        l->recheck = true;
         return CHAIN_SUCCESS;
     }
     return CHAIN_INVALID_VALUE;
@@ -138,22 +138,20 @@ enum chain_response chain_ledger_withdraw(struct chain_ledger *l, uint32_t autho
 
 void chain_ledger_age_records(struct chain_ledger *l)
 {
-    bool changed = false;
     for (size_t i = 0; i < l->n_records;) {
         struct chain_spectrum_record *r = &l->records[i];
         if (l->time_ns >= r->what.until_ns) {
             forget_record(l, i);
-            changed = true;
+            l->recheck = true;
             continue;
         }
         if (!r->begun && l->time_ns >= r->what.from_ns) {
-            r->begun = changed = true;
+            r->begun = l->recheck = true;
             chain_ledger_touch(l, CHAIN_TABLE_RECORDS, r->id, 0);
         }
         i++;
     }
-    if (changed)
-        chain_ledger_recheck_grants(l);
+    chain_ledger_recheck_grants(l);
 }
 
 size_t chain_ledger_n_records(const struct chain_ledger *l)

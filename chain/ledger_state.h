@@ -80,6 +80,7 @@ struct chain_ledger {
     struct chain_touched touched;
     struct chain_merkle below; /* over the hashes of the headers below the tip */
     /* the block that is being executed */
+    bool recheck; /* grants against records, once its operations are done */
     struct {
         bool due, add;
         uint32_t key_id;
@@ -137,7 +138,7 @@ void chain_ledger_age_records(struct chain_ledger *l);
 enum chain_response chain_ledger_check_place(const struct chain_ledger *l, const struct chain_grant *g, int64_t time_ns, int64_t *until_ns_out);
 /* Within the reuse distance, any station of one of any of the other. */
 bool chain_ledger_are_near(const struct chain_ledger *l, const struct chain_grant *a, const struct chain_grant *b);
-/* After records changed: leases are suspended, ended or cut short. */
+/* Where records changed or a station moved (recheck): leases are suspended, ended or cut short, each by one event. */
 void chain_ledger_recheck_grants(struct chain_ledger *l);
 /* After a station moved: what is not valid there ends. */
 void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station);

@@ -73,7 +73,8 @@ static void describe_genesis(struct app_world *w)
     g->white_after = sc->sensing.white_after;
     g->fuse_after_ns = sc->sensing.decide_after_ns;
     g->min_block_interval_ns = sc->engine.min_block_interval_ns;
-    g->max_ahead_ns = 20000000;
+    int64_t tail_ns = g->stop_ns + g->max_skew_ns + 2 * g->drift_guard_ns;
+    g->max_ahead_ns = tail_ns < 20000000 ? tail_ns : 20000000;
     g->max_batch_bytes = 16384;
 }
 

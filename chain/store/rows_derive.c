@@ -84,6 +84,7 @@ static int derive_event(struct store_rows *r, const struct chain_ledger_event *e
     case CHAIN_LE_SUSPENDED:
     case CHAIN_LE_EXPIRED:
     case CHAIN_LE_RELINQUISHED:
+    case CHAIN_LE_SHORTENED:
         return put_grant(r, e->id, e->height, ledger);
     case CHAIN_LE_EVIDENCE:
     case CHAIN_LE_EVIDENCE_CONFIRMED:
@@ -110,6 +111,9 @@ static int derive_op(struct store_rows *r, const struct chain_ledger_event *e, s
     case CHAIN_OP_REGISTER:
         return store_rows_run(r, STORE_REGISTER, "tiiiiii", op->reg.call_sign, (int64_t)op->reg.lat_e7, (int64_t)op->reg.lon_e7,
                               (int64_t)op->reg.height_cm, e->block_time_ns, (int64_t)chain_ledger_reputation(ledger, e->station),
+                              (int64_t)e->station);
+    case CHAIN_OP_MOVE:
+        return store_rows_run(r, STORE_MOVE, "iiii", (int64_t)op->move.lat_e7, (int64_t)op->move.lon_e7, (int64_t)op->move.height_cm,
                               (int64_t)e->station);
     case CHAIN_OP_SENSE_REVEAL:
         return put_reports(r, e, &op->reveal);

@@ -194,6 +194,7 @@ START_TEST(leases_end_in_time_before_an_incumbent_that_is_announced)
     ck_assert_int_eq(heartbeat(9001, 0, 2), CHAIN_SUCCESS);
     record(9010, CHAIN_SPECTRUM_INCUMBENT, 20000, 30000);
     ck_assert_int_eq(grant_by_id(b, 2)->grant_expire_ns, T0 + (20000 - TAIL_MS) * MS);
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_SHORTENED), 1);
     record(9020, CHAIN_SPECTRUM_INCUMBENT, 11000, 12000);
     ck_assert_int_eq(grant_by_id(b, 2)->grant_expire_ns, T0 + (9001 + 2400) * MS);
     run_block(b, (11000 - 1) * MS);
