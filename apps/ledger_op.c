@@ -6,11 +6,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_FIELDS = 8, MAX_PEERS = 8 };
+enum { MAX_FIELDS = 12, MAX_PEERS = 8 };
 
 struct reader {
     const json_t *object;
@@ -83,6 +84,45 @@ static const char *take_text(struct reader *r, const char *field, size_t max)
     return text ? text : "";
 }
 
+/* A name of the cluster file, or a key id: who was admitted later has no name there. */
+static uint32_t take_key_id(struct reader *r, const char *field, bool required)
+{
+    const json_t *value = take(r, field, required);
+    if (!value)
+        return CHAIN_MAX_KEYS;
+    json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
+    const char *name = json_string_value(value);
+    uint32_t id = number >= 0 && number < CHAIN_MAX_KEYS ? (uint32_t)number : CHAIN_MAX_KEYS;
+    if (name)
+        id = app_node_cluster_find(r->cluster, name);
+    if (id >= CHAIN_MAX_KEYS)
+        refuse(r, field, "must be a name of the cluster file, or a key id from 0 to %d", CHAIN_MAX_KEYS - 1);
+    return id;
+}
+
+static bool read_hex(const json_t *value, uint8_t *out, size_t len)
+{
+    const char *hex = json_string_value(value), *end = NULL;
+    size_t n = 0;
+    return hex && strlen(hex) == 2 * len && sodium_hex2bin(out, len, hex, 2 * len, NULL, &n, &end) == 0 && n == len;
+}
+
+static void take_hex(struct reader *r, const char *field, uint8_t *out, size_t len)
+{
+    const json_t *value = take(r, field, true);
+    if (value && !read_hex(value, out, len))
+        refuse(r, field, "must be %zu hexadecimal digits", 2 * len);
+}
+
+/* Two of them */
+static void take_hex_pair(struct reader *r, const char *field, uint8_t *first, uint8_t *second, size_t len)
+{
+    const json_t *value = take(r, field, true);
+    if (value && (json_array_size(value) != 2 || !read_hex(json_array_get(value, 0), first, len) ||
+                  !read_hex(json_array_get(value, 1), second, len)))
+        refuse(r, field, "must be a list of two times %zu hexadecimal digits", 2 * len);
+}
+
 static void read_peers(struct reader *r, struct chain_op *op)
 {
     const json_t *peers = take(r, "peers", false);
@@ -151,11 +191,111 @@ static void read_evidence(struct reader *r, struct chain_op *op)
     op->evidence.n_good = (uint32_t)take_uint(r, "good_frames", UINT32_MAX);
 }
 
+static void read_admit(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_ADMIT;
+    take_hex(r, "ledger_key", op->admit.key, CHAIN_KEY_BYTES);
+}
+
+static void read_move(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_MOVE;
+    op->move.lat_e7 = (int32_t)lround(take_real(r, "lat_deg", -90, 90) * 1e7);
+    op->move.lon_e7 = (int32_t)lround(take_real(r, "lon_deg", -180, 180) * 1e7);
+    op->move.height_cm = (int32_t)lround(take_real(r, "height_m", -1000, 100000) * 100);
+}
+
+static void read_deregister(struct reader *r, struct chain_op *op)
+{
+    (void)r;
+    op->kind = CHAIN_OP_DEREGISTER;
+}
+
+static void read_reconfigure(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_RECONFIGURE;
+    const char *what = take_text(r, "seat", 8);
+    op->reconfigure.add = strcmp(what, "add") == 0;
+    if (!op->reconfigure.add && strcmp(what, "remove") != 0)
+        refuse(r, "seat", "must be add or remove");
+    op->reconfigure.key_id = take_key_id(r, "key", true);
+}
+
+static void read_equivocation(struct reader *r, struct chain_op *op)
+{
+    struct chain_equivocation *e = &op->equivocation;
+    op->kind = CHAIN_OP_EQUIVOCATION;
+    e->kind = (uint8_t)take_uint(r, "kind", UINT8_MAX);
+    e->epoch = (uint32_t)take_uint(r, "epoch", UINT32_MAX);
+    e->author = (uint32_t)take_uint(r, "seat", CHAIN_MAX_MEMBERS - 1);
+    e->view = take_uint(r, "view", INT64_MAX);
+    e->seq = take_uint(r, "seq", INT64_MAX);
+    take_hex_pair(r, "digests", e->digest[0].octets, e->digest[1].octets, CHAIN_HASH_BYTES);
+    take_hex_pair(r, "signatures", e->sig[0], e->sig[1], CHAIN_SIG_BYTES);
+}
+
+static void read_spectrum(struct reader *r, struct chain_op *op)
+{
+    struct chain_spectrum *s = &op->spectrum;
+    op->kind = CHAIN_OP_SPECTRUM;
+    const char *record = take_text(r, "record", 16);
+    s->kind = strcmp(record, "incumbent") == 0 ? CHAIN_SPECTRUM_INCUMBENT : CHAIN_SPECTRUM_WHITE_SPACE;
+    if (s->kind != CHAIN_SPECTRUM_INCUMBENT && strcmp(record, "white-space") != 0)
+        refuse(r, "record", "must be incumbent or white-space");
+    s->low_hz = take_uint(r, "low_hz", 1000000000000);
+    s->high_hz = take_uint(r, "high_hz", 1000000000000);
+    s->from_ns = (int64_t)take_uint(r, "from_ns", (uint64_t)CHAIN_MAX_TIME_NS);
+    s->until_ns = (int64_t)take_uint(r, "until_ns", (uint64_t)CHAIN_MAX_TIME_NS);
+    s->lat_e7 = (int32_t)lround(take_real(r, "lat_deg", -90, 90) * 1e7);
+    s->lon_e7 = (int32_t)lround(take_real(r, "lon_deg", -180, 180) * 1e7);
+    s->radius_m = (uint32_t)take_uint(r, "radius_m", UINT32_MAX);
+    s->protection_cdbm_mhz = (int32_t)lround(take_real(r, "protection_dbm_mhz", -200, 200) * 100);
+}
+
+static void read_withdraw(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_WITHDRAW;
+    op->withdraw.record_id = take_uint(r, "record_id", INT64_MAX);
+}
+
+/* The value stays the JSON object's; app_ledger_op_read copies it. */
+static void read_put(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_PUT;
+    op->put.key = (uint32_t)take_uint(r, "key", UINT32_MAX);
+    const json_t *value = take(r, "value", true);
+    if (value && (!json_is_string(value) || json_string_length(value) > CHAIN_MAX_PUT_BYTES)) {
+        refuse(r, "value", "must be text of at most %d octets", CHAIN_MAX_PUT_BYTES);
+        return;
+    }
+    op->put.value = (const uint8_t *)json_string_value(value);
+    op->put.value_len = json_string_length(value);
+}
+
+static void read_unauthorised(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_UNAUTHORISED;
+    op->unauthorised.channel = (uint32_t)take_uint(r, "channel", CHAIN_MAX_CHANNELS - 1);
+    op->unauthorised.suspect = take_key_id(r, "suspect", false);
+    op->unauthorised.from_ns = (int64_t)take_uint(r, "from_ns", (uint64_t)CHAIN_MAX_TIME_NS);
+    op->unauthorised.at_ns = (int64_t)take_uint(r, "at_ns", (uint64_t)CHAIN_MAX_TIME_NS);
+    op->unauthorised.level_cdb = (int32_t)lround(take_real(r, "level_db", -1000, 1000) * 100);
+}
+
+static void read_pay(struct reader *r, struct chain_op *op)
+{
+    op->kind = CHAIN_OP_PAY;
+    op->pay.to = take_key_id(r, "to", true);
+    op->pay.amount = take_uint(r, "amount", INT64_MAX);
+}
+
 static const struct {
     const char *name;
     void (*read)(struct reader *r, struct chain_op *op);
 } operations[] = {{"register", read_register}, {"grant", read_grant}, {"heartbeat", read_heartbeat}, {"relinquish", read_relinquish},
-                  {"evidence", read_evidence}};
+                  {"evidence", read_evidence}, {"admit", read_admit}, {"move", read_move}, {"deregister", read_deregister},
+                  {"reconfigure", read_reconfigure}, {"equivocation", read_equivocation}, {"spectrum", read_spectrum},
+                  {"withdraw", read_withdraw}, {"put", read_put}, {"unauthorised", read_unauthorised}, {"pay", read_pay}};
 enum { N_OPERATIONS = sizeof operations / sizeof operations[0] };
 
 static void check_unknown(struct reader *r)
@@ -171,7 +311,7 @@ static void check_unknown(struct reader *r)
     }
 }
 
-int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster, struct chain_op *out, char *error_out)
+int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster, struct app_ledger_op *out, char *error_out)
 {
     json_error_t why;
     json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, &why);
@@ -187,11 +327,15 @@ int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster,
     while (i < N_OPERATIONS && strcmp(operations[i].name, name) != 0)
         i++;
     if (i < N_OPERATIONS)
-        operations[i].read(&r, out);
+        operations[i].read(&r, &out->op);
     else
-        refuse(&r, "op", "'%s' is none of register, grant, heartbeat, relinquish, evidence", name);
+        refuse(&r, "op", "'%s' is none of them: airdeed ledger submit --help lists them", name);
     if (!r.bad)
         check_unknown(&r);
+    if (!r.bad && out->op.kind == CHAIN_OP_PUT) {
+        memcpy(out->value, out->op.put.value, out->op.put.value_len);
+        out->op.put.value = out->value;
+    }
     json_decref(object);
     return r.bad ? -EINVAL : 0;
 }

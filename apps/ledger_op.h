@@ -5,7 +5,12 @@
 #include "apps/node_cluster.h"
 #include "chain/op.h"
 
-/* cluster: finds peers' names. 0 or -EINVAL with one line in error_out (APP_NODE_MAX_ERROR octets). */
+struct app_ledger_op {
+    struct chain_op op;
+    uint8_t value[CHAIN_MAX_PUT_BYTES]; /* what op.put.value points to */
+};
+
+/* cluster: finds names. 0 or -EINVAL with one line in error_out (APP_NODE_MAX_ERROR octets). */
 __attribute__((warn_unused_result)) int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster,
-                                                           struct chain_op *out, char *error_out);
+                                                           struct app_ledger_op *out, char *error_out);
 #endif

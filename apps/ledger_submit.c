@@ -58,7 +58,7 @@ static int report(const struct app_ledger_client *c, const json_t *answer, bool 
 
 static int submit(struct app_ledger_client *c, const char *operation, int64_t timeout_ns, bool as_json, char *error)
 {
-    struct chain_op op;
+    struct app_ledger_op op;
     uint8_t tx[MAX_TX_BYTES];
     char hex[2 * MAX_TX_BYTES + 1];
     if (c->self >= CHAIN_MAX_KEYS) {
@@ -67,7 +67,7 @@ static int submit(struct app_ledger_client *c, const char *operation, int64_t ti
     }
     if (app_ledger_op_read(operation, &c->cluster, &op, error))
         return APP_BAD_USAGE;
-    long len = sign_tx(c, &op, tx, sizeof tx);
+    long len = sign_tx(c, &op.op, tx, sizeof tx);
     if (len < 0) {
         snprintf(error, APP_NODE_MAX_ERROR, "operation: cannot be signed: %s", strerror((int)-len));
         return APP_BAD_USAGE;
@@ -92,8 +92,20 @@ static const char about[] =
     "  {\"op\": \"heartbeat\", \"grant_id\": 1}\n"
     "  {\"op\": \"relinquish\", \"grant_id\": 1}\n"
     "  {\"op\": \"evidence\", \"channel\": 0, \"kind\": \"reactive\", \"from_ns\": T, \"at_ns\": T, \"confidence\": 0.97, \"frames\": 40, \"good_frames\": 2}\n"
+    "  {\"op\": \"unauthorised\", \"channel\": 1, \"suspect\": \"n1\", \"from_ns\": T, \"at_ns\": T, \"level_db\": -40}\n"
+    "  {\"op\": \"move\", \"lat_deg\": 48.2, \"lon_deg\": 11.6, \"height_m\": 12}\n"
+    "  {\"op\": \"deregister\"}\n"
+    "  {\"op\": \"pay\", \"to\": \"n1\", \"amount\": 10}\n"
+    "  {\"op\": \"put\", \"key\": 0, \"value\": \"text of an application's own\"}\n"
+    "  {\"op\": \"admit\", \"ledger_key\": \"64 hexadecimal digits\"}\n"
+    "  {\"op\": \"reconfigure\", \"seat\": \"add\", \"key\": 5}, or \"remove\"\n"
+    "  {\"op\": \"equivocation\", \"kind\": 33, \"epoch\": 0, \"seat\": 2, \"view\": 1, \"seq\": 9, \"digests\": [HEX, HEX], \"signatures\": [HEX, HEX]}\n"
+    "  {\"op\": \"spectrum\", \"record\": \"incumbent\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"from_ns\": T, \"until_ns\": T,\n"
+    "   \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"radius_m\": 30000, \"protection_dbm_mhz\": -114}, or \"white-space\"\n"
+    "  {\"op\": \"withdraw\", \"record_id\": 1}\n"
     "A grant is of exactly one channel of the cluster file that is white space, in whole Hz; \"peers\": [\"n1\"] adds registered stations\n"
-    "that answer its holder. T: nanoseconds since 1970.\n"
+    "that answer its holder. T: nanoseconds since 1970. Others are named as in the cluster file, or by key id. docs/ledger.md says who may\n"
+    "ask for what, and what a code means.\n"
     "Exit codes: 0 committed with code 0, 1 another code, 2 a file, key or operation is wrong, 3 no node took it in time.";
 
 int app_ledger_submit(int argc, char **argv)

@@ -179,13 +179,16 @@ static enum chain_mempool_class class_of(enum chain_op_kind op)
     case CHAIN_OP_HEARTBEAT:
         return CHAIN_CLASS_HEARTBEAT;
     case CHAIN_OP_EVIDENCE:
+    case CHAIN_OP_UNAUTHORISED:
+    case CHAIN_OP_EQUIVOCATION:
+    case CHAIN_OP_SPECTRUM: /* an incumbent appears */
         return CHAIN_CLASS_EVIDENCE;
-    case CHAIN_OP_GRANT:
-    case CHAIN_OP_RELINQUISH:
-    case CHAIN_OP_REGISTER:
-        return CHAIN_CLASS_REQUEST;
-    default:
+    case CHAIN_OP_SENSE_COMMIT:
+    case CHAIN_OP_SENSE_REVEAL:
+    case CHAIN_OP_PUT:
         return CHAIN_CLASS_SENSING;
+    default:
+        return CHAIN_CLASS_REQUEST;
     }
 }
 

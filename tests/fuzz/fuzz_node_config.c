@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         memcpy(text, data + 1, len - 1);
         text[len - 1] = '\0';
         int err = 0;
-        struct chain_op op;
+        struct app_ledger_op op;
         if (data[0] == 'n')
             err = app_node_config_read_text("f", text, len - 1, config, error);
         else if (data[0] == 's')

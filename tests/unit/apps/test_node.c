@@ -94,6 +94,10 @@ static const struct {
     {"3333", "333", "c.yaml:10: field members[1].ledger_key: '333333333333333333333333333333333333333333333333333333333333': "
                     "a public key has 64 hexadecimal digits, as in NAME.pub"},
     {"low: 5190M", "low: 5185M", "c.yaml:6: field channels[1].low: overlaps with channels[0]"},
+    {"clients:", "admission: {authority: x}\nclients:", "c.yaml:12: field admission.authority: 'x' is no member or client of the cluster"},
+    {"clients:", "admission: {votes: 3}\nclients:", "c.yaml:12: field admission.votes: must not be above the number of members"},
+    {"clients:", "access: {threshold: 3}\nclients:", "c.yaml:12: field access.window: must not be 0 where access.threshold is not"},
+    {"clients:", "units: {supply: 5, endowment: 6}\nclients:", "c.yaml:12: field units.endowment: units.endowment must not be above units.supply"},
     {"quiet_phase: 500ms", "quiet_phase: 2s", "c.yaml:6: field channels[1].quiet_phase: must not be above quiet.period - quiet.length"},
     {"high: 5200M", "high: 5190M", "c.yaml:6: field channels[1].high: must be above low"},
     {"clients:", "quiet: {period: 100ms,\n  length: 101ms}\nclients:", "c.yaml:5: field channels[0].quiet_phase: must not be above quiet.period - quiet.length"},
@@ -115,22 +119,22 @@ END_TEST
 
 START_TEST(operations_are_read_with_units_and_names)
 {
-    struct chain_op op;
+    struct app_ledger_op op;
     ck_assert_int_eq(read_cluster(NULL, NULL), 0);
     ck_assert_int_eq(app_ledger_op_read("{\"op\": \"register\", \"call_sign\": \"AD1\", \"lat_deg\": -48.1, \"lon_deg\": 11.5,"
                                         " \"height_m\": 12.34}",
                                         &cluster, &op, error),
                      0);
-    ck_assert_int_eq(op.kind, CHAIN_OP_REGISTER);
-    ck_assert_int_eq(op.reg.lat_e7, -481000000);
-    ck_assert_int_eq(op.reg.height_cm, 1234);
+    ck_assert_int_eq(op.op.kind, CHAIN_OP_REGISTER);
+    ck_assert_int_eq(op.op.reg.lat_e7, -481000000);
+    ck_assert_int_eq(op.op.reg.height_cm, 1234);
     ck_assert_int_eq(app_ledger_op_read("{\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 17.5,"
                                         " \"peers\": [\"c\", \"a\"]}",
                                         &cluster, &op, error),
                      0);
-    ck_assert_int_eq(op.grant.max_eirp_cdbm_mhz, 1750);
-    ck_assert_uint_eq(op.grant.n_peers, 2);
-    ck_assert_uint_eq(op.grant.peers[0], 2);
+    ck_assert_int_eq(op.op.grant.max_eirp_cdbm_mhz, 1750);
+    ck_assert_uint_eq(op.op.grant.n_peers, 2);
+    ck_assert_uint_eq(op.op.grant.peers[0], 2);
     ck_assert_int_eq(app_ledger_op_read("{\"op\": \"grant\", \"low_hz\": 1, \"high_hz\": 2, \"max_eirp_dbm_mhz\": 1, \"peers\": [\"x\"]}", &cluster,
                                         &op, error),
                      -EINVAL);
@@ -148,6 +152,91 @@ START_TEST(operations_are_read_with_units_and_names)
         ck_assert_int_eq(app_ledger_op_read(text, &cluster, &op, error), -EINVAL);
         ck_assert_msg(strncmp(error, wanted, strlen(wanted)) == 0, "%s", error);
     }
+}
+END_TEST
+
+START_TEST(operations_about_keys_places_and_units_are_read)
+{
+    struct app_ledger_op op;
+    ck_assert_int_eq(read_cluster(NULL, NULL), 0);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"reconfigure\", \"seat\": \"remove\", \"key\": \"c\"}", &cluster, &op, error), 0);
+    ck_assert(!op.op.reconfigure.add && op.op.reconfigure.key_id == 2);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"reconfigure\", \"seat\": \"add\", \"key\": 63}", &cluster, &op, error), 0);
+    ck_assert(op.op.reconfigure.add && op.op.reconfigure.key_id == 63);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"put\", \"key\": 7, \"value\": \"caf\xc3\xa9\"}", &cluster, &op, error), 0);
+    ck_assert_uint_eq(op.op.put.value_len, 5);
+    ck_assert_ptr_eq(op.op.put.value, op.value);
+    ck_assert_mem_eq(op.value, "caf\xc3\xa9", 5);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"unauthorised\", \"channel\": 1, \"from_ns\": 1, \"at_ns\": 2, \"level_db\": -40.5}", &cluster, &op,
+                                        error),
+                     0);
+    ck_assert_uint_eq(op.op.unauthorised.suspect, CHAIN_MAX_KEYS);
+    ck_assert_int_eq(op.op.unauthorised.level_cdb, -4050);
+    ck_assert_int_eq(app_ledger_op_read("{\"op\": \"spectrum\", \"record\": \"white-space\", \"low_hz\": 1, \"high_hz\": 2, \"from_ns\": 3, \"until_ns\": 4,"
+                                        " \"lat_deg\": 5, \"lon_deg\": -6, \"radius_m\": 7, \"protection_dbm_mhz\": -114}",
+                                        &cluster, &op, error),
+                     0);
+    ck_assert_int_eq(op.op.spectrum.kind, CHAIN_SPECTRUM_WHITE_SPACE);
+    ck_assert_int_eq(op.op.spectrum.lon_e7, -60000000);
+    ck_assert_int_eq(op.op.spectrum.protection_cdbm_mhz, -11400);
+    char text[700], key[65], sig[129];
+    memset(key, 'a', 64), memset(sig, '0', 128);
+    key[64] = sig[128] = '\0';
+    snprintf(text, sizeof text, "{\"op\": \"admit\", \"ledger_key\": \"%s\"}", key);
+    ck_assert_int_eq(app_ledger_op_read(text, &cluster, &op, error), 0);
+    ck_assert_uint_eq(op.op.admit.key[31], 0xaa);
+    snprintf(text, sizeof text, "{\"op\": \"equivocation\", \"kind\": 33, \"epoch\": 1, \"seat\": 2, \"view\": 3, \"seq\": 4, \"digests\": [\"%s\", \"%s\"],"
+                                " \"signatures\": [\"%s\", \"%s\"]}", key, key, sig, sig);
+    ck_assert_int_eq(app_ledger_op_read(text, &cluster, &op, error), 0);
+    ck_assert_uint_eq(op.op.equivocation.digest[1].octets[0], 0xaa);
+}
+END_TEST
+
+static const char *const bad_operations[][2] = {
+    {"{\"op\": \"admit\", \"ledger_key\": \"ab\"}", "field ledger_key: must be 64 hexadecimal digits"},
+    {"{\"op\": \"reconfigure\", \"seat\": \"take\", \"key\": 1}", "field seat: must be add or remove"},
+    {"{\"op\": \"reconfigure\", \"seat\": \"add\", \"key\": 64}", "field key: must be a name of the cluster file, or a key id from 0 to 63"},
+    {"{\"op\": \"pay\", \"to\": \"nobody\", \"amount\": 1}", "field to: must be a name of the cluster file, or a key id from 0 to 63"},
+    {"{\"op\": \"pay\", \"to\": 1, \"amount\": -1}", "field amount: must be a whole number from 0 to 9223372036854775807"},
+    {"{\"op\": \"put\", \"key\": 1, \"value\": 3}", "field value: must be text of at most 400 octets"},
+    {"{\"op\": \"spectrum\", \"record\": \"black\"}", "field record: must be incumbent or white-space"},
+    {"{\"op\": \"deregister\", \"why\": 3}", "field why: unknown field"},
+    {"{\"op\": \"equivocation\", \"kind\": 33, \"epoch\": 1, \"seat\": 2, \"view\": 3, \"seq\": 4, \"digests\": [\"ab\"], \"signatures\": []}",
+     "field digests: must be a list of two times 64 hexadecimal digits"},
+};
+
+START_TEST(operations_that_cannot_be_meant_are_refused_by_field)
+{
+    struct app_ledger_op op;
+    ck_assert_int_eq(read_cluster(NULL, NULL), 0);
+    ck_assert_int_eq(app_ledger_op_read(bad_operations[_i][0], &cluster, &op, error), -EINVAL);
+    ck_assert_str_eq(error + strlen("operation: "), bad_operations[_i][1]);
+}
+END_TEST
+
+START_TEST(who_admits_and_what_things_cost_stand_in_the_cluster_file)
+{
+    ck_assert_int_eq(read_cluster("clients:", "admission: {authority: c, votes: 2}\naccess: {threshold: 3, window: 1h, bar: 2h, witness_range: 5000}\n"
+                                              "units: {supply: 1000000, endowment: 100, grant_price: 10, share_rebate: 2, refund: 0.25,"
+                                              " sense_reward: 1, accuse_reward: 50}\nclients:"),
+                     0);
+    const struct chain_genesis *g = &cluster.genesis;
+    ck_assert(g->has_authority);
+    ck_assert_uint_eq(g->authority, 2);
+    ck_assert_uint_eq(g->admit_votes, 2);
+    ck_assert_uint_eq(g->access_threshold, 3);
+    ck_assert_int_eq(g->access_window_ns, 3600 * S);
+    ck_assert_int_eq(g->bar_ns, 7200 * S);
+    ck_assert_uint_eq(g->witness_range_m, 5000);
+    ck_assert_uint_eq(g->supply, 1000000);
+    ck_assert_uint_eq(g->endowment, 100);
+    ck_assert_uint_eq(g->grant_price, 10);
+    ck_assert_uint_eq(g->share_rebate, 2);
+    ck_assert_uint_eq(g->refund_permille, 250);
+    ck_assert_uint_eq(g->sense_reward, 1);
+    ck_assert_uint_eq(g->accuse_reward, 50);
+    ck_assert_int_eq(read_cluster(NULL, NULL), 0);
+    ck_assert(!g->has_authority);
 }
 END_TEST
 
@@ -210,7 +299,10 @@ static void add_cases(Suite *suite)
     tcase_add_test(node, the_clock_follows_the_day_and_never_runs_backward);
     tcase_add_test(node, a_cluster_file_becomes_a_genesis_block);
     tcase_add_loop_test(node, a_cluster_file_that_cannot_be_meant_is_refused, 0, (int)(sizeof bad_clusters / sizeof bad_clusters[0]));
+    tcase_add_test(node, who_admits_and_what_things_cost_stand_in_the_cluster_file);
     tcase_add_test(node, operations_are_read_with_units_and_names);
+    tcase_add_test(node, operations_about_keys_places_and_units_are_read);
+    tcase_add_loop_test(node, operations_that_cannot_be_meant_are_refused_by_field, 0, (int)(sizeof bad_operations / sizeof *bad_operations));
     tcase_add_test(node, a_suspension_is_shown_while_the_lease_lives);
     tcase_add_test(node, a_key_file_comes_back_as_it_was_written);
     suite_add_tcase(suite, node);
