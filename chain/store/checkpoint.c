@@ -12,6 +12,7 @@ enum { PAGE_OCTETS = 4096, TRY_EVERY_PAGES = 4096, RESTART_MS = 20 };
 struct store_checkpointer {
     pthread_t thread;
     pthread_mutex_t lock;
+    pthread_mutex_t turn; /* held while a checkpoint runs: SQLite refuses a second one at once, without waiting */
     pthread_cond_t wake;
     bool wanted, stop;
     sqlite3 *db;
@@ -29,7 +30,9 @@ static void *run(void *arg)
         c->wanted = false;
         pthread_mutex_unlock(&c->lock);
         /* a failure shows where it matters: the next turn meets the same disk */
+        pthread_mutex_lock(&c->turn);
         sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        pthread_mutex_unlock(&c->turn);
         pthread_mutex_lock(&c->lock);
     }
     pthread_mutex_unlock(&c->lock);
@@ -42,6 +45,7 @@ struct store_checkpointer *store_checkpointer_open(const char *path)
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->turn, NULL);
     pthread_cond_init(&c->wake, NULL);
     /* FULL: what is in the file must be there before the log begins anew */
     bool ok = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
@@ -51,6 +55,7 @@ struct store_checkpointer *store_checkpointer_open(const char *path)
         return c;
     sqlite3_close(c->db);
     pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->turn);
     pthread_mutex_destroy(&c->lock);
     free(c);
     return NULL;
@@ -75,6 +80,7 @@ void store_checkpointer_close(struct store_checkpointer *c)
     pthread_join(c->thread, NULL);
     sqlite3_close(c->db);
     pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->turn);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -88,7 +94,11 @@ int store_bound_log(struct chain_store *s, char *error_out)
         return 0;
     s->log_tried = s->log_pages;
     sqlite3_busy_timeout(s->db, octets < bound ? RESTART_MS : 2000);
+    if (s->checkpointer)
+        pthread_mutex_lock(&s->checkpointer->turn);
     int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    if (s->checkpointer)
+        pthread_mutex_unlock(&s->checkpointer->turn);
     sqlite3_busy_timeout(s->db, 2000);
     if (rc == SQLITE_OK)
         s->log_pages = s->log_tried = 0;

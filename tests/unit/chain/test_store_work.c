@@ -1,0 +1,337 @@
+/* What a store does beside its turns: derived rows, snapshots, pruning, the write-ahead log. */
+#define SUITE_NAME "chain store work"
+#include "tests/unit/check_main.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "chain/snapshot.h"
+#include "tests/unit/chain/living.h"
+
+static char folder[64], path[128];
+
+static void set_up(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/airdeed-work-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a.db", folder);
+}
+
+static void tear_down(void)
+{
+    char command[160];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static struct chain_store *open_store(const struct chain_genesis *g, enum chain_store_sync sync, const struct chain_store_policy *policy)
+{
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    struct chain_store *s = NULL;
+    struct chain_store_owner owner = {0, "n0"};
+    ck_assert_msg(chain_store_open(path, g, &owner, sync, &s, error) == 0, "%s", error);
+    if (policy)
+        chain_store_set_policy(s, policy);
+    return s;
+}
+
+static struct chain_store_verdict verify(void)
+{
+    struct chain_store_verdict v;
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    ck_assert_msg(chain_store_verify(path, &v, error) == 0, "%s", error);
+    return v;
+}
+
+static int64_t ask(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return value;
+}
+
+static void execute_sql(const char *sql)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* A chain made by hand: certified blocks of transactions that nobody can decode, which costs no signatures but the blocks'. */
+static struct chain {
+    struct keyring ring;
+    struct chain_genesis genesis;
+    struct chain_ledger *ledger;
+    struct chain_node_update update;
+    struct chain_ledger_event events[CHAIN_MAX_LEDGER_EVENTS];
+    uint8_t batch[CHAIN_MAX_BATCH_BYTES], header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
+} *chain;
+
+static void start_chain(void)
+{
+    chain = calloc(1, sizeof *chain);
+    chain->genesis = make_genesis(&chain->ring, 4);
+    size_t len = chain_ledger_bytes(&chain->genesis);
+    struct chain_signer signer = chain_signer_ed25519(&chain->ring.keys[0]);
+    ck_assert_int_eq(chain_ledger_init(malloc(len), len, &chain->genesis, &signer, &chain->ledger, NULL), 0);
+}
+
+static void end_chain(void)
+{
+    free(chain->ledger);
+    free(chain);
+}
+
+static int write_turn(struct chain_store *s, char *error)
+{
+    int rc = chain_store_begin(s, error);
+    if (rc == 0)
+        rc = chain_store_write(s, &chain->update, error);
+    if (rc == 0)
+        rc = chain_store_commit(s, error);
+    return rc;
+}
+
+static void add_block(struct chain_store *s, size_t n_txs)
+{
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    static struct chain_batch_view view;
+    static uint8_t junk[256];
+    struct chain_header header;
+    uint64_t height = chain_ledger_height(chain->ledger) + 1;
+    view.time_ns = T0 + (int64_t)height * 20 * MS;
+    view.n_txs = n_txs;
+    for (size_t i = 0; i < n_txs; i++) {
+        view.txs[i].data = junk;
+        view.txs[i].len = sizeof junk;
+    }
+    for (size_t i = 0; i < sizeof junk; i++)
+        junk[i] = (uint8_t)(height * 31 + i * i);
+    size_t len = (size_t)chain_batch_encode(&view, chain->batch, sizeof chain->batch);
+    chain->update.events = chain->events;
+    ck_assert_int_eq(chain_ledger_apply(chain->ledger, chain->batch, len, false, &header, chain->events, CHAIN_MAX_LEDGER_EVENTS,
+                                        &chain->update.n_events), 0);
+    struct chain_certificate c = {.signers = 7};
+    struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .seq = height};
+    chain_header_hash(&header, &vote.digest);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct chain_signer signer = chain_signer_ed25519(&chain->ring.keys[i]);
+        vote.author = i;
+        ck_assert_int_eq(signer.sign(signer.ctx, &chain->ring.members, &vote), 0);
+        memcpy(c.sigs[i], vote.sig, CHAIN_SIG_BYTES);
+    }
+    chain->update.ledger = chain->ledger;
+    chain->update.n_blocks = 1;
+    chain->update.blocks[0] = (struct chain_node_block){.height = height, .batch = chain->batch, .batch_len = len, .header = chain->header,
+                                                        .cert = chain->cert, .n_signers = 3};
+    chain->update.blocks[0].header_len = (size_t)chain_header_encode(&header, chain->header, sizeof chain->header);
+    chain->update.blocks[0].cert_len = (size_t)chain_certificate_encode(&c, chain->cert, sizeof chain->cert);
+    ck_assert_msg(write_turn(s, error) == 0, "%s", error);
+}
+
+START_TEST(derived_rows_come_behind_and_none_is_lost)
+{
+    start_chain();
+    struct chain_store *s = open_store(&chain->genesis, CHAIN_STORE_SYNC_FULL, NULL);
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    for (int i = 0; i < 30; i++)
+        add_block(s, 8);
+    ck_assert_int_eq(ask("SELECT count(*) FROM blocks"), 30);
+    ck_assert_int_eq(ask("SELECT count(*) FROM transactions"), 0);
+    ck_assert_int_eq(ask("SELECT value FROM meta WHERE key='indexed_height'"), 0);
+    ck_assert_msg(verify().ok, "%s", verify().first_fault);
+    uint64_t syncs = chain_store_syncs(s);
+    int rc = chain_store_work(s, error);
+    ck_assert_int_eq(rc, 1);
+    int64_t indexed = ask("SELECT value FROM meta WHERE key='indexed_height'");
+    ck_assert_int_gt(indexed, 0);
+    ck_assert_int_eq(ask("SELECT count(*) FROM transactions"), 8 * indexed);
+    ck_assert_msg(verify().ok, "%s", verify().first_fault);
+    while (rc > 0)
+        rc = chain_store_work(s, error);
+    ck_assert_int_eq(rc, 0);
+    ck_assert_uint_eq(chain_store_syncs(s), syncs); /* nobody waits for the disk */
+    ck_assert_int_eq(ask("SELECT count(*) FROM transactions"), 8 * 30);
+    ck_assert_int_eq(ask("SELECT value FROM meta WHERE key='indexed_height'"), 30);
+    chain_store_close(s);
+    ck_assert_msg(verify().ok, "%s", verify().first_fault);
+    end_chain();
+}
+END_TEST
+
+/* What kill -9 leaves: the index lags, and the next start brings it up. */
+START_TEST(a_start_indexes_what_a_crash_left_and_begins_at_the_last_snapshot)
+{
+    struct chain_store_policy policy = {5, UINT64_MAX, UINT64_MAX, UINT64_C(1) << 30};
+    struct cluster *c = cluster_open(_i ? &chain_raft_ops : &chain_pbft_ops, 4, 7);
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    c->stores[0] = open_store(&c->genesis, CHAIN_STORE_SYNC_OFF, &policy);
+    living_run(c);
+    chain_store_close(c->stores[0]);
+    c->stores[0] = NULL;
+    ck_assert_int_ge(ask("SELECT count(DISTINCT height) FROM snapshots"), 3);
+    struct chain_store_verdict v = verify();
+    ck_assert_msg(v.ok && v.base == 0 && v.indexed_height == v.height, "%s", v.first_fault);
+    /* the last blocks' rows were not written yet */
+    int64_t last = ask("SELECT max(height) FROM snapshots");
+    char sql[400];
+    snprintf(sql, sizeof sql, "DELETE FROM tx_rows WHERE height > %lld; DELETE FROM event_rows WHERE height > %lld;"
+                              "UPDATE meta SET value = %lld WHERE key = 'indexed_height'", (long long)last, (long long)last, (long long)last);
+    execute_sql(sql);
+    struct chain_store *s = open_store(&c->genesis, CHAIN_STORE_SYNC_FULL, &policy);
+    struct chain_hash root = chain_ledger_tip(chain_node_ledger(c->nodes[0]))->state_root;
+    struct chain_node_config cfg = {.seed = 3, .genesis = &c->genesis, .signer = chain_signer_ed25519(&c->ring.keys[0]), .engine = c->ops,
+                                    .engine_heartbeat_ns = 40 * MS, .engine_timeout_ns = 200 * MS, .engine_timeout_max_ns = 2000 * MS,
+                                    .gossip_ns = 50 * MS, .status_ns = 200 * MS, .mempool_txs = c->mempool_txs,
+                                    .read_block = chain_store_read_block, .read_block_ctx = s};
+    const char *bad = NULL;
+    struct chain_node *node;
+    void *mem = malloc(chain_node_bytes(&cfg));
+    ck_assert_int_eq(chain_node_init(mem, chain_node_bytes(&cfg), &cfg, &node, &bad), 0);
+    ck_assert_msg(chain_store_restore(s, node, c->now_ns, error) == 0, "%s", error);
+    ck_assert_uint_eq(chain_ledger_height(chain_node_ledger(node)), v.height);
+    ck_assert_mem_eq(&chain_ledger_tip(chain_node_ledger(node))->state_root, &root, sizeof root);
+    while (chain_store_work(s, error) > 0)
+        continue;
+    chain_store_close(s);
+    free(mem);
+    struct chain_store_verdict after = verify();
+    ck_assert_msg(after.ok && after.indexed_height == v.height, "%s", after.first_fault);
+    cluster_close(c);
+}
+END_TEST
+
+START_TEST(a_pruned_database_stays_below_its_bound_and_verifies_from_its_base)
+{
+    enum { EVERY = 50, KEEP = 60, TXS = 8 };
+    struct chain_store_policy policy = {EVERY, UINT64_MAX, KEEP, UINT64_C(1) << 30};
+    start_chain();
+    struct chain_store *s = open_store(&chain->genesis, CHAIN_STORE_SYNC_OFF, &policy);
+    struct stat st;
+    off_t early = 0, late = 0;
+    for (int i = 0; i < 2000; i++) {
+        add_block(s, TXS);
+        if (i % 100 != 99)
+            continue;
+        ck_assert_int_le(ask("SELECT count(*) FROM blocks"), KEEP + 2 * EVERY + 1);
+        ck_assert_int_eq(stat(path, &st), 0);
+        off_t *most = i < 800 ? &early : &late;
+        *most = st.st_size > *most ? st.st_size : *most;
+    }
+    chain_store_close(s);
+    struct chain_store_verdict v = verify();
+    ck_assert_msg(v.ok, "%s", v.first_fault);
+    ck_assert_uint_eq(v.height, 2000);
+    ck_assert_uint_gt(v.base, 2000 - KEEP - 2 * EVERY - 2);
+    ck_assert_uint_eq(v.n_blocks, v.height - v.base);
+    ck_assert_int_eq(ask("SELECT min(height) FROM tx_rows"), (int64_t)v.base + 1);
+    printf("2000 blocks of %d octets: %lld octets at most in the first 800, %lld later; base %llu\n", TXS * 260, (long long)early, (long long)late,
+           (unsigned long long)v.base);
+    fflush(stdout);
+    ck_assert_int_le(late, early + 64 * 1024);
+    /* what the base says is checked against what members signed */
+    execute_sql("UPDATE snapshots SET octets = CAST(substr(octets, 1, 300) || x'00' || substr(octets, 302) AS BLOB)");
+    v = verify();
+    ck_assert_msg(!v.ok && strstr(v.first_fault, "snapshots row"), "%s", v.first_fault);
+    end_chain();
+}
+END_TEST
+
+START_TEST(a_reader_that_stays_bounds_the_log_and_not_the_disk)
+{
+    enum { BOUND = 4 << 20 };
+    struct chain_store_policy policy = {4096, UINT64_MAX, UINT64_MAX, BOUND};
+    start_chain();
+    struct chain_store *s = open_store(&chain->genesis, CHAIN_STORE_SYNC_FULL, &policy);
+    char error[CHAIN_STORE_MAX_ERROR] = "", log[160];
+    struct stat st;
+    uint8_t *octets = calloc(1, 100000);
+    snprintf(log, sizeof log, "%s-wal", path);
+    off_t most = 0;
+    sqlite3 *reader = NULL;
+    int rc = 0;
+    for (uint64_t k = 0; k < 400 && rc == 0; k++) {
+        if (k == 200) { /* from here on somebody looks at a moment of before */
+            ck_assert_int_eq(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+            ck_assert_int_eq(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM engine", NULL, NULL, NULL), SQLITE_OK);
+        }
+        memset(&chain->update, 0, sizeof chain->update);
+        chain->update.n_records = 1;
+        chain->update.records[0] = (struct chain_record){.key = k % 3, .data = octets, .len = 100000};
+        rc = write_turn(s, error);
+        if (stat(log, &st) == 0 && st.st_size > most)
+            most = st.st_size;
+        ck_assert_msg(k >= 200 || rc == 0, "%s", error);
+    }
+    printf("log of %lld octets at most, bound %d\n", (long long)most, BOUND);
+    fflush(stdout);
+    ck_assert_int_eq(rc, -EBUSY);
+    ck_assert_msg(strstr(error, "a reader stays in one transaction") && !strchr(error, '\n'), "%s", error);
+    ck_assert_int_le(most, BOUND + 512 * 1024);
+    sqlite3_close(reader);
+    free(octets);
+    chain_store_close(s);
+    ck_assert_msg(verify().ok, "%s", verify().first_fault);
+    end_chain();
+}
+END_TEST
+
+START_TEST(a_member_that_was_away_goes_on_from_the_others_snapshot)
+{
+    start_chain();
+    struct chain_store *s = open_store(&chain->genesis, CHAIN_STORE_SYNC_OFF, NULL);
+    for (int i = 0; i < 20; i++)
+        add_block(s, 3);
+    size_t cap = chain_snapshot_bytes(chain->ledger);
+    uint8_t *octets = malloc(cap);
+    long len = chain_snapshot_encode(chain->ledger, octets, cap);
+    struct chain_node_block tip = chain->update.blocks[0];
+    chain_store_close(s);
+    ck_assert_int_eq(unlink(path), 0);
+    /* another database, that has only the beginning */
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    s = open_store(&chain->genesis, CHAIN_STORE_SYNC_OFF, NULL);
+    ck_assert_int_eq(chain_store_begin(s, error), 0);
+    ck_assert_msg(chain_store_install_snapshot(s, &tip, octets, (size_t)len, chain->ledger, error) == 0, "%s", error);
+    ck_assert_int_eq(chain_store_commit(s, error), 0);
+    for (int i = 0; i < 10; i++)
+        add_block(s, 3);
+    uint64_t height;
+    uint8_t *again;
+    size_t again_len;
+    ck_assert_int_eq(chain_store_read_snapshot(s, &height, &again, &again_len), 0);
+    ck_assert_uint_eq(height, 20);
+    ck_assert_uint_eq(again_len, (size_t)len);
+    ck_assert_mem_eq(again, octets, again_len);
+    free(again);
+    free(octets);
+    chain_store_close(s);
+    struct chain_store_verdict v = verify();
+    ck_assert_msg(v.ok, "%s", v.first_fault);
+    ck_assert_uint_eq(v.base, 20);
+    ck_assert_uint_eq(v.n_blocks, 10);
+    end_chain();
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = tcase_create("work");
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, derived_rows_come_behind_and_none_is_lost);
+    tcase_add_loop_test(tc, a_start_indexes_what_a_crash_left_and_begins_at_the_last_snapshot, 0, 2);
+    tcase_add_test(tc, a_pruned_database_stays_below_its_bound_and_verifies_from_its_base);
+    tcase_add_test(tc, a_reader_that_stays_bounds_the_log_and_not_the_disk);
+    tcase_add_test(tc, a_member_that_was_away_goes_on_from_the_others_snapshot);
+    suite_add_tcase(suite, tc);
+}
