@@ -179,7 +179,7 @@ static int dispatch(struct pbft *m, const struct chain_event *in)
         chain_pbft_convict(m, in->member);
         return 0;
     case CHAIN_EV_VOTER:
-        m->learner = !chain_pbft_counts(m, m->self);
+        chain_pbft_become_voter(m);
         return 0;
     case CHAIN_EV_TICK:
     case CHAIN_EV_PERSISTED:

@@ -176,6 +176,7 @@ bool chain_pbft_choose(const struct pbft *m, const struct pbft_claim *claims, ui
 /* pbft_view.c */
 void chain_pbft_start_view(struct pbft *m, uint64_t view);
 void chain_pbft_suspect(struct pbft *m);
+void chain_pbft_become_voter(struct pbft *m);
 int chain_pbft_on_view_change(struct pbft *m, const struct chain_msg *msg);
 struct chain_msg chain_pbft_change_msg(const struct pbft_view_change *change, uint32_t author);
 void chain_pbft_store_change(struct pbft_view_change *change, const struct chain_msg *msg);

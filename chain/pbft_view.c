@@ -108,6 +108,16 @@ static void follow_suspicion(struct pbft *m)
     chain_pbft_try_new_view(m);
 }
 
+/* Who learned while the others left has its word still to give. */
+void chain_pbft_become_voter(struct pbft *m)
+{
+    m->learner = !chain_pbft_counts(m, m->self);
+    if (m->learner || m->active || m->promised >= m->view)
+        return;
+    promise(m, m->view);
+    chain_pbft_try_new_view(m);
+}
+
 void chain_pbft_suspect(struct pbft *m)
 {
     m->suspecting = m->changed = true;
