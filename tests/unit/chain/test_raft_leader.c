@@ -101,6 +101,44 @@ START_TEST(a_leader_hands_over_to_no_learner_nor_to_a_stranger)
 }
 END_TEST
 
+static int say_timeout_now(struct bench *b, uint32_t author, uint64_t term, uint64_t last_index, uint64_t counter)
+{
+    uint8_t body[16];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, 1);
+    chain_cbor_put_uint(&w, counter);
+    return bench_receive(b, raft, (struct chain_msg){.kind = CHAIN_MSG_RAFT_TIMEOUT_NOW, .author = author, .view = term, .seq = last_index,
+                                                     .body = body, .body_len = w.len});
+}
+
+START_TEST(only_a_fresh_word_of_the_own_leader_makes_a_member_stand_at_once)
+{
+    struct bench *b = bench_new(raft, 3, 2);
+    uint8_t body[32];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    static const uint64_t numbers[] = {5, 0, 0}; /* counter, committed, term before */
+    chain_cbor_put_array(&w, 5);
+    for (size_t i = 0; i < 3; i++)
+        chain_cbor_put_uint(&w, numbers[i]);
+    chain_cbor_put_bool(&w, false);
+    chain_cbor_put_array(&w, 0);
+    struct chain_msg append = {.kind = CHAIN_MSG_RAFT_APPEND, .author = 0, .view = 3, .body = body, .body_len = w.len};
+    ck_assert_int_eq(bench_receive(b, raft, append), 0);
+    ck_assert_int_eq(say_timeout_now(b, 0, 3, 0, 5), -EBADMSG); /* a replay */
+    ck_assert_int_eq(say_timeout_now(b, 0, 2, 0, 9), -EBADMSG);
+    ck_assert_int_eq(say_timeout_now(b, 1, 3, 0, 6), -EBADMSG);
+    ck_assert_int_eq(say_timeout_now(b, 0, 3, 1, 6), -EBADMSG); /* our log is shorter */
+    ck_assert_uint_eq(bench_stats(b, raft).refused_stale, 4);
+    ck_assert_uint_eq(bench_stats(b, raft).view, 3);
+    ck_assert_int_eq(say_timeout_now(b, 0, 3, 0, 6), 0);
+    ck_assert_uint_eq(bench_stats(b, raft).view, 4);
+    ck_assert_uint_eq(b->out.n_msgs, 1);
+    ck_assert_uint_eq(b->out.msgs[0].msg.kind, CHAIN_MSG_RAFT_VOTE);
+    ck_assert(b->out.msgs[0].after_persist);
+    bench_free(b);
+}
+END_TEST
+
 /* ---- read index */
 
 START_TEST(a_read_sees_what_was_committed_before_it_and_costs_one_round)
@@ -275,6 +313,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_successor_is_brought_up_first_and_nothing_under_way_is_lost);
     tcase_add_test(tc, who_does_not_get_there_in_an_election_timeout_is_given_up);
     tcase_add_test(tc, a_leader_hands_over_to_no_learner_nor_to_a_stranger);
+    tcase_add_test(tc, only_a_fresh_word_of_the_own_leader_makes_a_member_stand_at_once);
     tcase_add_test(tc, a_read_sees_what_was_committed_before_it_and_costs_one_round);
     tcase_add_test(tc, a_single_member_answers_a_read_by_itself);
     tcase_add_test(tc, the_first_read_of_a_term_waits_for_an_entry_of_that_term);

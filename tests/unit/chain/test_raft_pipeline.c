@@ -104,6 +104,28 @@ START_TEST(an_append_that_is_lost_in_the_flow_is_repaired_at_once)
 }
 END_TEST
 
+/* While entries keep coming, no answer is to the newest of them: the follower's own word that it lacks one has to do. */
+START_TEST(a_loss_is_repaired_though_the_flow_never_ends)
+{
+    struct cluster_config cfg = slow_config(3, 8);
+    cfg.persist_ns = MS(1);
+    struct cluster *c = cluster_new(&cfg);
+    cluster_run(c, c->now_ns + MS(20000));
+    uint32_t leader = cluster_leader(c), deaf = (leader + 1) % 3;
+    for (int i = 0; i < 60; i++) {
+        c->cut[leader][deaf] = i >= 20 && i < 30;
+        cluster_request(c);
+        cluster_run(c, c->now_ns + MS(2));
+        ck_assert_uint_gt(raft_of(c, leader)->last_index, raft_of(c, leader)->committed);
+    }
+    ck_holds(c);
+    ck_assert_uint_ge(c->nodes[leader].tip, 35);
+    ck_assert_uint_ge(c->nodes[deaf].tip, c->nodes[leader].tip - CHAIN_WINDOW);
+    ck_assert_uint_ge(cluster_stats(c, leader).retransmitted, 1);
+    cluster_free(c);
+}
+END_TEST
+
 START_TEST(who_missed_several_entries_gets_them_in_one_message)
 {
     struct cluster *c = start_slow(3, 8);
@@ -219,6 +241,46 @@ START_TEST(an_append_leaves_before_the_own_disk_and_an_ack_after_it)
 }
 END_TEST
 
+static struct chain_msg make_append(uint8_t *body, size_t cap, uint64_t term, uint64_t counter, uint64_t prev, uint64_t prev_term, size_t n)
+{
+    struct chain_cbor_writer w = {.out = body, .cap = cap};
+    chain_cbor_put_array(&w, 5);
+    chain_cbor_put_uint(&w, counter);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_uint(&w, prev_term);
+    chain_cbor_put_bool(&w, true);
+    chain_cbor_put_array(&w, n);
+    for (size_t i = 0; i < n; i++) {
+        chain_cbor_put_array(&w, 2);
+        chain_cbor_put_uint(&w, term);
+        chain_cbor_put_bytes(&w, NULL, 0);
+    }
+    return (struct chain_msg){.kind = CHAIN_MSG_RAFT_APPEND, .author = (uint32_t)(term % 2), .view = term, .seq = prev, .body = body, .body_len = w.len};
+}
+
+/* What an older leader left beyond is nobody's, and one that builds on what we do not have hears so. */
+START_TEST(a_follower_acknowledges_no_more_than_is_surely_its_leaders)
+{
+    struct bench *b = bench_new(raft, 3, 2);
+    uint8_t body[64];
+    ck_assert_int_eq(bench_receive(b, raft, make_append(body, sizeof body, 1, 1, 0, 0, 3)), 0);
+    ck_assert_uint_eq(b->out.msgs[0].msg.seq, 3);
+    persist(b);
+    ck_assert_int_eq(bench_receive(b, raft, make_append(body, sizeof body, 2, 1, 1, 1, 0)), 0);
+    persist(b);
+    ck_assert_int_eq(bench_receive(b, raft, make_append(body, sizeof body, 2, 2, 1, 1, 0)), 0);
+    ck_assert_uint_eq(b->out.n_msgs, 1);
+    ck_assert_uint_eq(b->out.msgs[0].msg.seq, 1);
+    ck_assert_int_eq(bench_receive(b, raft, make_append(body, sizeof body, 2, 3, 3, 2, 1)), 0); /* its 3 is another */
+    ck_assert_uint_eq(b->out.msgs[0].msg.seq, 1);
+    ck_assert_uint_eq(b->out.n_records, 0);
+    ck_assert_int_eq(bench_receive(b, raft, make_append(body, sizeof body, 2, 4, 1, 1, 1)), 0);
+    ck_assert_uint_eq(b->out.msgs[0].msg.seq, 2);
+    ck_assert_uint_eq(((const struct raft *)b->engine)->last_index, 2); /* the rest is cut */
+    bench_free(b);
+}
+END_TEST
+
 /* Acks of later heights may come first; a height commits with all below it. */
 START_TEST(heights_commit_in_order_whatever_the_order_of_acks)
 {
@@ -242,6 +304,19 @@ START_TEST(heights_commit_in_order_whatever_the_order_of_acks)
 }
 END_TEST
 
+/* Each batch of the test below is one octet over and over, which its index tells. */
+static void check_whole_log(const struct raft *m)
+{
+    for (uint64_t index = m->base_index + 1; index <= m->last_index; index++) {
+        const struct raft_entry *entry = chain_raft_entry(m, index);
+        const uint8_t *batch = m->arena + entry->at + entry->head_len;
+        ck_assert_uint_eq(entry->index, index);
+        ck_assert_uint_eq(batch[0], (index - 1) % 251);
+        ck_assert_uint_eq(batch[entry->len / 2], (index - 1) % 251);
+        ck_assert_uint_eq(batch[entry->len - 1], (index - 1) % 251);
+    }
+}
+
 START_TEST(a_window_of_the_largest_batches_fits_at_any_place_of_the_ring)
 {
     static uint8_t batch[CHAIN_MAX_BATCH_BYTES];
@@ -257,6 +332,7 @@ START_TEST(a_window_of_the_largest_batches_fits_at_any_place_of_the_ring)
             ck_assert_int_eq(propose(b, batch, len), 0);
             ck_assert_uint_le(b->out.n_records, 3);
             persist(b);
+            check_whole_log(m);
         }
         ck_assert_uint_eq(bench_stats(b, raft).proposes, 0);
         ck_assert_int_eq(acknowledge(b, 1, m->last_index, m->counter), 0);
@@ -311,9 +387,11 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_full_window_commits_in_the_time_of_one_height);
     tcase_add_test(tc, a_window_of_one_waits_for_the_certificate);
     tcase_add_test(tc, an_append_that_is_lost_in_the_flow_is_repaired_at_once);
+    tcase_add_test(tc, a_loss_is_repaired_though_the_flow_never_ends);
     tcase_add_test(tc, who_missed_several_entries_gets_them_in_one_message);
     tcase_add_test(tc, nothing_new_is_proposed_while_something_has_to_be_repeated);
     tcase_add_test(tc, an_append_leaves_before_the_own_disk_and_an_ack_after_it);
+    tcase_add_test(tc, a_follower_acknowledges_no_more_than_is_surely_its_leaders);
     tcase_add_test(tc, heights_commit_in_order_whatever_the_order_of_acks);
     tcase_add_test(tc, a_window_of_the_largest_batches_fits_at_any_place_of_the_ring);
     tcase_add_test(tc, a_compacted_log_is_read_back_as_it_was);
