@@ -252,7 +252,7 @@ int chain_store_open(const char *path, const struct chain_genesis *genesis, cons
         free(s);
         return rc;
     }
-    if (store_sync_vfs_open(&s->vfs) != SQLITE_OK) {
+    if (store_sync_vfs_open(&s->vfs, sync == CHAIN_STORE_SYNC_FULL) != SQLITE_OK) {
         store_unlock(path, s->lock_fd);
         free(s);
         snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: SQLite offers no file system", path);
