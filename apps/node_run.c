@@ -22,6 +22,7 @@
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
 
 static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 1000000;
+static const int64_t QUIET_NS = 20000000; /* so long without a message, and what can wait is taken up */
 
 struct loop {
     const struct app_node_config *config;
@@ -40,7 +41,7 @@ struct loop {
     struct app_node_intake intake;
     struct app_node_status status;
     struct app_node_metrics *metrics; /* NULL: nobody may ask */
-    int64_t metrics_due_ns;
+    int64_t metrics_due_ns, heard_ns;
     int64_t now_ns;
 };
 
@@ -179,7 +180,9 @@ static int work_on_store(struct loop *l)
 /* 0, or an exit code */
 static int run_turn(struct loop *l)
 {
-    int timeout_ms = l->work_waits ? 0 : wait_ms(l);
+    int timeout_ms = wait_ms(l), until_work_ms = (int)((l->heard_ns + QUIET_NS - l->now_ns) / 1000000);
+    if (l->work_waits && until_work_ms < timeout_ms)
+        timeout_ms = until_work_ms > 0 ? until_work_ms : 0;
     bool woken = false, idle = false;
     for (int i = 0; i < MAX_EVENTS_A_TURN; i++) {
         struct chain_net_event event;
@@ -193,6 +196,7 @@ static int run_turn(struct loop *l)
             woken = idle = i == 0;
             break;
         }
+        l->heard_ns = l->now_ns;
         int code = take(l, &event);
         if (code)
             return code;
@@ -214,7 +218,7 @@ static int run_turn(struct loop *l)
     app_node_intake_flush(&l->intake, l->now_ns);
     app_node_requests_flush(&l->requests, l->now_ns);
     serve_metrics(l, woken);
-    if (idle && work_on_store(l))
+    if (idle && l->now_ns - l->heard_ns >= QUIET_NS && work_on_store(l))
         return APP_SYSTEM_FAILED;
     app_node_log_changes(&l->log, l->node, l->net, l->now_ns);
     return 0;
