@@ -49,7 +49,7 @@ static uint32_t count_answers(const struct chain_node *m)
 {
     uint32_t n = 0;
     for (uint32_t seat = 0; seat < m->members->n; seat++)
-        n += m->answered >> m->members->seats[seat] & 1;
+        n += (uint32_t)(m->answered >> m->members->seats[seat] & 1);
     return n;
 }
 
