@@ -190,6 +190,8 @@ struct sim_world {
     /* faults and clients */
     int64_t next_fault_ns, fault_every_ns, next_op_ns;
     uint64_t faults[SIM_FAULTS];
+    const struct sim_node *forgot; /* whose disk turned back last, and how far the others were then */
+    uint64_t forgot_top;
     struct sim_client clients[SIM_MAX_CLIENTS];
     /* checks */
     uint64_t top; /* highest known block */

@@ -135,25 +135,42 @@ static void spoil_disk(struct sim_world *w)
     }
 }
 
-/* At most f disks (and those of liars) turn back while the others hold: what a majority forgot is gone for good. */
+/* One disk at a time may turn back: what a majority forgot is gone for good. The next one may once the last one votes again and has
+ * executed what the others had not yet when it forgot. */
+static bool may_forget(const struct sim_world *w)
+{
+    struct chain_node_stats s;
+    if (!w->forgot)
+        return true;
+    if (w->forgot->state != SIM_UP || w->forgot->height <= w->forgot_top)
+        return false;
+    chain_node_stats(w->forgot->node, &s);
+    return s.votes && s.certified_height > w->forgot_top;
+}
+
 static void turn_disk_back(struct sim_world *w)
 {
     struct sim_node *node = draw_node(w);
-    if (!w->cfg.rollback || node->state != SIM_UP)
+    if (!w->cfg.rollback || node->state != SIM_UP || node->liar)
         return;
-    if (!node->disk.has_backup) {
+    if (!node->disk.has_backup || sim_draw(w, 4) == 0) {
         sim_disk_backup(&node->disk);
         return;
     }
+    if (!may_forget(w))
+        return;
     sim_node_stop(w, node, SIM_DOWN, sim_draw_ns(w, SIM_MS(1), SIM_MS(500)));
-    if (sim_disk_roll_back(&node->disk) > 0)
-        w->faults[SIM_ROLLBACK]++;
+    w->forgot = node;
+    w->forgot_top = w->top;
+    uint64_t lost = sim_disk_roll_back(&node->disk);
+    sim_log(w, "node %u has lost %llu turns of its disk", node->index, (unsigned long long)lost);
+    w->faults[SIM_ROLLBACK] += lost > 0;
 }
 
 void sim_fault_now(struct sim_world *w)
 {
     w->next_fault_ns = w->now_ns + sim_draw_ns(w, w->fault_every_ns / 8, 2 * w->fault_every_ns);
-    switch (sim_draw(w, 16)) {
+    switch (sim_draw(w, 18)) {
     case 0:
     case 1:
         cut_in_two(w);
@@ -191,6 +208,8 @@ void sim_fault_now(struct sim_world *w)
         spoil_disk(w);
         break;
     case 13:
+    case 14:
+    case 15:
         turn_disk_back(w);
         break;
     default:

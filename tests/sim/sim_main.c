@@ -10,7 +10,7 @@
 
 struct options {
     uint64_t seed, break_at;
-    bool seed_given, ed25519, twins, rollback, log, first;
+    bool seed_given, ed25519, twins, log, first;
     double hours, seconds;
     uint64_t count;   /* scenarios; 0: as time allows */
     const char *engine; /* NULL: both */
@@ -115,10 +115,12 @@ static struct sim_config make_config(const struct options *o, uint64_t seed)
     bool byzantine = o->engine ? strcmp(o->engine, "pbft") == 0 : draw % 2 == 0;
     struct sim_config cfg = {.seed = seed, .ops = byzantine ? &chain_pbft_ops : &chain_raft_ops, .heartbeat_ns = SIM_MS(50),
                              .fault_ns = SIM_MS(20000), .converge_ns = SIM_MS(30000), .ops_per_s = 20, .ed25519 = o->ed25519,
-                             .break_at = o->break_at, .rollback = o->rollback, .log = o->log};
+                             .break_at = o->break_at, .log = o->log};
     cfg.n = o->n ? o->n : sizes[(draw >> 8) % (sizeof sizes / sizeof sizes[0])];
-    if (byzantine)
-        cfg.n_liars = (uint32_t)((draw >> 16) % (chain_pbft_f(cfg.n) + 1));
+    uint32_t f = byzantine ? chain_pbft_f(cfg.n) : 0;
+    cfg.n_liars = (uint32_t)((draw >> 16) % (f + 1));
+    /* who forgets is one of the f; under Raft the others have to remember */
+    cfg.rollback = (draw >> 32) % 2 == 0 && (byzantine ? cfg.n_liars < f : cfg.n >= 3);
     return cfg;
 }
 
