@@ -181,6 +181,8 @@ static enum chain_mempool_class class_of(enum chain_op_kind op)
     case CHAIN_OP_EVIDENCE:
     case CHAIN_OP_UNAUTHORISED:
     case CHAIN_OP_EQUIVOCATION:
+    case CHAIN_OP_RECONFIGURE:
+    case CHAIN_OP_ADMIT:
     case CHAIN_OP_SPECTRUM: /* an incumbent appears */
         return CHAIN_CLASS_EVIDENCE;
     case CHAIN_OP_SENSE_COMMIT:

@@ -10,7 +10,7 @@
 
 enum chain_mempool_class {
     CHAIN_CLASS_HEARTBEAT,
-    CHAIN_CLASS_EVIDENCE, /* and what the operation of the ledger itself hangs on: conviction, reconfiguration */
+    CHAIN_CLASS_EVIDENCE, /* and what protects others: convictions, members, keys, records of incumbents */
     CHAIN_CLASS_REQUEST,
     CHAIN_CLASS_SENSING,
     CHAIN_CLASSES

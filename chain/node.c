@@ -177,6 +177,7 @@ int64_t node_jitter(struct chain_node *m, enum node_purpose purpose, int64_t bas
 static void clear(struct chain_node_update *out)
 {
     out->n_records = out->n_blocks = out->n_sends = out->n_events = 0;
+    out->n_reads = 0;
     out->persist_seq = out->submitted_nonce = out->fatal_height = 0;
     out->events = NULL;
     out->ledger = NULL;
@@ -253,6 +254,9 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
         return 0;
     case CHAIN_NODE_SUBMIT_TX:
         out->submit_result = node_submit_tx(m, in);
+        return 0;
+    case CHAIN_NODE_READ:
+        node_ask_to_read(m, in->read_id, out);
         return 0;
     case CHAIN_NODE_PERSISTED:
         take_persisted(m, in->persisted_seq);
@@ -360,6 +364,7 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         bool is_submission = in->kind == CHAIN_NODE_SUBMIT || in->kind == CHAIN_NODE_SUBMIT_BODY || in->kind == CHAIN_NODE_SUBMIT_TX;
         work(m, out, !is_submission);
         node_check_fork(m);
+        node_answer_reads(m, out);
         if (m->fatal == 0 && m->n_unpersisted < NODE_MAX_UNPERSISTED)
             certify(m, out);
         node_vote_timers(m);

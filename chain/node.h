@@ -29,6 +29,7 @@ struct chain_node_config {
     int64_t vote_wait_ns;   /* header votes wait this long, jittered by key, for something to ride with; 0: 12 ms, as suits a shared medium */
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
     size_t mempool_txs;     /* bound, 4 .. 65536; of one author a quarter of it */
+    size_t max_bundle_bytes; /* of a send, unless a single message is longer; 0: CHAIN_MAX_MSG_BYTES */
     size_t mempool_octets;  /* bound; of one author a quarter of it; 0: 1024 for each transaction, at least 512 KiB */
     bool trust_disk;    /* do not ask others what this node signed before it started: only where its disk cannot have lost anything */
     bool distrust_disk; /* it has: votes only once all that others saw of us lies behind */
@@ -48,7 +49,8 @@ enum chain_node_event_kind {
     CHAIN_NODE_SUBMIT,         /* an operation of our own: signed with the next nonce */
     CHAIN_NODE_SUBMIT_BODY,    /* several, as the body of one transaction (chain/tx.h): signed with the next nonces */
     CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */
-    CHAIN_NODE_PERSISTED
+    CHAIN_NODE_PERSISTED,
+    CHAIN_NODE_READ            /* which state may a read be served from? the answer comes in reads */
 };
 
 struct chain_node_event {
@@ -77,6 +79,7 @@ struct chain_node_event {
         } bytes; /* RECEIVE: bundle; SUBMIT_BODY: CBOR [operation, ...]; SUBMIT_TX: encoded chain_msg */
         const struct chain_op *op;
         uint64_t persisted_seq;
+        uint64_t read_id; /* of the caller's choice */
     };
 };
 
@@ -110,6 +113,14 @@ struct chain_node_update {
     size_t n_events;
     const struct chain_ledger_event *events; /* of the block executed in this step, at most one; valid until the next step */
     const struct chain_ledger *ledger; /* state after that block; NULL when none was executed */
+    /* Raft: a linearizable read is served from the ledger as it is now; good is false where this node is no leader, or ceased to be. PBFT:
+     * always good, and only what a quorum of members answer with equal height and state root has been agreed on. */
+    size_t n_reads;
+    struct chain_node_read {
+        uint64_t id, height;
+        bool good;
+        struct chain_hash state_root;
+    } reads[CHAIN_MAX_READS];
     uint64_t submitted_nonce; /* SUBMIT, SUBMIT_BODY: the first operation's nonce */
     int submit_result;        /* SUBMIT*: chain_response, or negative errno; -ENOBUFS: no room, -EMSGSIZE: never, -EALREADY: known or executed */
     /* work done in this step, for charging processing time */
@@ -131,6 +142,7 @@ struct chain_node_stats {
     uint64_t inbox_full, outbox_full, mempool_expired, mempool_evicted;
     uint64_t verified, signed_; /* signatures, since the start */
     uint64_t proposed;
+    uint64_t accusations;       /* of equivocation, by this node */
     uint64_t epochs;            /* begun since the start, without the first */
     bool votes;                 /* false: learner, or no seat */
     uint32_t epoch, seat;       /* CHAIN_MAX_MEMBERS: none */

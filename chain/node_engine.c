@@ -53,21 +53,63 @@ static uint64_t seq_to_wait_for(const struct chain_node *m)
     return m->engine_out.n_records > 0 ? m->persist_seq + 1 : m->engine_seq;
 }
 
+static void keep_read(struct chain_node *m, uint64_t id, uint64_t height)
+{
+    if (m->n_reads < CHAIN_MAX_READS)
+        m->reads[m->n_reads++] = (struct node_read){.id = id, .height = height};
+}
+
+void node_ask_to_read(struct chain_node *m, uint64_t id, struct chain_node_update *out)
+{
+    struct chain_event event = {.kind = CHAIN_EV_READ, .now_ns = m->now_ns, .read_id = id};
+    bool room = m->n_reads < CHAIN_MAX_READS;
+    if (m->cfg.engine->byzantine || !m->engine || !room) {
+        uint64_t height = m->cfg.engine->byzantine && room ? node_tip(m) : UINT64_MAX;
+        out->reads[out->n_reads++] = (struct chain_node_read){.id = id, .height = height, .good = height != UINT64_MAX,
+                                                              .state_root = chain_ledger_tip(m->ledger)->state_root};
+        return;
+    }
+    uint64_t n_refused = m->stats.refused_engine;
+    node_engine_step(m, &event, out);
+    if (m->stats.refused_engine == n_refused)
+        return;
+    m->stats.refused_engine = n_refused; /* no leader: no fault of anybody's */
+    keep_read(m, id, UINT64_MAX);
+}
+
+void node_answer_reads(struct chain_node *m, struct chain_node_update *out)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < m->n_reads; i++) {
+        struct node_read read = m->reads[i];
+        if ((read.height > node_tip(m) && read.height != UINT64_MAX) || out->n_reads == CHAIN_MAX_READS)
+            m->reads[n_kept++] = read;
+        else
+            out->reads[out->n_reads++] = (struct chain_node_read){.id = read.id, .height = node_tip(m), .good = read.height != UINT64_MAX,
+                                                                  .state_root = chain_ledger_tip(m->ledger)->state_root};
+    }
+    m->n_reads = n_kept;
+}
+
 void node_engine_step(struct chain_node *m, const struct chain_event *event, struct chain_node_update *out)
 {
     struct chain_update *u = &m->engine_out;
-    u->n_msgs = u->n_records = u->n_commits = 0;
+    u->n_msgs = u->n_records = u->n_commits = u->n_reads = u->n_proofs = 0;
     u->persist_seq = 0;
     m->next_commit = 0;
     if (m->cfg.engine->step(m->engine, event, u) != 0) {
         m->stats.refused_engine++;
-        u->n_msgs = u->n_records = u->n_commits = 0;
+        u->n_msgs = u->n_records = u->n_commits = u->n_reads = u->n_proofs = 0;
         return;
     }
     node_follow_view(m);
     m->engine_waits |= u->n_records > 0 && event->kind != CHAIN_EV_STABLE;
     for (size_t i = 0; i < u->n_records; i++)
         out->records[out->n_records++] = u->records[i];
+    for (size_t i = 0; i < u->n_reads; i++)
+        keep_read(m, u->reads[i].id, u->reads[i].height);
+    for (size_t i = 0; i < u->n_proofs; i++)
+        node_accuse(m, &u->proofs[i]);
     for (size_t i = 0; i < u->n_msgs; i++) {
         const struct chain_out_msg *msg = &u->msgs[i];
         uint32_t to = msg->to < m->members->n ? m->members->seats[msg->to] : CHAIN_TO_ALL;
@@ -101,6 +143,20 @@ static void tell_height(struct chain_node *m, enum chain_event_kind kind, uint64
     node_engine_step(m, &event, out);
 }
 
+static bool tell_of_conviction(struct chain_node *m, struct chain_node_update *out)
+{
+    uint32_t fresh = m->epoch_end == 0 ? chain_ledger_convicted(m->ledger) & ~m->convicted : 0;
+    struct chain_event event = {.kind = CHAIN_EV_CONVICT, .now_ns = m->now_ns};
+    for (uint32_t seat = 0; seat < m->members->n; seat++)
+        if (fresh >> seat & 1) {
+            m->convicted |= UINT32_C(1) << seat;
+            event.member = seat;
+            node_engine_step(m, &event, out);
+            return true;
+        }
+    return false;
+}
+
 bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
 {
     int64_t pending_ns = chain_mempool_pending_since(m->pool);
@@ -109,7 +165,7 @@ bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
         m->kick = false;
         return false;
     }
-    if (node_become_voter(m, out))
+    if (node_become_voter(m, out) || tell_of_conviction(m, out))
         return true;
     if (m->tell_synced > 0) {
         tell_height(m, CHAIN_EV_SYNCED, &m->tell_synced, out);

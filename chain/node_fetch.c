@@ -1,7 +1,7 @@
 /* Catching up, both sides: asking a member that signed a higher header, and answering such a question. */
 #include "chain/node_internal.h"
 
-enum { FETCH_MAX_HINTS = 8 };
+enum { FETCH_ANYONE = 4, FETCH_MAX_HINTS = 12 };
 static const int64_t NEXT_FETCH_NS = 2000000; /* the member that asks is catching up: what comes next, it asks for soon */
 
 /* Body of BLOCK: [batch, header, certificate]; a certificate alone comes with the other two empty. */
@@ -61,7 +61,7 @@ static void serve_from(struct chain_node *m, uint64_t height, uint64_t count, ui
         if (count == 0)
             block.batch_len = block.header_len = 0;
         size_t size = block.batch_len + block.header_len + block.cert_len + 2 * CHAIN_TX_OVERHEAD;
-        if (bytes > 0 && bytes + size > CHAIN_MAX_MSG_BYTES)
+        if (bytes > 0 && bytes + size > node_max_bundle(m))
             return;
         bytes += CHAIN_TX_OVERHEAD;
         put_block(m, &block, to, &bytes);
@@ -103,7 +103,8 @@ void node_serve(struct chain_node *m, const struct chain_msg *msg)
     serve_from(m, msg->seq, count, msg->author);
 }
 
-/* The next member after the last one, in turn, that signed a header above height; with none, the next one at all. */
+/* The next member after the last one, in turn, that signed a header above height; with none, or when that did not help, the next one at all:
+ * who is in a later epoch signs nothing that we could read. */
 static uint32_t choose_target(const struct chain_node *m, uint32_t last, uint64_t height)
 {
     uint32_t fallback = m->cfg.self;
@@ -112,7 +113,7 @@ static uint32_t choose_target(const struct chain_node *m, uint32_t last, uint64_
         bool seated = chain_members_seat(m->members, key) < CHAIN_MAX_MEMBERS;
         if (key == m->cfg.self || (!seated && m->reported[key] <= height))
             continue;
-        if (m->reported[key] > height)
+        if (m->reported[key] > height || m->fetch_attempts >= FETCH_ANYONE)
             return key;
         if (fallback == m->cfg.self)
             fallback = key;

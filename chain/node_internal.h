@@ -150,6 +150,11 @@ struct chain_node {
     int64_t served_ns[CHAIN_MAX_KEYS];
     uint64_t served_height[CHAIN_MAX_KEYS];
 
+    size_t n_reads; /* whose height is known and not executed */
+    struct node_read {
+        uint64_t id, height;
+    } reads[CHAIN_MAX_READS];
+
     struct node_heard heard[CHAIN_MAX_KEYS];
     bool votes_allowed;      /* what others saw of us lies behind us */
     uint64_t disk_view, disk_height; /* promised, by our disk when we started */
@@ -189,6 +194,7 @@ void node_put(struct chain_node *m, const struct chain_msg *msg, uint32_t to, en
               uint64_t after_seq);
 bool node_outbox_has_room(const struct chain_node *m);
 bool node_outbox_ready(const struct chain_node *m);
+size_t node_max_bundle(const struct chain_node *m);
 void node_assemble(struct chain_node *m, struct chain_node_update *out);
 
 /* node_epoch.c */
@@ -223,6 +229,10 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
 int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);
 /* Lets the engine know one thing that happened. False when it is up to date. */
 bool node_tell_engine(struct chain_node *m, struct chain_node_update *out);
+/* A read: the engine says what it has to see, or, with PBFT, the client asks a quorum. */
+void node_ask_to_read(struct chain_node *m, uint64_t id, struct chain_node_update *out);
+/* Reads whose height is executed. */
+void node_answer_reads(struct chain_node *m, struct chain_node_update *out);
 int64_t node_engine_deadline(const struct chain_node *m);
 
 /* node_block.c: executing */
@@ -268,6 +278,8 @@ bool node_take_block(struct chain_node *m, const struct chain_msg *msg, struct c
 /* node_submit.c: transactions */
 void node_submit_body(struct chain_node *m, const uint8_t *body, size_t len, struct chain_node_update *out);
 void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_node_update *out);
+/* Puts a proof of equivocation on the ledger, once a seat and epoch. */
+void node_accuse(struct chain_node *m, const struct chain_equivocation *proof);
 int node_submit_tx(struct chain_node *m, const struct chain_node_event *in);
 void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry);
 void node_gossip_timer(struct chain_node *m);

@@ -81,11 +81,12 @@ static void add_votes(struct chain_node *m)
 static size_t bundle_from(struct chain_node *m, size_t first, uint8_t *out, size_t cap)
 {
     uint16_t taken[NODE_BUNDLE_MSGS];
+    size_t limit = node_max_bundle(m);
     size_t n = 0, bytes = 3; /* the array's head */
     const struct node_outbox_entry *head = &m->outbox[first];
     for (size_t i = first; i < m->n_outbox && n < NODE_BUNDLE_MSGS; i++) {
         const struct node_outbox_entry *entry = &m->outbox[i];
-        bool fits = n == 0 || bytes + entry->len <= CHAIN_MAX_MSG_BYTES;
+        bool fits = n == 0 || bytes + entry->len <= limit;
         if (entry->len == 0 || entry->to != head->to || entry->urgency != head->urgency || !is_ready(m, entry) || !fits)
             continue;
         bytes += entry->len;
@@ -119,6 +120,12 @@ static void compact(struct chain_node *m)
     }
     m->n_outbox = n;
     m->outbox_len = len;
+}
+
+size_t node_max_bundle(const struct chain_node *m)
+{
+    size_t most = m->cfg.max_bundle_bytes;
+    return most > 0 && most < CHAIN_MAX_MSG_BYTES ? most : CHAIN_MAX_MSG_BYTES;
 }
 
 void node_assemble(struct chain_node *m, struct chain_node_update *out)

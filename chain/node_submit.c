@@ -83,6 +83,21 @@ void node_submit_body(struct chain_node *m, const uint8_t *body, size_t len, str
     out->submit_result = submit_body(m, body, len, &out->submitted_nonce);
 }
 
+void node_accuse(struct chain_node *m, const struct chain_equivocation *proof)
+{
+    uint8_t body[CHAIN_MAX_OP_BYTES + 1];
+    struct chain_op op = {.kind = CHAIN_OP_EQUIVOCATION, .equivocation = *proof};
+    uint32_t seat = UINT32_C(1) << proof->author;
+    uint64_t nonce;
+    if (proof->epoch != m->members->epoch || ((m->accused | m->convicted) & seat))
+        return;
+    long len = chain_tx_encode(&op, 1, body, sizeof(body));
+    if (len > 0 && submit_body(m, body, (size_t)len, &nonce) == CHAIN_SUCCESS) {
+        m->accused |= seat;
+        m->stats.accusations++;
+    }
+}
+
 int node_submit_tx(struct chain_node *m, const struct chain_node_event *in)
 {
     const uint8_t *data = in->bytes.data;

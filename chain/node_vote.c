@@ -83,7 +83,7 @@ static bool is_surplus(const struct chain_node *m, const struct chain_msg *msg)
 {
     enum { UNHEARD_BLOCKS = 16 };
     const struct node_block *block = &m->blocks[msg->seq % CHAIN_NODE_RING];
-    return block->height == msg->seq && same_hash(&block->hash, &msg->digest) && msg->seq < m->reported[msg->author] + UNHEARD_BLOCKS &&
+    return block->height == msg->seq && same_hash(&block->hash, &msg->digest) && msg->seq < m->reported[m->members->seats[msg->author]] + UNHEARD_BLOCKS &&
            node_count_votes(m, msg->seq, &block->hash) >= m->quorum;
 }
 
@@ -110,7 +110,15 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
     }
     if (!node_verify(m, msg))
         return;
-    m->stats.refused_conflict += known;
+    if (known) { /* two headers at one height: only a liar signs both */
+        struct chain_equivocation proof = {.kind = msg->kind, .epoch = m->members->epoch, .author = msg->author, .seq = msg->seq};
+        proof.digest[0] = row->hash[msg->author];
+        proof.digest[1] = msg->digest;
+        memcpy(proof.sig[0], row->sig[msg->author], CHAIN_SIG_BYTES);
+        memcpy(proof.sig[1], msg->sig, CHAIN_SIG_BYTES);
+        m->stats.refused_conflict++;
+        node_accuse(m, &proof);
+    }
     node_add_vote(m, msg->author, msg->seq, &msg->digest, msg->sig);
 }
 

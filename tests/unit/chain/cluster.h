@@ -256,14 +256,15 @@ static inline void cluster_stop(struct cluster *c, uint32_t i)
     c->n_flying = n;
 }
 
-static inline struct cluster *cluster_open(const struct chain_engine_ops *ops, uint32_t n, uint64_t seed)
+/* n nodes, of which the first n_seats vote at first. */
+static inline struct cluster *cluster_open_keys(const struct chain_engine_ops *ops, uint32_t n, uint32_t n_seats, uint64_t seed)
 {
     struct cluster *c = calloc(1, sizeof *c);
     c->seed = seed;
     c->n = n;
     c->ops = ops;
     c->genesis = make_genesis(&c->ring, n > 1 ? n : 2);
-    c->genesis.members.n = n;
+    c->genesis.members.n = n_seats;
     snprintf(c->genesis.engine, sizeof c->genesis.engine, "%s", ops->byzantine ? "pbft" : "raft");
     const char *bad = NULL;
     ck_assert_int_eq(chain_genesis_finish(&c->genesis, NULL, &bad), 0);
@@ -278,6 +279,11 @@ static inline struct cluster *cluster_open(const struct chain_engine_ops *ops, u
     for (uint32_t i = 0; i < n; i++)
         cluster_start(c, i);
     return c;
+}
+
+static inline struct cluster *cluster_open(const struct chain_engine_ops *ops, uint32_t n, uint64_t seed)
+{
+    return cluster_open_keys(ops, n, n, seed);
 }
 
 static inline void cluster_close(struct cluster *c)
