@@ -13,6 +13,8 @@ static void print_verdict(const struct chain_store_verdict *v, const char *path,
         printf("%s: FAULT: %s\n", path, v->first_fault);
         return;
     }
+    if (v->base > 0)
+        printf("%s: pruned: what follows builds on the snapshot of block %llu, which its members signed\n", path, (unsigned long long)v->base);
     printf("%s: ok, height %llu (certified to %llu, %s certificates), %llu blocks, %llu transactions\nstate root %s\n", path,
            (unsigned long long)v->height, (unsigned long long)v->certified_height, v->byzantine ? "Byzantine" : "crash-fault only",
            (unsigned long long)v->n_blocks, (unsigned long long)v->n_transactions, root);
@@ -28,7 +30,8 @@ int app_ledger_verify(int argc, char **argv)
     };
     int n_positional, code;
     if (app_options_parse(argc, argv, options, "ledger verify DB [--json]",
-                          "Executes every block again from the genesis block and compares every row, derived tables too.\n"
+                          "Executes every block again, from the genesis block or, in a pruned database, from the snapshot at its base, and compares every\n"
+                          "row, derived tables too.\n"
                           "Exit codes: 0 all is as it must be, 1 a fault, 2 no ledger database.",
                           &n_positional, &code))
         return code;
@@ -47,6 +50,8 @@ int app_ledger_verify(int argc, char **argv)
         json_t *verdict = json_pack("{s:b, s:I, s:I, s:s, s:I, s:I, s:s?}", "ok", (int)v.ok, "height", (json_int_t)v.height,
                                     "certified_height", (json_int_t)v.certified_height, "state_root", root, "blocks", (json_int_t)v.n_blocks,
                                     "transactions", (json_int_t)v.n_transactions, "first_fault", v.ok ? NULL : v.first_fault);
+        if (v.base > 0)
+            json_object_set_new(verdict, "base_height", json_integer((json_int_t)v.base));
         app_ledger_print_json(verdict);
         json_decref(verdict);
     } else {

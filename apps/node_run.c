@@ -266,8 +266,10 @@ static int open_store(struct loop *l)
     char error[CHAIN_STORE_MAX_ERROR];
     struct chain_store_owner owner = {l->config->self, l->config->member};
     int err = chain_store_open(l->config->database_path, &l->config->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &l->store, error);
-    if (!err)
+    if (!err) {
+        chain_store_prune_below(l->store, l->config->prune);
         return 0;
+    }
     app_node_log(&l->log, "%s", error);
     return code_of(err);
 }

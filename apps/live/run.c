@@ -79,6 +79,8 @@ static int open_store(struct app_live *live)
     struct chain_store_owner owner = {node->self, node->member};
     int err = chain_store_open(node->database_path, &node->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &live->store, error);
     if (!err)
+        chain_store_prune_below(live->store, node->prune);
+    if (!err)
         return 0;
     live->store = NULL;
     app_node_log(&live->log, "%s", error);

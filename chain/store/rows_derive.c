@@ -65,6 +65,20 @@ static int put_evidence(struct store_rows *r, uint64_t id, uint64_t height, cons
     return SQLITE_OK;
 }
 
+/* A key that was admitted, or the seats of the next epoch. */
+static int put_members(struct store_rows *r, const struct chain_ledger *ledger)
+{
+    const struct chain_members *members = chain_ledger_members(ledger);
+    int rc = SQLITE_OK;
+    for (uint32_t i = 0; i < members->n_keys && rc == SQLITE_OK; i++) {
+        int64_t is_member = chain_members_seat(members, i) < CHAIN_MAX_MEMBERS;
+        rc = store_rows_run(r, STORE_PUT_STATION, "ibii", (int64_t)i, (const void *)members->keys[i], (size_t)CHAIN_KEY_BYTES, is_member, INT64_C(0));
+        if (rc == SQLITE_OK)
+            rc = store_rows_run(r, STORE_SET_MEMBER, "ii", is_member, (int64_t)i);
+    }
+    return rc;
+}
+
 static int derive_event(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const struct chain_ledger *ledger)
 {
     int rc = store_rows_run(r, STORE_PUT_EVENT, "iiiooii", (int64_t)e->height, (int64_t)i, (int64_t)e->kind,
@@ -86,6 +100,9 @@ static int derive_event(struct store_rows *r, const struct chain_ledger_event *e
     case CHAIN_LE_RELINQUISHED:
     case CHAIN_LE_SHORTENED:
         return put_grant(r, e->id, e->height, ledger);
+    case CHAIN_LE_ADMITTED:
+    case CHAIN_LE_RECONFIGURED:
+        return put_members(r, ledger);
     case CHAIN_LE_EVIDENCE:
     case CHAIN_LE_EVIDENCE_CONFIRMED:
         return put_evidence(r, e->id, e->height, ledger);
@@ -183,12 +200,10 @@ int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger
 {
     const struct chain_members *members = chain_ledger_members(ledger);
     uint64_t height = chain_ledger_height(ledger);
-    int rc = SQLITE_OK;
+    int rc = put_members(r, ledger);
     for (uint32_t i = 0; i < members->n_keys && rc == SQLITE_OK; i++) {
         const struct chain_station *s = ledger->stations[i].registered ? &ledger->stations[i] : NULL;
-        rc = store_rows_run(r, STORE_PUT_STATION, "ibii", (int64_t)i, (const void *)members->keys[i], (size_t)CHAIN_KEY_BYTES,
-                            (int64_t)(chain_members_seat(members, i) < CHAIN_MAX_MEMBERS), INT64_C(0));
-        if (rc == SQLITE_OK && s)
+        if (s)
             rc = store_rows_run(r, STORE_REGISTER, "tiiiiii", s->call_sign, (int64_t)s->lat_e7, (int64_t)s->lon_e7, (int64_t)s->height_cm,
                                 s->registered_ns, (int64_t)chain_ledger_reputation(ledger, i), (int64_t)i);
     }

@@ -267,6 +267,11 @@ int chain_store_open(const char *path, const struct chain_genesis *genesis, cons
     return 0;
 }
 
+void chain_store_prune_below(struct chain_store *s, uint64_t keep_blocks)
+{
+    s->policy.keep_blocks = keep_blocks > 0 ? keep_blocks : UINT64_MAX;
+}
+
 void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy)
 {
     s->policy = *policy;

@@ -28,6 +28,8 @@ struct chain_store_policy {
     uint64_t keep_blocks;     /* below the last snapshot; older ones go, and so do older snapshots. UINT64_MAX: everything stays */
     uint64_t log_octets;      /* bound of the write-ahead log (1 GiB); only a reader that stays in one transaction makes it grow so far */
 };
+/* keep_blocks alone; 0: everything stays. */
+void chain_store_prune_below(struct chain_store *s, uint64_t keep_blocks);
 void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy);
 /* One bounded piece of what can wait: derived rows, a snapshot, pruning. For moments when nothing else is to be done; not inside a turn.
  * 1: more waits, 0: nothing does, or a negative errno, fatal as in a turn. Nothing of it is synced: it can all be made again. */

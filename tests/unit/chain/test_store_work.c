@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "chain/snapshot.h"
+#include "chain/store/prove.h"
+#include "chain/tx.h"
 #include "tests/unit/chain/living.h"
 
 static char folder[64], path[128];
@@ -76,13 +78,19 @@ static struct chain {
     uint8_t batch[CHAIN_MAX_BATCH_BYTES], header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
 } *chain;
 
-static void start_chain(void)
+static void start_chain_of(struct chain_genesis *g)
 {
-    chain = calloc(1, sizeof *chain);
-    chain->genesis = make_genesis(&chain->ring, 4);
+    chain->genesis = *g;
     size_t len = chain_ledger_bytes(&chain->genesis);
     struct chain_signer signer = chain_signer_ed25519(&chain->ring.keys[0]);
     ck_assert_int_eq(chain_ledger_init(malloc(len), len, &chain->genesis, &signer, &chain->ledger, NULL), 0);
+}
+
+static void start_chain(void)
+{
+    chain = calloc(1, sizeof *chain);
+    struct chain_genesis g = make_genesis(&chain->ring, 4);
+    start_chain_of(&g);
 }
 
 static void end_chain(void)
@@ -101,14 +109,13 @@ static int write_turn(struct chain_store *s, char *error)
     return rc;
 }
 
+static void add_view(struct chain_store *s, struct chain_batch_view *view);
+
 static void add_block(struct chain_store *s, size_t n_txs)
 {
-    char error[CHAIN_STORE_MAX_ERROR] = "";
     static struct chain_batch_view view;
     static uint8_t junk[256];
-    struct chain_header header;
     uint64_t height = chain_ledger_height(chain->ledger) + 1;
-    view.time_ns = T0 + (int64_t)height * 20 * MS;
     view.n_txs = n_txs;
     for (size_t i = 0; i < n_txs; i++) {
         view.txs[i].data = junk;
@@ -116,7 +123,35 @@ static void add_block(struct chain_store *s, size_t n_txs)
     }
     for (size_t i = 0; i < sizeof junk; i++)
         junk[i] = (uint8_t)(height * 31 + i * i);
-    size_t len = (size_t)chain_batch_encode(&view, chain->batch, sizeof chain->batch);
+    add_view(s, &view);
+}
+
+/* One operation of a key, signed. */
+static void add_op_block(struct chain_store *s, uint32_t author, const struct chain_op *op)
+{
+    static uint64_t nonce;
+    static struct chain_batch_view view;
+    uint8_t body[CHAIN_MAX_OP_BYTES], tx[1024];
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = author, .seq = ++nonce, .body = body};
+    struct chain_signer signer = chain_signer_ed25519(&chain->ring.keys[author]);
+    msg.body_len = (size_t)chain_tx_encode(op, 1, body, sizeof body);
+    ck_assert_int_eq(chain_msg_digest(&chain->genesis.members, msg.kind, body, msg.body_len, &msg.digest), 0);
+    ck_assert_int_eq(signer.sign(signer.ctx, &chain->genesis.members, &msg), 0);
+    view.n_txs = 1;
+    view.txs[0].data = tx;
+    view.txs[0].len = (size_t)chain_msg_encode(&chain->genesis.members, &msg, tx, sizeof tx);
+    add_view(s, &view);
+    ck_assert_int_eq(chain->events[chain->update.n_events - 1].code, CHAIN_SUCCESS);
+}
+
+static void add_view(struct chain_store *s, struct chain_batch_view *view)
+{
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    struct chain_header header;
+    struct chain_members members = *chain_ledger_members(chain->ledger); /* of the block's epoch */
+    uint64_t height = chain_ledger_height(chain->ledger) + 1;
+    view->time_ns = T0 + (int64_t)height * 20 * MS;
+    size_t len = (size_t)chain_batch_encode(view, chain->batch, sizeof chain->batch);
     chain->update.events = chain->events;
     ck_assert_int_eq(chain_ledger_apply(chain->ledger, chain->batch, len, false, &header, chain->events, CHAIN_MAX_LEDGER_EVENTS,
                                         &chain->update.n_events), 0);
@@ -124,9 +159,9 @@ static void add_block(struct chain_store *s, size_t n_txs)
     struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .seq = height};
     chain_header_hash(&header, &vote.digest);
     for (uint32_t i = 0; i < 3; i++) {
-        struct chain_signer signer = chain_signer_ed25519(&chain->ring.keys[i]);
+        struct chain_signer signer = chain_signer_ed25519(&chain->ring.keys[members.seats[i]]);
         vote.author = i;
-        ck_assert_int_eq(signer.sign(signer.ctx, &chain->ring.members, &vote), 0);
+        ck_assert_int_eq(signer.sign(signer.ctx, &members, &vote), 0);
         memcpy(c.sigs[i], vote.sig, CHAIN_SIG_BYTES);
     }
     chain->update.ledger = chain->ledger;
@@ -285,6 +320,58 @@ START_TEST(a_reader_that_stays_bounds_the_log_and_not_the_disk)
 }
 END_TEST
 
+/* A seat is lost: later certificates are those of the next epoch, and a proof leads from genesis to them. */
+START_TEST(epochs_are_verified_and_proved_one_by_one)
+{
+    struct chain_store_policy policy = {5, UINT64_MAX, _i ? 5 : UINT64_MAX, UINT64_C(1) << 30};
+    chain = calloc(1, sizeof *chain);
+    struct chain_genesis g = make_genesis(&chain->ring, 4);
+    g.has_authority = true;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    start_chain_of(&g);
+    struct chain_store *s = open_store(&chain->genesis, CHAIN_STORE_SYNC_OFF, &policy);
+    struct chain_op reg = op_register(), leave = {.kind = CHAIN_OP_RECONFIGURE, .reconfigure = {.add = false, .key_id = 1}};
+    add_op_block(s, 0, &reg);
+    add_op_block(s, 2, &reg);
+    for (int i = 0; i < 6; i++)
+        add_block(s, 1);
+    add_op_block(s, 0, &leave);
+    ck_assert_uint_eq(chain_ledger_members(chain->ledger)->epoch, 1);
+    ck_assert_uint_eq(chain_ledger_members(chain->ledger)->n, 3);
+    for (int i = 0; i < 25; i++)
+        add_block(s, 1);
+    chain_store_close(s);
+    struct chain_store_verdict v = verify();
+    ck_assert_msg(v.ok, "%s", v.first_fault);
+    ck_assert(_i ? v.base > 9 : v.base == 0);
+    ck_assert_int_eq(ask("SELECT count(*) FROM stations WHERE member"), 3);
+    ck_assert_int_eq(ask("SELECT height FROM epochs"), 9);
+    static struct chain_proof_result result;
+    static struct chain_ed25519 no_key;
+    struct chain_signer signer = chain_signer_ed25519(&no_key);
+    struct chain_store_question q = {.kind = CHAIN_PROOF_ENTRY, .table = 3, .id = 2};
+    uint8_t *data;
+    size_t len;
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    ck_assert_msg(chain_store_prove(path, &q, &data, &len, error) == 0, "%s", error);
+    int rc = chain_proof_check(data, len, &signer, &result);
+    ck_assert_msg(rc == 0, "%s", result.fault);
+    ck_assert_uint_eq(result.epoch, 1);
+    ck_assert_uint_eq(result.quorum, chain_pbft_quorum(3));
+    ck_assert_int_eq(result.claim.kind, CHAIN_PROOF_ENTRY);
+    for (size_t at = 0; at < len; at++) { /* the way through the epochs cannot be bent either */
+        struct chain_hash genesis = result.genesis_hash;
+        data[at] ^= 0x20;
+        rc = chain_proof_check(data, len, &signer, &result);
+        ck_assert(rc != 0 || memcmp(&genesis, &result.genesis_hash, sizeof genesis) != 0);
+        data[at] ^= 0x20;
+        ck_assert_int_eq(chain_proof_check(data, len, &signer, &result), 0);
+    }
+    free(data);
+    end_chain();
+}
+END_TEST
+
 START_TEST(a_member_that_was_away_goes_on_from_the_others_snapshot)
 {
     start_chain();
@@ -332,6 +419,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_start_indexes_what_a_crash_left_and_begins_at_the_last_snapshot, 0, 2);
     tcase_add_test(tc, a_pruned_database_stays_below_its_bound_and_verifies_from_its_base);
     tcase_add_test(tc, a_reader_that_stays_bounds_the_log_and_not_the_disk);
+    tcase_add_loop_test(tc, epochs_are_verified_and_proved_one_by_one, 0, 2);
     tcase_add_test(tc, a_member_that_was_away_goes_on_from_the_others_snapshot);
     suite_add_tcase(suite, tc);
 }
