@@ -45,6 +45,8 @@ static void start(struct raft *m)
         chain_raft_on_synced(m, height);
     }
     chain_raft_reset_election(m);
+    if (!m->proven && !m->learner) /* asks soon whether its term's leader lives */
+        m->election_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, m->base.cfg.heartbeat_ns));
 }
 
 static int64_t raft_deadline(const struct chain_engine *engine)

@@ -89,6 +89,28 @@ START_TEST(who_does_not_get_there_in_an_election_timeout_is_given_up)
 }
 END_TEST
 
+/* As in a rolling restart: it has asked by then whether its leader lives, so that old words cannot make it stand. */
+START_TEST(a_member_that_restarted_may_be_handed_leadership_three_heartbeats_later)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct cluster *c = start_calm(3, seed, 0);
+        commit_in_turn(c, 2, MS(500));
+        uint32_t from = cluster_leader(c), to = (from + 1) % 3;
+        uint64_t view = cluster_stats(c, from).view;
+        cluster_crash(c, to);
+        cluster_restart(c, to);
+        cluster_run(c, c->now_ns + 3 * c->cfg.heartbeat_ns);
+        ck_assert_uint_eq(cluster_stats(c, from).view, view); /* asking disturbs nobody */
+        ck_assert_uint_eq(cluster_stats(c, to).leader, from);
+        ck_assert(cluster_transfer(c, from, to));
+        cluster_run(c, c->now_ns + MS(10));
+        ck_assert(cluster_stats(c, to).is_leader);
+        ck_holds(c);
+        cluster_free(c);
+    }
+}
+END_TEST
+
 START_TEST(a_leader_hands_over_to_no_learner_nor_to_a_stranger)
 {
     struct cluster *c = start_calm(3, 1, 1);
@@ -312,6 +334,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, leadership_goes_to_whoever_it_is_handed_to_within_three_frames_and_two_syncs);
     tcase_add_test(tc, a_successor_is_brought_up_first_and_nothing_under_way_is_lost);
     tcase_add_test(tc, who_does_not_get_there_in_an_election_timeout_is_given_up);
+    tcase_add_test(tc, a_member_that_restarted_may_be_handed_leadership_three_heartbeats_later);
     tcase_add_test(tc, a_leader_hands_over_to_no_learner_nor_to_a_stranger);
     tcase_add_test(tc, only_a_fresh_word_of_the_own_leader_makes_a_member_stand_at_once);
     tcase_add_test(tc, a_read_sees_what_was_committed_before_it_and_costs_one_round);

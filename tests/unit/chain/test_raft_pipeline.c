@@ -255,7 +255,8 @@ static struct chain_msg make_append(uint8_t *body, size_t cap, uint64_t term, ui
         chain_cbor_put_uint(&w, term);
         chain_cbor_put_bytes(&w, NULL, 0);
     }
-    return (struct chain_msg){.kind = CHAIN_MSG_RAFT_APPEND, .author = (uint32_t)(term % 2), .view = term, .seq = prev, .body = body, .body_len = w.len};
+    return (struct chain_msg){.kind = CHAIN_MSG_RAFT_APPEND, .author = (uint32_t)(term % 2), .view = term, .seq = prev,
+                              .body = body, .body_len = w.len};
 }
 
 /* What an older leader left beyond is nobody's, and one that builds on what we do not have hears so. */
