@@ -242,7 +242,7 @@ static void pbft_stats(const struct chain_engine *engine, struct chain_engine_st
     out->voted = m->committed;
     for (size_t i = 0; i < PBFT_SLOTS; i++) {
         const struct pbft_slot *slot = &m->slots[i];
-        if ((slot->have_prop || slot->cert.have) && slot->height > out->voted)
+        if (slot->height > out->voted && (slot->have_prop || slot->cert.have))
             out->voted = slot->height;
     }
     out->leader = m->active ? chain_pbft_primary(m, m->view) : CHAIN_TO_ALL;

@@ -67,7 +67,7 @@ static struct cluster *stop_before_commits(uint32_t n)
 
 START_TEST(a_view_change_with_eight_heights_in_flight_costs_three_frames_a_member)
 {
-    for (uint32_t n = 4; n <= 13; n++) {
+    for (uint32_t n = 4; n <= CHAIN_MAX_MEMBERS; n += n == 13 ? CHAIN_MAX_MEMBERS - 13 : 1) {
         struct cluster *c = stop_before_commits(n);
         uint64_t before = c->n_bundles, octets = engine_of(c, 0)->quorum * CHAIN_SIG_BYTES * CHAIN_WINDOW;
         ck_reached(c, cluster_run_to_quiet(c, c->now_ns + MS(20)), "not all that was prepared is committed");
