@@ -362,5 +362,6 @@ static void sweep(struct app_node_intake *in, int64_t now_ns)
 void app_node_intake_flush(struct app_node_intake *in, int64_t now_ns)
 {
     sweep(in, now_ns);
-    send_answers(in);
+    if (in->n_answers > 0)
+        send_answers(in);
 }

@@ -21,7 +21,7 @@
 
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
 
-static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 1000000;
+static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 3000000;
 static const int64_t QUIET_NS = 20000000; /* so long without a message, and what can wait is taken up */
 
 struct loop {
@@ -47,7 +47,8 @@ struct loop {
 
 static void send_bundle(void *ctx, const struct chain_node_send *send)
 {
-    const struct loop *l = ctx;
+    struct loop *l = ctx;
+    app_node_intake_flush(&l->intake, l->now_ns); /* who waits for an answer goes before members that learn of a commit */
     chain_net_send(l->net, send->to == CHAIN_TO_ALL ? UINT32_MAX : send->to, send->data, send->len);
 }
 

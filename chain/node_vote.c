@@ -264,7 +264,14 @@ static bool has_nobody_to_tell(const struct chain_node *m)
 
 void node_vote_timers(struct chain_node *m)
 {
-    if (m->vote_due_ns != INT64_MAX || has_nobody_to_tell(m))
+    if (m->vote_due_ns <= m->now_ns || has_nobody_to_tell(m))
+        return;
+    /* half a window of blocks waits for these votes: the other half is what proposers have left until they come */
+    uint64_t many = m->vote_next + CHAIN_WINDOW / 2 - 1;
+    const struct node_block *latest = many <= node_tip(m) ? node_find_block(m, many) : NULL;
+    if (latest && is_on_disk(m, latest))
+        m->vote_due_ns = m->now_ns;
+    if (m->vote_due_ns != INT64_MAX)
         return;
     const struct node_block *block = node_find_block(m, m->vote_next);
     if (m->vote_next <= node_tip(m) && block && is_on_disk(m, block))
