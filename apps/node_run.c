@@ -21,7 +21,7 @@
 
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
 
-static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 3000000;
+static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 3000000, NOTICE_NS = 2000000;
 static const int64_t QUIET_NS = 20000000; /* so long without a message, and what can wait is taken up */
 
 struct loop {
@@ -239,6 +239,7 @@ static int open_node(struct loop *l)
                                     .engine_timeout_max_ns = config->cluster.timeout_max_ns,
                                     .gossip_ns = config->cluster.gossip_ns,
                                     .status_ns = config->cluster.status_ns,
+                                    .notice_ns = NOTICE_NS,
                                     .vote_wait_ns = VOTE_WAIT_NS,
                                     .propose_delay_ns = config->cluster.propose_delay_ns,
                                     .mempool_txs = config->cluster.mempool_txs,

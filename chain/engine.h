@@ -25,6 +25,7 @@ struct chain_engine_config {
     int (*check_batch)(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);
     void *check_ctx;
     int64_t heartbeat_ns;       /* Raft: leader's; PBFT: retransmission of own latest messages while something is open */
+    int64_t notice_ns;          /* Raft: a leader tells of a commit so much later, if no entry leaves before; 0: at once */
     int64_t timeout_ns;         /* Raft: election timeout T0; PBFT: view timer, doubles per view */
     int64_t spread_ns;          /* Raft: election timeouts are uniform in [T0, T0 + spread]; 0: as much as T0 */
     int64_t timeout_max_ns;

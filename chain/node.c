@@ -36,6 +36,7 @@ static struct chain_engine_config engine_config(const struct chain_node_config *
         .members = &cfg->genesis->members, /* for its size; then those of each epoch */
         .check_batch = node_check_batch,
         .window = cfg->window,
+        .notice_ns = cfg->notice_ns,
         .heartbeat_ns = cfg->engine_heartbeat_ns,
         .timeout_ns = cfg->engine_timeout_ns,
         .timeout_max_ns = cfg->engine_timeout_max_ns,

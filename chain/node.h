@@ -26,6 +26,7 @@ struct chain_node_config {
     int64_t gossip_ns;      /* own unexecuted transactions are sent again after this, doubling up to 4x */
     int64_t status_ns;      /* tip header vote is repeated at this interval (jittered by key) */
     uint32_t window;        /* batches under way at once, 1 .. CHAIN_WINDOW; 0: CHAIN_WINDOW */
+    int64_t notice_ns;      /* as chain_engine_config's */
     int64_t vote_wait_ns;   /* header votes wait this long, jittered by key, for something to ride with; 0: 12 ms, as suits a shared medium */
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
     size_t mempool_txs;     /* bound, 4 .. 65536; of one author a quarter of it */

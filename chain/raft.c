@@ -29,7 +29,7 @@ static int raft_init(void *mem, size_t len, const struct chain_engine_config *cf
     m->committed = m->stable = m->commit_target = m->base.stats.committed = cfg->stable_height;
     m->election_ns = INT64_MIN; /* the first tick starts the clock */
     m->heard_leader_ns = m->told_ns = INT64_MIN;
-    m->beat_ns = m->resend_ns = INT64_MAX;
+    m->beat_ns = m->notice_ns = m->resend_ns = INT64_MAX;
     *out = &m->base.head;
     return 0;
 }
@@ -55,6 +55,7 @@ static int64_t raft_deadline(const struct chain_engine *engine)
     if (m->committed < m->commit_target)
         return m->base.now_ns;
     int64_t at_ns = m->election_ns < m->beat_ns ? m->election_ns : m->beat_ns;
+    at_ns = m->notice_ns < at_ns ? m->notice_ns : at_ns;
     if (m->transfer_to != CHAIN_TO_ALL && m->transfer_until_ns < at_ns)
         at_ns = m->transfer_until_ns;
     int64_t resend_ns = chain_base_settled(&m->base) ? m->resend_ns : INT64_MAX;
@@ -68,6 +69,8 @@ static void run_timers(struct raft *m)
     if (m->role == RAFT_LEADER) {
         if (m->transfer_to != CHAIN_TO_ALL && m->base.now_ns >= m->transfer_until_ns)
             m->transfer_to = CHAIN_TO_ALL;
+        if (m->base.now_ns >= m->notice_ns)
+            chain_raft_notice(m);
         if (m->base.now_ns >= m->beat_ns)
             chain_raft_beat(m);
         return;

@@ -66,7 +66,7 @@ struct raft {
     bool started, reply_due, lacking, handed_over;
     bool proven; /* what this term's leader says may show that it lives: not after a restart within the term, when replays might */
     bool hurried; /* stood early in this term, as a candidate with a shorter log was about */
-    int64_t election_ns, heard_leader_ns, beat_ns, resend_ns, told_ns;
+    int64_t election_ns, heard_leader_ns, beat_ns, notice_ns, resend_ns, told_ns;
     uint32_t beat_step, resend_step;
     uint32_t transfer_to; /* CHAIN_TO_ALL: nobody */
     int64_t transfer_until_ns;
@@ -133,6 +133,8 @@ int chain_raft_on_reply(struct raft *m, const struct chain_msg *msg);
 void chain_raft_count_acks(struct raft *m);
 void chain_raft_repair(struct raft *m, uint32_t member, uint64_t from);
 void chain_raft_beat(struct raft *m);
+/* Tells all that everything is committed. */
+void chain_raft_notice(struct raft *m);
 void chain_raft_schedule_beat(struct raft *m);
 
 /* raft_read.c */

@@ -34,7 +34,7 @@ void chain_raft_follow(struct raft *m, uint64_t term, uint32_t leader)
         chain_raft_reset_election(m);
     m->role = RAFT_FOLLOWER;
     m->leader = leader;
-    m->beat_ns = m->resend_ns = INT64_MAX;
+    m->beat_ns = m->notice_ns = m->resend_ns = INT64_MAX;
     m->transfer_to = CHAIN_TO_ALL;
 }
 
@@ -78,7 +78,7 @@ static void campaign(struct raft *m, enum raft_role role)
     m->leader = CHAIN_TO_ALL;
     m->handed_over = false;
     m->round = 0;
-    m->beat_ns = INT64_MAX;
+    m->beat_ns = m->notice_ns = INT64_MAX;
     m->resend_step = 0;
     for (uint32_t i = 0; i < m->n; i++)
         m->peers[i].granted = i == m->self;

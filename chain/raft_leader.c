@@ -55,6 +55,8 @@ static void send_append(struct raft *m, uint64_t prev, uint64_t last, uint32_t t
     m->counter++;
     struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_APPEND, .view = m->term, .seq = prev, .body = w.out, .body_len = w.len};
     chain_base_send(&m->base, &msg, to, false);
+    if (to == CHAIN_TO_ALL)
+        m->notice_ns = INT64_MAX;
     if (to == CHAIN_TO_ALL && want_reply)
         m->asked_counter = m->counter;
     if (to == CHAIN_TO_ALL && n_entries > 0)
@@ -163,9 +165,18 @@ void chain_raft_count_acks(struct raft *m)
     m->commit_target = index;
     chain_raft_emit_commits(m);
     m->beat_step = 0;
-    if (index == m->last_index)
-        send_append(m, m->last_index, m->last_index, CHAIN_TO_ALL, false);
+    if (m->base.cfg.notice_ns == 0)
+        chain_raft_notice(m);
+    else if (m->notice_ns == INT64_MAX)
+        m->notice_ns = chain_base_later(m->base.now_ns, m->base.cfg.notice_ns);
     chain_raft_schedule_beat(m);
+}
+
+void chain_raft_notice(struct raft *m)
+{
+    m->notice_ns = INT64_MAX;
+    if (m->commit_target == m->last_index) /* otherwise the next one does */
+        send_append(m, m->last_index, m->last_index, CHAIN_TO_ALL, false);
 }
 
 /* All that follows from, once in half a heartbeat or when the last repair has shown effect. Whose log ends below ours begins fetches blocks first. */
