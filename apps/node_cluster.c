@@ -180,6 +180,7 @@ static const struct app_yaml_field lease_fields[] = {
     DURATION("drift_guard", IN_GENESIS(drift_guard_ns), 0, YEAR_NS),
     DURATION("abandon", IN_GENESIS(abandon_ns), 0, YEAR_NS),
     {.name = "reuse", .kind = APP_YAML_U32, .offset = IN_GENESIS(reuse_m), .min = 0, .max = UINT32_MAX, .unit = "m"},
+    {.name = "white_space", .kind = APP_YAML_BOOL, .offset = IN_GENESIS(lease_in_white_space)},
     {.name = "max_eirp", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(max_eirp_dbm_mhz), .min = -200, .max = 200, .unit = "dBm/MHz"},
     END,
 };
@@ -301,6 +302,8 @@ static const struct {
     {"heartbeat_ns", "lease.heartbeat lease.transmit_expire", "lease.heartbeat must be below lease.transmit_expire"},
     {"grant_ns", "lease.grant lease.transmit_expire", "lease.grant must not be below lease.transmit_expire"},
     {"drift_guard_ns", "lease.drift_guard lease.transmit_expire", "lease.drift_guard must be below lease.transmit_expire"},
+    {"lease_in_white_space", "lease.white_space", "needs an authority"},
+    {"max_ahead_ns", "timing.max_ahead lease.stop", "timing.max_ahead must not be above lease.stop + timing.max_skew + 2 lease.drift_guard"},
     {"fuse_min_positive", "sensing.min_positive", "must not be above the number of members and clients"},
     {"admit_votes", "admission.votes", "must not be above the number of members"},
     {"access_window_ns", "access.window", "must not be 0 where access.threshold is not"},
