@@ -12,6 +12,7 @@ struct app_node_config {
     char cluster_path[APP_NODE_PATH], member[APP_NODE_NAME], key_path[APP_NODE_PATH], database_path[APP_NODE_PATH];
     char bind[APP_NODE_ENDPOINT]; /* where this node listens; the member's endpoint unless given */
     char metrics[APP_NODE_ENDPOINT]; /* where Prometheus may ask; empty: nowhere */
+    bool trust_disk;              /* votes without asking others what they saw of it before it started */
     uint32_t prune;               /* blocks that stay below the last snapshot; 0: all do */
     uint32_t self;
     struct app_node_cluster cluster;
@@ -27,6 +28,7 @@ struct app_node_config {
     APP_NODE_CONFIG_TEXT("key", key_path, true, APP_NODE_PATH), \
     APP_NODE_CONFIG_TEXT("database", database_path, true, APP_NODE_PATH), \
     APP_NODE_CONFIG_TEXT("bind", bind, false, APP_NODE_ENDPOINT), \
+    {.name = "trust_disk", .kind = APP_YAML_BOOL, .offset = offsetof(struct app_node_config, trust_disk)}, \
     {.name = "prune", .kind = APP_YAML_U32, .offset = offsetof(struct app_node_config, prune), .min = 0, .max = UINT32_MAX, .unit = "blocks"}
 /* app_yaml_check of these rows; then, with all fields in: what the file names is read, and held against each other. */
 int app_node_config_check(void *root, void *item, const char **field_out, char *why);

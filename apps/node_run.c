@@ -241,6 +241,7 @@ static int open_node(struct loop *l)
                                     .status_ns = config->cluster.status_ns,
                                     .notice_ns = NOTICE_NS,
                                     .vote_wait_ns = VOTE_WAIT_NS,
+                                    .trust_disk = config->trust_disk,
                                     .propose_delay_ns = config->cluster.propose_delay_ns,
                                     .mempool_txs = config->cluster.mempool_txs,
                                     .read_block = chain_store_read_block,

@@ -212,6 +212,7 @@ static struct chain_node_config describe_node(struct app_live *live)
     const struct app_node_config *own = &live->config->node;
     const struct app_node_cluster *cluster = &own->cluster;
     return (struct chain_node_config){.self = own->self,
+                                      .trust_disk = own->trust_disk,
                                       .genesis = &cluster->genesis,
                                       .signer = chain_signer_ed25519(&live->signing_key),
                                       .engine = chain_engine_find(cluster->genesis.engine),
