@@ -46,6 +46,26 @@ static bool is_liars(const struct sim_world *w, uint32_t key)
     return key < w->cfg.n && w->nodes[key].liar;
 }
 
+static bool has_twin(const struct sim_world *w, uint32_t key)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < w->n_nodes; i++)
+        n += w->nodes[i].key == key;
+    return n > 1;
+}
+
+/* What a node asks for of its own accord: that somebody be convicted. Only liars and twins contradict themselves. */
+static bool is_accusation(struct sim_world *w, const struct chain_op *op)
+{
+    if (op->kind != CHAIN_OP_EQUIVOCATION)
+        return false;
+    uint32_t seat = op->equivocation.author; /* of the genesis epoch: its key */
+    if (op->equivocation.epoch == w->genesis.members.epoch && !is_liars(w, seat) && !has_twin(w, seat))
+        sim_fail(w, "%u is accused, which is honest: kind %u view %llu seq %llu", seat, op->equivocation.kind,
+                 (unsigned long long)op->equivocation.view, (unsigned long long)op->equivocation.seq);
+    return true;
+}
+
 static uint64_t tx_name(uint32_t author, uint64_t nonce)
 {
     return sim_mix(nonce ^ sim_mix(author + 1)) | 1;
@@ -67,7 +87,8 @@ static void check_asked(struct sim_world *w, uint64_t height, const struct chain
         for (uint64_t nonce = tx.seq; chain_tx_next(&ops, &op) == 0; nonce++) {
             long len = chain_op_encode(&op, octets, sizeof octets);
             uint64_t asked = sim_set_get(w->submitted, tx_name(tx.author, nonce));
-            if ((len <= 0 || asked != (sim_sum(1, octets, (size_t)len) | 1)) && !is_liars(w, tx.author))
+            bool said = len > 0 && asked == (sim_sum(1, octets, (size_t)len) | 1);
+            if (!said && !is_liars(w, tx.author) && !is_accusation(w, &op))
                 sim_fail(w, "block %llu holds an operation %u/%llu that nobody asked for", (unsigned long long)height, tx.author,
                          (unsigned long long)nonce);
         }
