@@ -27,11 +27,12 @@ bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height,
     return row && (row->have >> member & 1) && same_hash(&row->hash[member], hash);
 }
 
+/* A convict's too: it is one of the f that a quorum allows for, and who had certified before it heard of the conviction repeats no vote. */
 uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const struct chain_hash *hash)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->members->n; i++)
-        n += !(m->convicted >> i & 1) && node_has_vote(m, i, height, hash);
+        n += node_has_vote(m, i, height, hash);
     return n;
 }
 
@@ -150,7 +151,7 @@ void node_gather_cert(const struct chain_node *m, const struct node_block *block
     memset(out, 0, sizeof(*out));
     const struct node_votes *row = row_of(m, block->height);
     for (uint32_t i = 0; i < m->members->n; i++) {
-        if ((m->convicted >> i & 1) || !node_has_vote(m, i, block->height, &block->hash))
+        if (!node_has_vote(m, i, block->height, &block->hash))
             continue;
         out->signers |= UINT64_C(1) << i;
         memcpy(out->sigs[i], row->sig[i], CHAIN_SIG_BYTES);
