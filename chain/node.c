@@ -308,11 +308,17 @@ static void work(struct chain_node *m, struct chain_node_update *out, bool may_p
     }
 }
 
+/* Half a window of blocks without a certificate: the other half is what proposers have left. */
+static bool certificates_press(const struct chain_node *m)
+{
+    return node_tip(m) - m->certified >= CHAIN_WINDOW / 2;
+}
+
 /* Nobody waits for a certificate's row: it goes to disk with what has to, or alone a little later. One sync a block less. */
 static void certify(struct chain_node *m, struct chain_node_update *out)
 {
     static const int64_t CERTIFY_WAIT_NS = 20000000;
-    bool is_written = out->n_records > 0 || out->n_blocks > 0 || m->epoch_end > 0;
+    bool is_written = out->n_records > 0 || out->n_blocks > 0 || m->epoch_end > 0 || certificates_press(m);
     if (is_written || m->now_ns >= m->certify_due_ns)
         node_certify(m, out);
     node_end_epoch(m, out);
@@ -336,7 +342,7 @@ static void number_update(struct chain_node *m, struct chain_node_update *out)
         return;
     assert(m->n_unpersisted < NODE_MAX_UNPERSISTED);
     out->persist_seq = ++m->persist_seq;
-    out->hurry = m->engine_waits || message_waits(m);
+    out->hurry = m->engine_waits || message_waits(m) || certificates_press(m);
     if (out->n_records > 0)
         m->engine_seq = m->persist_seq;
     m->unpersisted[m->n_unpersisted++] =

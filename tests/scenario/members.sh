@@ -1,0 +1,64 @@
+#!/bin/bash
+# Taking a node's vote and giving it one while the ledger goes on under load: four processes, Raft and PBFT. Prints TAP.
+# shellcheck disable=SC2034,SC2154 # engine, dir and pids are shared with what is sourced
+set -u
+. "$(dirname "$0")/../ledger_cluster.bash"
+n=0
+failed=0
+work=$(mktemp -d) || exit 3
+trap 'stop_everything; rm -rf "$work"' EXIT
+
+reconfigure() { # add or remove, key
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout 20s \
+        "{\"op\": \"reconfigure\", \"seat\": \"$1\", \"key\": $2}" >"$work/reconfigured" 2>&1 || { sed 's/^/# /' "$work/reconfigured"; return 1; }
+}
+
+stop_node() { # node number
+    kill -TERM "${pids[$1]}"
+    wait "${pids[$1]}"
+}
+
+goes_on_without() { # node number: killed, and started again afterwards
+    kill_node "$1"
+    goes_on 20 5
+    local code=$?
+    start "$1"
+    return $code
+}
+
+follows() { # node number: it reaches another's height
+    local height
+    height=$(ask $((($1 + 1) % 4)) height)
+    within 20 has_height "$1" "${height:-1000000}"
+}
+
+run_engine() {
+    dir=$work/$engine
+    airdeed node --init-cluster 4 --engine "$engine" --dir "$dir" --base-port 0 --clients 3 >/dev/null
+    sed -i 's/^members:/admission: {authority: client-3}\nmembers:/' "$dir/cluster.yaml"
+    local i
+    for i in 0 1 2 3; do start $i; done
+    check 'four nodes find each other' within 15 all_connected
+    start_loads client client-2
+    check 'clients are served' goes_on 20 5
+    check "a node's vote is taken" reconfigure remove 3
+    check 'the other three go on' goes_on 20 5
+    check 'it may be stopped' stop_node 3
+    check 'they go on without it' goes_on 20 5
+    [ "$engine" = pbft ] || check 'of three members one may be lost' goes_on_without 0
+    start 3
+    check 'it comes back without a vote and follows' follows 3
+    check 'it is given a vote again' reconfigure add 3
+    check 'four members go on' goes_on 20 5
+    check 'of four members one may be lost' goes_on_without 1
+    check 'who comes back catches up' follows 1
+    stop_loads
+    check 'all have the same height' within 20 same_height 0 1 2 3
+    check 'all stop cleanly' stop_all
+    check 'the databases agree' databases_agree 0 1 2 3
+    check 'nothing was lost' nothing_was_lost 0 1 2 3
+}
+
+for engine in raft pbft; do run_engine; done
+echo "1..$n"
+exit $failed
