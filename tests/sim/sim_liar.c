@@ -54,7 +54,28 @@ static bool lie_of_vote(struct liar *l, struct chain_msg *msg)
     return true;
 }
 
-/* Far ahead, it says, and shows nothing. */
+/* A certificate that nobody signed, for a batch that nobody proposed. */
+static void put_forged_cert(struct liar *l, struct chain_cbor_writer *w, uint64_t view, uint64_t height)
+{
+    uint8_t octets[CHAIN_MAX_MEMBERS * CHAIN_SIG_BYTES];
+    uint32_t n = l->w->cfg.n, primary = UINT32_C(1) << (view % n), others = 0;
+    for (uint32_t i = 0, left = l->w->quorum - 1; left > 0; i++) {
+        others |= primary == UINT32_C(1) << i ? 0 : UINT32_C(1) << i;
+        left -= primary != UINT32_C(1) << i;
+    }
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)sim_draw(l->w, 256);
+    chain_cbor_put_array(w, 7);
+    chain_cbor_put_uint(w, view);
+    chain_cbor_put_uint(w, height);
+    chain_cbor_put_bytes(w, octets, CHAIN_HASH_BYTES);
+    chain_cbor_put_uint(w, primary);
+    chain_cbor_put_uint(w, others);
+    chain_cbor_put_uint(w, 0);
+    chain_cbor_put_bytes(w, octets, l->w->quorum * CHAIN_SIG_BYTES);
+}
+
+/* Far ahead, it says, and shows nothing, or what it made up. */
 static bool lie_of_claim(struct liar *l, struct chain_msg *msg)
 {
     struct chain_cbor_writer w = {.out = l->body, .cap = sizeof l->body};
@@ -65,22 +86,57 @@ static bool lie_of_claim(struct liar *l, struct chain_msg *msg)
     if (msg->kind != CHAIN_MSG_PBFT_VIEW_CHANGE)
         return false;
     struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    bool forge = sim_draw(l->w, 2) == 0;
     chain_cbor_expect_array(&r, 3);
     uint64_t stable = chain_cbor_get_uint(&r), committed = chain_cbor_get_uint(&r);
     chain_cbor_put_array(&w, 3);
-    chain_cbor_put_uint(&w, stable + sim_draw(l->w, 3));
-    chain_cbor_put_uint(&w, committed + sim_draw(l->w, 4));
-    chain_cbor_put_array(&w, 0);
+    chain_cbor_put_uint(&w, forge ? stable : stable + sim_draw(l->w, 3));
+    chain_cbor_put_uint(&w, forge ? committed : committed + sim_draw(l->w, 4));
+    chain_cbor_put_array(&w, forge && msg->view > 0);
+    if (forge && msg->view > 0)
+        put_forged_cert(l, &w, msg->view - 1, committed + 1);
     msg->body = l->body;
     msg->body_len = w.len;
     return true;
 }
 
-/* A block with an octet changed somewhere: batch, header, certificate. */
+/* Another batch under a header that fits it, signed by nobody. */
+static bool lie_of_unsigned_block(struct liar *l, struct chain_msg *msg)
+{
+    static uint8_t batch[CHAIN_MAX_BATCH_BYTES];
+    uint8_t header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    struct chain_cbor_writer w = {.out = l->body, .cap = sizeof l->body};
+    struct chain_certificate nobody = {0};
+    struct chain_batch_view view;
+    struct chain_header h;
+    size_t batch_len, header_len;
+    chain_cbor_expect_array(&r, 3);
+    const uint8_t *old = chain_cbor_get_bytes(&r, &batch_len), *old_header = chain_cbor_get_bytes(&r, &header_len);
+    if (r.bad || header_len == 0 || chain_batch_decode(&view, old, batch_len) != 0 || chain_header_decode(&h, old_header, header_len) != 0)
+        return false;
+    view.time_ns = h.time_ns + 1;
+    long len = chain_batch_encode(&view, batch, sizeof batch);
+    h.time_ns = view.time_ns;
+    if (len <= 0 || chain_batch_digest(&l->w->genesis.members, batch, (size_t)len, &h.batch_digest) != 0)
+        return false;
+    chain_batch_tx_root(&view, &h.tx_root);
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_bytes(&w, batch, (size_t)len);
+    chain_cbor_put_bytes(&w, header, (size_t)chain_header_encode(&h, header, sizeof header));
+    chain_cbor_put_bytes(&w, cert, (size_t)chain_certificate_encode(&nobody, cert, sizeof cert));
+    msg->body = l->body;
+    msg->body_len = w.len;
+    return !w.full;
+}
+
+/* A block with an octet changed somewhere (batch, header, certificate), or another one altogether. */
 static bool lie_of_block(struct liar *l, struct chain_msg *msg)
 {
     if (msg->kind != CHAIN_MSG_BLOCK || msg->body_len == 0)
         return false;
+    if (sim_draw(l->w, 2) == 0 && lie_of_unsigned_block(l, msg))
+        return true;
     memcpy(l->body, msg->body, msg->body_len);
     l->body[sim_draw(l->w, msg->body_len)] ^= (uint8_t)(1U << sim_draw(l->w, 8));
     msg->body = l->body;

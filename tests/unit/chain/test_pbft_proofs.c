@@ -1,0 +1,102 @@
+#define SUITE_NAME "chain/pbft_proofs"
+#include "tests/unit/check_main.h"
+
+#include "chain/cbor.h"
+#include "tests/sim/engine_bench.h"
+
+/* What counts as proof: so many distinct members, and under strict votes no COMMIT for a PREPARE. */
+
+static void restart_strict(struct bench *b)
+{
+    b->node.cfg.strict_votes = true;
+    ck_assert_int_eq(chain_pbft_ops.init(b->node.mem, chain_pbft_ops.bytes(&b->node.cfg), &b->node.cfg, &b->engine, NULL), 0);
+}
+
+static struct chain_hash propose(struct bench *b)
+{
+    uint8_t batch[64];
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_PRE_PREPARE, .author = 0, .seq = 1, .body = batch, .body_len = put_batch(batch, sizeof batch, 1)};
+    struct chain_hash digest;
+    ck_assert_int_eq(chain_msg_digest(&b->members, msg.kind, msg.body, msg.body_len, &digest), 0);
+    ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, msg), 0);
+    return digest;
+}
+
+static size_t commit_by(struct bench *b, const struct chain_hash *digest, uint32_t author)
+{
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_COMMIT, .author = author, .seq = 1, .digest = *digest};
+    ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, msg), 0);
+    return b->out.n_commits;
+}
+
+START_TEST(under_strict_votes_a_quorum_of_commits_waits_for_the_prepares)
+{
+    for (int strict = 0; strict < 2; strict++) {
+        struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+        if (strict)
+            restart_strict(b);
+        struct chain_hash digest = propose(b);
+        size_t n_commits = commit_by(b, &digest, 0) + commit_by(b, &digest, 2) + commit_by(b, &digest, 3);
+        ck_assert_uint_eq(n_commits, strict ? 0 : 1);
+        struct chain_msg prepare = {.kind = CHAIN_MSG_PBFT_PREPARE, .author = 2, .seq = 1, .digest = digest};
+        if (strict) {
+            ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, prepare), 0);
+            ck_assert_uint_eq(b->out.n_commits, 1);
+        }
+        bench_free(b);
+    }
+}
+END_TEST
+
+static void put_sig(const struct bench *b, struct chain_msg msg, uint8_t *out)
+{
+    sign_fast(NULL, &b->members, &msg);
+    memcpy(out, msg.sig, CHAIN_SIG_BYTES);
+}
+
+/* A VIEW-CHANGE of member 3 that shows height 1 prepared by the primary, by 2, and with n = 3 by 3 as well. */
+static int show_prepared(struct bench *b, uint32_t n)
+{
+    uint8_t body[512], sigs[3 * CHAIN_SIG_BYTES];
+    struct chain_hash digest = {{7}};
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    struct chain_msg word = {.kind = CHAIN_MSG_PBFT_PRE_PREPARE, .author = 0, .seq = 1, .digest = digest};
+    put_sig(b, word, sigs);
+    word.kind = CHAIN_MSG_PBFT_PREPARE;
+    for (uint32_t i = 1; i < n; i++) {
+        word.author = i + 1;
+        put_sig(b, word, sigs + (size_t)i * CHAIN_SIG_BYTES);
+    }
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_array(&w, 1);
+    chain_cbor_put_array(&w, 7);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_uint(&w, 1);
+    chain_cbor_put_bytes(&w, digest.octets, sizeof digest.octets);
+    chain_cbor_put_uint(&w, 1);
+    chain_cbor_put_uint(&w, n == 3 ? 0xc : 0x4);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_bytes(&w, sigs, n * CHAIN_SIG_BYTES);
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .author = 3, .view = 1, .body = body, .body_len = w.len};
+    return bench_receive(b, &chain_pbft_ops, msg);
+}
+
+START_TEST(a_certificate_of_fewer_than_a_quorum_proves_nothing)
+{
+    struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+    ck_assert_int_eq(show_prepared(b, 2), -EBADMSG);
+    ck_assert_uint_eq(bench_stats(b, &chain_pbft_ops).refused_malformed, 1);
+    ck_assert_int_eq(show_prepared(b, 3), 0);
+    bench_free(b);
+}
+END_TEST
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = tcase_create("pbft_proofs");
+    tcase_add_test(tc, under_strict_votes_a_quorum_of_commits_waits_for_the_prepares);
+    tcase_add_test(tc, a_certificate_of_fewer_than_a_quorum_proves_nothing);
+    suite_add_tcase(suite, tc);
+}
