@@ -18,6 +18,7 @@ enum {
     SIM_MAX_OPEN = 8,    /* transactions of one client without an answer */
     SIM_KEPT_FRAMES = 64,
     SIM_MAX_PENDING = 128,
+    SIM_MAX_EPOCHS = 32,
     SIM_MAX_LOGS = 24,   /* (term, batch) pairs remembered of one Raft index */
     SIM_MAX_TX_BYTES = 4096,
     SIM_SEEN_SIGS = 8192
@@ -28,7 +29,7 @@ enum sim_fault {
     SIM_LOSS, SIM_DUPLICATE, SIM_DELAY, SIM_REPLAY, SIM_CORRUPT, SIM_PARTITION, SIM_ONE_WAY, SIM_BLACKOUT, SIM_CLOCK_DRIFT,
     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK, SIM_CRASH, SIM_CRASH_BEFORE_SEND, SIM_CRASH_MID_SEND, SIM_CRASH_BEFORE_WRITE,
     SIM_CRASH_AFTER_WRITE, SIM_CRASH_IN_SYNC, SIM_CRASH_AFTER_SYNC, SIM_POWER, SIM_TORN, SIM_DROPPED, SIM_DISK_FULL, SIM_SYNC_FAILS,
-    SIM_SLOW_DISK, SIM_ROLLBACK, SIM_TWINS, SIM_LIE_BATCH, SIM_LIE_VOTE, SIM_LIE_STALE, SIM_LIE_BLOCK, SIM_LIE_SILENT,
+    SIM_SLOW_DISK, SIM_ROLLBACK, SIM_MEMBERS, SIM_CONVICTED, SIM_TWINS, SIM_LIE_BATCH, SIM_LIE_VOTE, SIM_LIE_STALE, SIM_LIE_BLOCK, SIM_LIE_SILENT,
     SIM_LIE_CLAIM, SIM_FAULTS
 };
 const char *sim_fault_name(enum sim_fault fault);
@@ -43,6 +44,7 @@ struct sim_config {
     uint64_t seed;
     const struct chain_engine_ops *ops;
     uint32_t n;             /* seats */
+    uint32_t n_spare;       /* machines without a seat at first: members change */
     uint32_t n_liars;       /* PBFT: the first ones lie */
     bool twins;             /* PBFT: member n-1 runs twice */
     bool ed25519;
@@ -59,6 +61,7 @@ struct sim_config {
 /* What is known of one block: what it was on the first honest disk that it reached. */
 struct sim_block {
     bool known;
+    uint32_t epoch;      /* whose members certify it */
     struct chain_hash hash;
     struct chain_header header;
     uint64_t batch_sum;  /* of its octets */
@@ -96,6 +99,7 @@ struct sim_told { /* operations that a client hears of once the block is on disk
 
 /* A block that was executed and whose row is on its way to the disk. */
 struct sim_pending {
+    uint32_t epoch;
     uint64_t height, persist_seq, batch_sum;
     struct chain_hash hash;
     struct chain_header header;
@@ -124,6 +128,8 @@ struct sim_node {
     int64_t restart_ns;      /* INT64_MAX: not planned */
     /* what checks remember */
     uint64_t height;         /* executed in this life */
+    uint32_t epoch;          /* of the next block it executes */
+    uint32_t engine_epoch;   /* in which its engine works */
     uint64_t leads_term;     /* 0: does not lead */
     struct sim_log log;
     size_t n_pending;
@@ -167,7 +173,7 @@ struct sim_world {
     struct sim_config cfg;
     struct chain_genesis genesis;
     struct sim_key keys[CHAIN_MAX_KEYS];
-    uint32_t f, quorum;
+    uint32_t f;
     int64_t now_ns;
     uint64_t n_draws, n_order, n_events, n_frames, n_submitted, n_told;
     uint64_t trace;
@@ -195,6 +201,13 @@ struct sim_world {
     struct sim_client clients[SIM_MAX_CLIENTS];
     /* checks */
     uint64_t top; /* highest known block */
+    uint32_t n_epochs;
+    struct chain_members epochs[SIM_MAX_EPOCHS];
+    struct { /* the change of members that is asked for now */
+        bool add;
+        uint32_t key;
+        int64_t until_ns;
+    } plan;
     size_t cap_blocks;
     struct sim_block *blocks;
     uint32_t *leaders; /* [term]: machine that led, + 1 */
@@ -261,6 +274,10 @@ void sim_frame_drop(struct sim_frame *frame);
 void sim_faults_init(struct sim_world *w);
 void sim_fault_now(struct sim_world *w);
 void sim_calm_down(struct sim_world *w);
+
+uint32_t sim_quorum(const struct sim_world *w, uint32_t n);
+/* The key of a message's author; CHAIN_MAX_KEYS: of an epoch that nobody has seen. */
+uint32_t sim_author(const struct sim_world *w, uint8_t kind, uint32_t epoch, uint32_t author);
 
 /* sim_clients.c */
 static inline uint32_t sim_site(uint32_t key)

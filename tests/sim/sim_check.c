@@ -10,6 +10,7 @@
 
 void sim_check_init(struct sim_world *w)
 {
+    w->epochs[w->n_epochs++] = w->genesis.members;
     w->submitted = sim_set_new();
     w->executed = sim_set_new();
     w->said = sim_set_new();
@@ -39,11 +40,45 @@ struct sim_block *sim_block(struct sim_world *w, uint64_t height)
     return &w->blocks[height];
 }
 
+/* ---- members */
+
+uint32_t sim_quorum(const struct sim_world *w, uint32_t n)
+{
+    return (n + (w->cfg.ops->byzantine ? (n - 1) / 3 : 0)) / 2 + 1;
+}
+
+uint32_t sim_author(const struct sim_world *w, uint8_t kind, uint32_t epoch, uint32_t author)
+{
+    if (!chain_msg_by_seat(kind))
+        return author;
+    return epoch < w->n_epochs && author < w->epochs[epoch].n ? w->epochs[epoch].seats[author] : CHAIN_MAX_KEYS;
+}
+
+/* What an executed block made of the members is the same wherever it is executed. */
+static void take_members(struct sim_world *w, struct sim_node *node, const struct chain_members *members)
+{
+    node->epoch = members->epoch;
+    if (members->epoch < w->n_epochs) {
+        const struct chain_members *known = &w->epochs[members->epoch];
+        if (known->n != members->n || memcmp(known->seats, members->seats, members->n) != 0)
+            sim_fail(w, "node %u knows other members of epoch %u", node->index, members->epoch);
+        return;
+    }
+    if (members->epoch != w->n_epochs || w->n_epochs == SIM_MAX_EPOCHS) {
+        sim_fail(w, "node %u comes to epoch %u after %u", node->index, members->epoch, w->n_epochs - 1);
+        return;
+    }
+    w->epochs[w->n_epochs++] = *members;
+    w->faults[SIM_MEMBERS]++;
+    w->plan.until_ns = 0;
+    sim_log(w, "epoch %u begins with %u members", members->epoch, members->n);
+}
+
 /* ---- blocks */
 
 static bool is_liars(const struct sim_world *w, uint32_t key)
 {
-    return key < w->cfg.n && w->nodes[key].liar;
+    return key < w->cfg.n + w->cfg.n_spare && w->nodes[key].liar;
 }
 
 static bool has_twin(const struct sim_world *w, uint32_t key)
@@ -60,7 +95,8 @@ static bool is_accusation(struct sim_world *w, const struct chain_op *op)
     if (op->kind != CHAIN_OP_EQUIVOCATION)
         return false;
     uint32_t seat = op->equivocation.author; /* of the genesis epoch: its key */
-    if (op->equivocation.epoch == w->genesis.members.epoch && !is_liars(w, seat) && !has_twin(w, seat))
+    if (op->equivocation.epoch == w->genesis.members.epoch && !is_liars(w, seat) && !has_twin(w, seat) &&
+        w->forgot != &w->nodes[seat])
         sim_fail(w, "%u is accused, which is honest: kind %u view %llu seq %llu", seat, op->equivocation.kind,
                  (unsigned long long)op->equivocation.view, (unsigned long long)op->equivocation.seq);
     return true;
@@ -72,14 +108,14 @@ static uint64_t tx_name(uint32_t author, uint64_t nonce)
 }
 
 /* Whatever is executed was asked for by whom it names, in these words. */
-static void check_asked(struct sim_world *w, uint64_t height, const struct chain_batch_view *view)
+static void check_asked(struct sim_world *w, uint64_t height, const struct chain_batch_view *view, const struct chain_members *members)
 {
     uint8_t octets[CHAIN_MAX_OP_BYTES];
     for (size_t i = 0; i < view->n_txs; i++) {
         struct chain_msg tx;
         struct chain_tx_reader ops;
         struct chain_op op;
-        if (chain_msg_decode(&w->genesis.members, view->txs[i].data, view->txs[i].len, &tx, NULL) != 0 ||
+        if (chain_msg_decode(members, view->txs[i].data, view->txs[i].len, &tx, NULL) != 0 ||
             chain_tx_begin(&ops, tx.body, tx.body_len) <= 0) {
             sim_fail(w, "block %llu holds what is no transaction", (unsigned long long)height);
             return;
@@ -99,6 +135,9 @@ static void check_once(struct sim_world *w, const struct sim_pending *p)
 {
     for (size_t i = 0; i < p->n_events; i++) {
         const struct chain_ledger_event *e = &p->events[i];
+        if (e->kind == CHAIN_LE_CONVICTED && !is_liars(w, e->station) && w->forgot != &w->nodes[e->station])
+            sim_fail(w, "the honest member %u is convicted", e->station);
+        w->faults[SIM_CONVICTED] += e->kind == CHAIN_LE_CONVICTED;
         bool took_nonce = e->kind == CHAIN_LE_TX && e->code != CHAIN_UNSYNC_OP_PARAM && e->code != CHAIN_CERT_ERROR && e->op != 0;
         if (took_nonce && sim_set_put(w->executed, tx_name(e->station, e->nonce), e->height) != 0)
             sim_fail(w, "transaction %u/%llu is executed twice", e->station, (unsigned long long)e->nonce);
@@ -117,6 +156,7 @@ static void define_block(struct sim_world *w, const struct sim_pending *p)
     block->known = true;
     block->hash = p->hash;
     block->header = p->header;
+    block->epoch = p->epoch;
     block->batch_sum = p->batch_sum;
     w->top = p->height;
     check_once(w, p);
@@ -130,18 +170,18 @@ static void check_same(struct sim_world *w, const struct sim_node *node, const s
 }
 
 /* What a block says of itself. */
-static void check_form(struct sim_world *w, const struct chain_node_block *row, struct sim_pending *p)
+static void check_form(struct sim_world *w, const struct chain_node_block *row, struct sim_pending *p, const struct chain_members *members)
 {
     struct chain_batch_view view; /* 8 kB: not cleared for nothing */
     struct chain_hash digest;
     if (chain_header_decode(&p->header, row->header, row->header_len) != 0 || chain_batch_decode(&view, row->batch, row->batch_len) != 0 ||
-        chain_batch_digest(&w->genesis.members, row->batch, row->batch_len, &digest) != 0) {
+        chain_batch_digest(&w->epochs[p->epoch], row->batch, row->batch_len, &digest) != 0) {
         sim_fail(w, "block %llu does not decode", (unsigned long long)row->height);
         return;
     }
     if (p->header.height != row->height || memcmp(p->header.batch_digest.octets, digest.octets, CHAIN_HASH_BYTES) != 0)
         sim_fail(w, "header %llu is not its batch's", (unsigned long long)row->height);
-    check_asked(w, row->height, &view);
+    check_asked(w, row->height, &view, members);
 }
 
 /* An executed block counts once it is on a disk: before that nobody was told, and a crash undoes it. */
@@ -158,13 +198,14 @@ static void take_block(struct sim_world *w, struct sim_node *node, const struct 
         return;
     }
     struct sim_pending *p = &node->pending[node->n_pending++];
-    *p = (struct sim_pending){.height = row->height, .persist_seq = u->persist_seq};
+    *p = (struct sim_pending){.height = row->height, .persist_seq = u->persist_seq, .epoch = node->epoch};
+    take_members(w, node, chain_ledger_members(u->ledger));
     chain_hash_of(row->header, row->header_len, &p->hash);
     if (sim_block(w, row->height)->known) {
         check_same(w, node, p);
         return;
     }
-    check_form(w, row, p);
+    check_form(w, row, p, chain_ledger_members(u->ledger));
     sim_ledger_state(w, u->ledger);
     p->batch_sum = sim_sum(2, row->batch, row->batch_len);
     p->n_events = u->n_events;
@@ -219,11 +260,13 @@ static void check_cert(struct sim_world *w, struct sim_node *node, const struct 
     struct chain_certificate cert;
     struct chain_signer signer = sim_signer(&w->keys[0]);
     struct chain_hash hash = sim_block(w, row->height)->hash;
+    const struct chain_members *members = &w->epochs[sim_block(w, row->height)->epoch];
     uint32_t n = 0;
     bool known = sim_block(w, row->height)->known;
     for (size_t i = 0; i < node->n_pending; i++) {
         if (node->pending[i].height == row->height) {
             hash = node->pending[i].hash;
+            members = &w->epochs[node->pending[i].epoch];
             known = true;
         }
     }
@@ -231,17 +274,18 @@ static void check_cert(struct sim_world *w, struct sim_node *node, const struct 
         sim_fail(w, "node %u certifies block %llu, which nobody has executed", node->index, (unsigned long long)row->height);
         return;
     }
-    for (uint32_t i = 0; i < w->genesis.members.n; i++) {
+    for (uint32_t i = 0; i < members->n; i++) {
         if (!(cert.signers >> i & 1))
             continue;
         struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .author = i, .seq = row->height, .digest = hash};
         memcpy(vote.sig, cert.sigs[i], CHAIN_SIG_BYTES);
-        if (signer.verify(signer.ctx, &w->genesis.members, &vote) != 0)
+        if (signer.verify(signer.ctx, members, &vote) != 0)
             sim_fail(w, "node %u certifies block %llu with a bad signature of %u", node->index, (unsigned long long)row->height, i);
         n++;
     }
-    if (n < w->quorum || cert.signers >> w->genesis.members.n != 0)
-        sim_fail(w, "node %u certifies block %llu with %u signatures, not %u", node->index, (unsigned long long)row->height, n, w->quorum);
+    if (n < sim_quorum(w, members->n) || cert.signers >> members->n != 0)
+        sim_fail(w, "node %u certifies block %llu with %u signatures, not %u", node->index, (unsigned long long)row->height, n,
+                 sim_quorum(w, members->n));
 }
 
 /* ---- what honest members say */
@@ -252,9 +296,10 @@ static bool says_once(uint8_t kind)
 }
 
 /* An honest member never signs and sends two contents for one kind, view and height, in all of its lives. */
-static void check_word(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg)
+static void check_word(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg, uint32_t epoch)
 {
-    uint64_t name = sim_mix(sim_mix(sim_mix(msg->view) ^ msg->seq) ^ ((uint64_t)msg->kind << 8 | msg->author)) | 1;
+    uint64_t whose = (uint64_t)epoch << 32 | (uint64_t)msg->kind << 8 | msg->author;
+    uint64_t name = sim_mix(sim_mix(sim_mix(msg->view) ^ msg->seq) ^ whose) | 1;
     uint64_t sum = sim_sum(3, msg->digest.octets, CHAIN_HASH_BYTES) | 1;
     uint64_t before = sim_set_put(w->said, name, sum);
     if (before != 0 && before != sum)
@@ -273,13 +318,13 @@ static void log_msg(const struct sim_world *w, const struct sim_node *node, uint
 }
 
 /* The fields of the next message of a bundle, without hashing its body. */
-static bool read_msg(struct chain_cbor_reader *r, struct chain_msg *msg)
+static bool read_msg(struct chain_cbor_reader *r, struct chain_msg *msg, uint32_t *epoch_out)
 {
     uint8_t chain_id[8];
     chain_cbor_expect_array(r, 10);
     (void)chain_cbor_get_uint(r);
     chain_cbor_get_fixed(r, chain_id, sizeof chain_id);
-    (void)chain_cbor_get_uint(r);
+    *epoch_out = (uint32_t)chain_cbor_get_uint(r);
     msg->author = (uint32_t)chain_cbor_get_uint(r);
     msg->kind = (uint8_t)chain_cbor_get_uint(r);
     msg->view = chain_cbor_get_uint(r);
@@ -297,32 +342,41 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
     size_t n = chain_cbor_get_array(&r, 4096);
     for (size_t i = 0; i < n && !node->liar; i++) {
         struct chain_msg msg = {0};
-        if (!read_msg(&r, &msg)) {
+        uint32_t epoch = 0;
+        if (!read_msg(&r, &msg, &epoch)) {
             sim_fail(w, "node %u sends what does not decode", node->index);
             return;
         }
         bool whole = msg.body_len > 0 && (msg.kind == CHAIN_MSG_PBFT_PRE_PREPARE || w->cfg.log);
-        if (whole && chain_msg_digest(&w->genesis.members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
+        if (whole && chain_msg_digest(&w->epochs[epoch < w->n_epochs ? epoch : 0], msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
             sim_fail(w, "node %u sends a body without a digest", node->index);
         if (w->cfg.log)
             log_msg(w, node, send->to, &msg);
-        if (msg.author == node->key && says_once(msg.kind))
-            check_word(w, node, &msg);
-        if (msg.author == node->key && msg.kind == CHAIN_MSG_HEADER_VOTE && msg.seq > node->disk.height)
+        bool own = sim_author(w, msg.kind, epoch, msg.author) == node->key;
+        if (own && says_once(msg.kind))
+            check_word(w, node, &msg, epoch);
+        if (own && msg.kind == CHAIN_MSG_HEADER_VOTE && msg.seq > node->disk.height)
             sim_fail(w, "node %u signs block %llu, which is not on its disk", node->index, (unsigned long long)msg.seq);
     }
 }
 
 /* ---- each step */
 
+/* Terms begin anew with each epoch. */
+static uint64_t term_of(const struct sim_node *node, uint64_t term)
+{
+    return (uint64_t)node->engine_epoch << 40 | term;
+}
+
 static void check_leader(struct sim_world *w, struct sim_node *node, const struct chain_engine_stats *s)
 {
-    if (!s->is_leader || s->view == node->leads_term) {
-        node->leads_term = s->is_leader ? s->view : 0;
+    uint64_t term = s->is_leader ? term_of(node, s->view) : 0;
+    if (term == node->leads_term)
         return;
-    }
-    node->leads_term = s->view;
-    uint64_t before = sim_set_put(w->said, sim_mix(UINT64_MAX - s->view) | 1, node->index + 1);
+    node->leads_term = term;
+    if (term == 0)
+        return;
+    uint64_t before = sim_set_put(w->said, sim_mix(UINT64_MAX - term) | 1, node->index + 1);
     if (before != 0 && before != node->index + 1)
         sim_fail(w, "nodes %u and %u both lead term %llu", (uint32_t)before - 1, node->index, (unsigned long long)s->view);
     sim_raft_leads(w, node, s->view);
@@ -344,12 +398,17 @@ void sim_check_step(struct sim_world *w, struct sim_node *node, const struct cha
     struct chain_node_stats s;
     chain_node_stats(node->node, &s);
     if (u->n_records > 0)
-        sim_raft_records(w, node, u, s.engine.is_leader && s.engine.view == node->leads_term);
+        sim_raft_records(w, node, u, s.engine.is_leader && term_of(node, s.engine.view) == node->leads_term);
+    node->engine_epoch = s.epoch;
     check_leader(w, node, &s.engine);
 }
 
 void sim_check_start(struct sim_world *w, struct sim_node *node)
 {
+    struct chain_node_stats s;
+    chain_node_stats(node->node, &s);
+    node->epoch = chain_ledger_members(chain_node_ledger(node->node))->epoch;
+    node->engine_epoch = s.epoch;
     if (!w->cfg.ops->byzantine)
         sim_raft_start(w, node);
 }

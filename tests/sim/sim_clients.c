@@ -13,7 +13,7 @@ enum { AGAIN_MS = 400 };
 void sim_clients_init(struct sim_world *w)
 {
     for (uint32_t i = 0; i < SIM_MAX_CLIENTS; i++)
-        w->clients[i] = (struct sim_client){.key = w->cfg.n + i, .nonce = 1};
+        w->clients[i] = (struct sim_client){.key = w->cfg.n + w->cfg.n_spare + i, .nonce = 1};
     w->next_op_ns = w->cfg.ops_per_s > 0 ? w->now_ns + 6 * w->cfg.heartbeat_ns : INT64_MAX;
 }
 
@@ -125,10 +125,37 @@ static struct chain_op make_rare(struct sim_world *w, const struct chain_ledger 
     return op;
 }
 
+/* All members ask for the same change of members for a while: a machine without a seat gets one, or one that has one loses it. */
+static void draw_plan(struct sim_world *w, const struct chain_members *members)
+{
+    uint32_t key = (uint32_t)sim_draw(w, w->cfg.n + w->cfg.n_spare), least = 3 * w->cfg.n_liars + 1;
+    bool has_seat = chain_members_seat(members, key) < CHAIN_MAX_MEMBERS;
+    if (has_seat && members->n <= (least > 3 ? least : 3))
+        return;
+    w->plan.add = !has_seat;
+    w->plan.key = key;
+    w->plan.until_ns = w->now_ns + SIM_MS(3000);
+}
+
+static bool make_change(struct sim_world *w, const struct chain_ledger *l, uint32_t author, struct chain_op *op)
+{
+    const struct chain_members *members = chain_ledger_members(l);
+    if (w->cfg.n_spare == 0 || chain_members_seat(members, author) == CHAIN_MAX_MEMBERS || members->epoch + 1 != w->n_epochs ||
+        w->n_epochs + 1 >= SIM_MAX_EPOCHS || sim_draw(w, 5) != 0)
+        return false;
+    if (w->plan.until_ns <= w->now_ns)
+        draw_plan(w, members);
+    *op = (struct chain_op){.kind = CHAIN_OP_RECONFIGURE, .reconfigure = {.add = w->plan.add, .key_id = w->plan.key}};
+    return w->plan.until_ns > w->now_ns;
+}
+
 static struct chain_op make_op(struct sim_world *w, const struct chain_ledger *l, uint32_t author)
 {
     if (!chain_ledger_registered(l, author))
         return make_register(author);
+    struct chain_op op;
+    if (make_change(w, l, author, &op))
+        return op;
     uint64_t draw = sim_draw(w, 100);
     if (draw < 25)
         return make_evidence(w);

@@ -11,6 +11,7 @@ enum { MOST_MSGS = 64 };
 struct liar {
     struct sim_world *w;
     struct sim_node *node;
+    const struct chain_members *members;
     struct chain_signer signer; /* the liar's own */
     enum sim_fault mood;        /* SIM_FAULTS: honest for a while */
     uint8_t body[CHAIN_MAX_MSG_BYTES];
@@ -58,8 +59,8 @@ static bool lie_of_vote(struct liar *l, struct chain_msg *msg)
 static void put_forged_cert(struct liar *l, struct chain_cbor_writer *w, uint64_t view, uint64_t height)
 {
     uint8_t octets[CHAIN_MAX_MEMBERS * CHAIN_SIG_BYTES];
-    uint32_t n = l->w->cfg.n, primary = UINT32_C(1) << (view % n), others = 0;
-    for (uint32_t i = 0, left = l->w->quorum - 1; left > 0; i++) {
+    uint32_t n = l->members->n, quorum = sim_quorum(l->w, n), primary = UINT32_C(1) << (view % n), others = 0;
+    for (uint32_t i = 0, left = quorum - 1; left > 0; i++) {
         others |= primary == UINT32_C(1) << i ? 0 : UINT32_C(1) << i;
         left -= primary != UINT32_C(1) << i;
     }
@@ -72,7 +73,7 @@ static void put_forged_cert(struct liar *l, struct chain_cbor_writer *w, uint64_
     chain_cbor_put_uint(w, primary);
     chain_cbor_put_uint(w, others);
     chain_cbor_put_uint(w, 0);
-    chain_cbor_put_bytes(w, octets, l->w->quorum * CHAIN_SIG_BYTES);
+    chain_cbor_put_bytes(w, octets, quorum * CHAIN_SIG_BYTES);
 }
 
 /* Far ahead, it says, and shows nothing, or what it made up. */
@@ -118,7 +119,7 @@ static bool lie_of_unsigned_block(struct liar *l, struct chain_msg *msg)
     view.time_ns = h.time_ns + 1;
     long len = chain_batch_encode(&view, batch, sizeof batch);
     h.time_ns = view.time_ns;
-    if (len <= 0 || chain_batch_digest(&l->w->genesis.members, batch, (size_t)len, &h.batch_digest) != 0)
+    if (len <= 0 || chain_batch_digest(l->members, batch, (size_t)len, &h.batch_digest) != 0)
         return false;
     chain_batch_tx_root(&view, &h.tx_root);
     chain_cbor_put_array(&w, 3);
@@ -146,12 +147,12 @@ static bool lie_of_block(struct liar *l, struct chain_msg *msg)
 /* One message for one receiver. Octets written, 0: none is sent. */
 static size_t tell(struct liar *l, const struct chain_msg *honest, uint8_t *out, size_t cap)
 {
-    const struct chain_members *members = &l->w->genesis.members;
+    const struct chain_members *members = l->members;
     struct chain_msg msg = *honest;
     bool lied = (l->mood == SIM_LIE_BATCH && (lie_of_batch(l, &msg) || lie_of_vote(l, &msg))) ||
                 (l->mood == SIM_LIE_VOTE && lie_of_vote(l, &msg)) || (l->mood == SIM_LIE_CLAIM && lie_of_claim(l, &msg)) ||
                 (l->mood == SIM_LIE_BLOCK && lie_of_block(l, &msg));
-    if (lied && honest->author == l->node->key) {
+    if (lied && sim_author(l->w, honest->kind, members->epoch, honest->author) == l->node->key) {
         l->w->faults[l->mood]++;
         if (msg.body_len > 0 && chain_msg_digest(members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
             return 0;
@@ -196,6 +197,7 @@ void sim_liar_send(struct sim_world *w, struct sim_node *node, const struct chai
     size_t n = chain_cbor_get_array(&r, MOST_MSGS), at = r.pos;
     l.w = w;
     l.node = node;
+    l.members = chain_ledger_members(chain_node_ledger(node->node));
     l.signer = sim_signer(&w->keys[node->key]);
     l.mood = w->cfg.twins ? SIM_FAULTS : mood_of(w, node);
     if (l.mood == SIM_FAULTS) {
@@ -208,8 +210,10 @@ void sim_liar_send(struct sim_world *w, struct sim_node *node, const struct chai
     }
     for (size_t i = 0; i < n; i++) {
         size_t consumed = 0;
-        if (chain_msg_decode(&w->genesis.members, send->data + at, send->len - at, &msgs[i], &consumed) != 0)
+        if (chain_msg_decode(l.members, send->data + at, send->len - at, &msgs[i], &consumed) != 0) {
+            sim_send(w, node, send->to, send->data, send->len); /* of another epoch */
             return;
+        }
         at += consumed;
     }
     for (uint32_t to = 0; to < w->n_nodes; to++) {

@@ -120,7 +120,9 @@ static struct sim_config make_config(const struct options *o, uint64_t seed)
     uint32_t f = byzantine ? chain_pbft_f(cfg.n) : 0;
     cfg.n_liars = (uint32_t)((draw >> 16) % (f + 1));
     /* who forgets is one of the f; under Raft the others have to remember */
-    cfg.rollback = (draw >> 32) % 2 == 0 && (byzantine ? cfg.n_liars < f : cfg.n >= 3);
+    bool changes = (draw >> 40) % 4 == 0 && cfg.n <= 7;
+    cfg.n_spare = changes ? 2 : 0;
+    cfg.rollback = !changes && (draw >> 32) % 2 == 0 && (byzantine ? cfg.n_liars < f : cfg.n >= 3);
     return cfg;
 }
 

@@ -61,7 +61,7 @@ static void put_entry(struct sim_world *w, struct sim_node *node, uint64_t index
     if (leads && index <= log->last)
         sim_fail(w, "node %u leads and overwrites its entry %llu", node->index, (unsigned long long)index);
     reserve(log, index);
-    log->entries[index] = (struct sim_log_entry){.term = term, .batch_sum = sim_sum(2, batch, batch_len)};
+    log->entries[index] = (struct sim_log_entry){.term = (uint64_t)node->engine_epoch << 40 | term, .batch_sum = sim_sum(2, batch, batch_len)};
     log->last = index;
     check_matching(w, node, index);
 }
@@ -98,7 +98,9 @@ void sim_raft_records(struct sim_world *w, struct sim_node *node, const struct c
 {
     for (size_t i = 0; i < u->n_records; i++) {
         const struct chain_record *record = &u->records[i];
-        if (!record->data && record->key > RAFT_KEY_ENTRIES)
+        if (!record->data && record->key == 0) /* an epoch ends, and all rows of its engine with it */
+            node->log = (struct sim_log){.base = node->height, .last = node->height, .cap = node->log.cap, .entries = node->log.entries};
+        else if (!record->data && record->key > RAFT_KEY_ENTRIES)
             delete_entries(w, node, record->key - RAFT_KEY_ENTRIES, record->key_end - RAFT_KEY_ENTRIES, leads);
         else if (record->data && record->key > RAFT_KEY_ENTRIES)
             put_entry(w, node, record->key - RAFT_KEY_ENTRIES, record->data, record->len, leads);
@@ -127,6 +129,8 @@ void sim_raft_start(struct sim_world *w, struct sim_node *node)
 void sim_raft_leads(struct sim_world *w, struct sim_node *node, uint64_t term)
 {
     const struct sim_log *log = &node->log;
+    if (w->top > 0 && sim_block(w, w->top)->epoch != node->engine_epoch)
+        return; /* it leads those who have not heard that the epoch is over, or has just begun another */
     if (log->last < w->top)
         sim_fail(w, "node %u leads term %llu with a log up to %llu, and block %llu is committed", node->index, (unsigned long long)term,
                  (unsigned long long)log->last, (unsigned long long)w->top);

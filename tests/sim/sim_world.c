@@ -60,7 +60,7 @@ static void make_genesis(struct sim_world *w)
         g->channels[c] = (struct chain_channel){.low_hz = 5180000000 + c * UINT64_C(10000000), .high_hz = 5190000000 + c * UINT64_C(10000000),
                                                 .control = c == 0, .quiet_phase_ns = SIM_MS(100)};
     g->members.n = w->cfg.n;
-    g->members.n_keys = w->cfg.n + SIM_MAX_CLIENTS;
+    g->members.n_keys = w->cfg.n + w->cfg.n_spare + SIM_MAX_CLIENTS;
     chain_members_seat_in_order(&g->members);
     sim_keys_make(w, CHAIN_MAX_KEYS);
     const char *bad = NULL;
@@ -72,7 +72,7 @@ static void make_genesis(struct sim_world *w)
 struct sim_world *sim_new(const struct sim_config *cfg)
 {
     struct sim_world *w = calloc(1, sizeof *w);
-    assert(w && cfg->n > 0 && cfg->n <= SIM_MAX_NODES);
+    assert(w && cfg->n > 0 && cfg->n + cfg->n_spare + cfg->twins <= SIM_MAX_NODES);
     w->cfg = *cfg;
     w->now_ns = SIM_EPOCH_NS + SIM_MS(1000);
     w->update = calloc(1, sizeof *w->update);
@@ -80,8 +80,7 @@ struct sim_world *sim_new(const struct sim_config *cfg)
     assert(w->update && w->seen);
     make_genesis(w);
     w->f = cfg->ops->byzantine ? (cfg->n - 1) / 3 : 0;
-    w->quorum = (cfg->n + w->f) / 2 + 1;
-    w->n_nodes = cfg->n + cfg->twins;
+    w->n_nodes = cfg->n + cfg->n_spare + cfg->twins;
     sim_check_init(w);
     sim_clients_init(w);
     sim_faults_init(w);
