@@ -312,7 +312,7 @@ def store_rows(build):
     program = f"{build}/bench_ledger_store"
     if not os.path.exists(program):
         return []
-    got = subprocess.run([program, "--json"], capture_output=True, text=True)
+    got = subprocess.run([program], capture_output=True, text=True)
     return json.loads(got.stdout)["results"] if got.returncode == 0 else []
 
 
