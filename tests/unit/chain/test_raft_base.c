@@ -62,10 +62,58 @@ START_TEST(a_restart_does_not_make_a_bound_exact)
 }
 END_TEST
 
+/* A short message of another member: an array of numbers and truths. */
+static int answer(struct bench *b, uint8_t kind, uint32_t author, uint64_t seq, uint64_t number, int n_truths, const bool truths[2], bool first)
+{
+    uint8_t body[32];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, (size_t)n_truths + 1);
+    if (first)
+        chain_cbor_put_uint(&w, number);
+    for (int i = 0; i < n_truths; i++)
+        chain_cbor_put_bool(&w, truths[i]);
+    if (!first)
+        chain_cbor_put_uint(&w, number);
+    uint64_t term = kind == CHAIN_MSG_RAFT_TIMEOUT_NOW ? 1 : 2;
+    struct chain_msg msg = {.kind = kind, .author = author, .view = term, .seq = seq, .body = body, .body_len = w.len};
+    return bench_receive(b, &chain_raft_ops, msg);
+}
+
+/* Figure 8 of the paper: an entry of an older term that a majority holds may still be overwritten, until one of the leader's own is there. */
+START_TEST(an_entry_of_an_older_term_commits_only_below_one_of_the_leaders_own)
+{
+    static const bool granted[2] = {false, true}, plain[2] = {false, false};
+    uint8_t body[512];
+    struct bench *b = bench_new(&chain_raft_ops, 5, 0);
+    struct chain_event tick = {.kind = CHAIN_EV_TICK};
+    ck_assert_int_eq(bench_step(b, &chain_raft_ops, tick), 0);
+    ck_assert_int_eq(bench_receive(b, &chain_raft_ops, append_msg(1, 1, 0, 0, 0, true, body, sizeof body)), 0);
+    persist_all(b);
+    ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_TIMEOUT_NOW, 1, 1, 100, 0, plain, true), 0); /* 1 hands over */
+    persist_all(b);
+    for (uint32_t i = 2; i <= 3; i++)
+        ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_VOTE_REPLY, i, 0, 0, 2, granted, false), 0);
+    ck_assert(bench_stats(b, &chain_raft_ops).is_leader);
+    persist_all(b);
+    for (uint32_t i = 2; i <= 3; i++) {
+        ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_APPEND_REPLY, i, 1, 1, 2, plain, true), 0); /* they hold the old entry */
+        ck_assert_uint_eq(b->out.n_commits, 0);
+    }
+    size_t n_commits = 0;
+    for (uint32_t i = 2; i <= 3; i++) {
+        ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_APPEND_REPLY, i, 2, 1, 2, plain, true), 0); /* and ours */
+        n_commits += b->out.n_commits;
+    }
+    ck_assert_uint_eq(n_commits, 2);
+    bench_free(b);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("raft_base");
     tcase_add_test(tc, a_follower_takes_an_unknown_term_for_nothing_but_what_it_knows_to_be_committed);
     tcase_add_test(tc, a_restart_does_not_make_a_bound_exact);
+    tcase_add_test(tc, an_entry_of_an_older_term_commits_only_below_one_of_the_leaders_own);
     suite_add_tcase(suite, tc);
 }
