@@ -201,6 +201,8 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; (o.count == 0 || i < o.count) && (o.seconds <= 0 || cpu_s() - start < o.seconds) && t.n_failed < (o.first ? 1 : 5); i++)
         run_one(&o, o.seed + i, &t, &pool);
     print_totals(&t, cpu_s() - start);
+    for (size_t i = 0; i < SIM_MAX_NODES; i++)
+        free(pool.mem[i]);
     if (t.n == 0)
         puts("no scenario ran");
     return t.n == 0 || t.n_failed > 0;
