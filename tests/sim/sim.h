@@ -109,7 +109,7 @@ struct sim_pending {
 
 struct sim_node {
     uint32_t index, key; /* machine, identity */
-    bool liar;
+    bool liar, forgot; /* forgot: its disk turned back once */
     enum sim_state state;
     struct chain_node *node;
     struct sim_disk disk;
