@@ -123,6 +123,7 @@ check 'a node that was killed is named by the others' within 10 one_is_missed 2
 start 2
 check 'it comes back' within 15 all_answer
 stop_loads
+check 'all have the same height' within 20 same_height 0 1 2
 check 'all stop cleanly' stop_all
 check 'nobody answers, and the command says so' bash -c "airdeed ledger status --node '$dir/cluster.yaml' --key '$dir/client.key' >/dev/null; [ \$? = 3 ]"
 check 'the databases agree' databases_agree 0 1 2
