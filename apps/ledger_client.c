@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_ANSWER_BYTES = 1 << 18, TRY_MS = 3000, PAUSE_MS = 100 };
+enum { MAX_ANSWER_BYTES = 1 << 18, TRY_MS = 3000, FAIR_TRY_MS = 1000, PAUSE_MS = 100 };
 
 static int open_endpoint(const char *endpoint, const char *cluster_path, struct app_ledger_client *c, char *error_out)
 {
@@ -129,8 +129,12 @@ int app_ledger_client_ask(struct app_ledger_client *c, json_t *question, bool wa
             return APP_SYSTEM_FAILED;
         }
         c->answered = c->members[turn % c->n_members];
-        int err = ask_member(c, c->answered, text, try_ms, answer_out, error_out);
+        char why[APP_NODE_MAX_ERROR];
+        int err = ask_member(c, c->answered, text, try_ms, answer_out, why);
         free(text);
+        /* a last try that had no time to fail says nothing: what stood before is the reason */
+        if (err && (turn == 0 || err != -ETIMEDOUT || try_ms >= FAIR_TRY_MS))
+            memcpy(error_out, why, sizeof why);
         if (!err)
             return 0;
         if (err == -EACCES)

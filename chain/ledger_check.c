@@ -68,11 +68,11 @@ static bool unauthorised_ok(const struct chain_ledger *l, const struct chain_op 
            op->unauthorised.from_ns <= op->unauthorised.at_ns && op->unauthorised.at_ns <= CHAIN_MAX_TIME_NS;
 }
 
-/* Only what an honest member says once a height: a second one differs in digest alone. */
+/* Only what an honest member says once a height, or once a view: a second one differs in digest alone. */
 static bool equivocation_ok(const struct chain_equivocation *e)
 {
     bool once = e->kind == CHAIN_MSG_HEADER_VOTE || e->kind == CHAIN_MSG_PBFT_PRE_PREPARE || e->kind == CHAIN_MSG_PBFT_PREPARE ||
-                e->kind == CHAIN_MSG_PBFT_COMMIT;
+                e->kind == CHAIN_MSG_PBFT_COMMIT || (e->kind == CHAIN_MSG_PBFT_VIEW_CHANGE && e->seq == 0);
     return once && memcmp(&e->digest[0], &e->digest[1], sizeof e->digest[0]) != 0;
 }
 

@@ -46,8 +46,12 @@ static int grow(struct note *note, sqlite3_file *file, sqlite3_int64 need)
 static int write_in_blocks(sqlite3_file *file, const void *data, int n, sqlite3_int64 at)
 {
     struct note *note = note_of(file);
-    int rc = at + n > note->end ? grow(note, file, at + n) : SQLITE_OK;
-    return rc == SQLITE_OK ? note->real->xWrite(file, data, n, at) : rc;
+    sqlite3_int64 end = note->end;
+    if (at + n > end && grow(note, file, at + n) != SQLITE_OK) { /* no room for a block: what there is, is for the log's own frames */
+        note->real->xTruncate(file, end);
+        note->own.xWrite = note->real->xWrite;
+    }
+    return note->real->xWrite(file, data, n, at);
 }
 
 static int truncate_in_blocks(sqlite3_file *file, sqlite3_int64 size)

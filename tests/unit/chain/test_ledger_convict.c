@@ -66,6 +66,21 @@ START_TEST(two_signatures_of_one_seat_convict_it)
 }
 END_TEST
 
+START_TEST(two_view_changes_to_one_view_convict)
+{
+    const struct chain_members *m = chain_ledger_members(b->ledger);
+    ck_assert_int_eq(say(1, 4, op_twice(m, 2, CHAIN_MSG_PBFT_VIEW_CHANGE, 9)), CHAIN_INVALID_VALUE); /* it has no height */
+    ck_assert_int_eq(say(2, 4, op_twice(m, 2, CHAIN_MSG_PBFT_NEW_VIEW, 0)), CHAIN_INVALID_VALUE);
+    ck_assert_uint_eq(chain_ledger_convicted(b->ledger), 0);
+    struct chain_op op = op_twice(m, 2, CHAIN_MSG_PBFT_VIEW_CHANGE, 0);
+    op.equivocation.view = 4; /* signed for another view */
+    ck_assert_int_eq(say(3, 4, op), CHAIN_CERT_ERROR);
+    op.equivocation.view = 3;
+    ck_assert_int_eq(say(4, 4, op), CHAIN_SUCCESS);
+    ck_assert_uint_eq(chain_ledger_convicted(b->ledger), 4);
+}
+END_TEST
+
 START_TEST(what_proves_nothing_convicts_nobody)
 {
     const struct chain_members *m = chain_ledger_members(b->ledger);
@@ -179,6 +194,7 @@ static void add_cases(Suite *suite)
     TCase *tc = tcase_create("convict");
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, two_signatures_of_one_seat_convict_it);
+    tcase_add_test(tc, two_view_changes_to_one_view_convict);
     tcase_add_test(tc, what_proves_nothing_convicts_nobody);
     tcase_add_test(tc, nobody_is_rewarded_for_accusing_itself);
     tcase_add_test(tc, the_convicted_have_no_voice_until_the_next_epoch);
