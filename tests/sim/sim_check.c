@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chain/cbor.h"
+#include "chain/raft.h"
 #include "tests/sim/sim.h"
 
 void sim_check_init(struct sim_world *w)
@@ -323,6 +324,23 @@ static void log_msg(const struct sim_world *w, const struct sim_node *node, uint
             msg->digest.octets[2], msg->digest.octets[3], msg->body_len);
 }
 
+/* A vote for a Raft candidate that leaves is on the disk: others' memory may replace that, but must not have to. */
+static void check_raft_vote(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg)
+{
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    chain_cbor_expect_array(&r, 3);
+    bool pre = chain_cbor_get_bool(&r), granted = chain_cbor_get_bool(&r);
+    if (r.bad || pre || !granted)
+        return;
+    for (size_t i = 0; i < node->disk.n_rows; i++) {
+        struct chain_cbor_reader row = {.data = node->disk.rows[i].data, .len = node->disk.rows[i].len};
+        chain_cbor_expect_array(&row, 2);
+        if (node->disk.rows[i].key == RAFT_KEY_TERM && chain_cbor_get_uint(&row) >= msg->view && !row.bad && !chain_cbor_get_null(&row))
+            return;
+    }
+    sim_fail(w, "node %u votes in term %llu, which is not on its disk", node->index, (unsigned long long)msg->view);
+}
+
 /* The fields of the next message of a bundle, without hashing its body. */
 static bool read_msg(struct chain_cbor_reader *r, struct chain_msg *msg, uint32_t *epoch_out)
 {
@@ -359,6 +377,8 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
         if (w->cfg.log)
             log_msg(w, node, send->to, &msg);
         bool own = sim_author(w, msg.kind, epoch, msg.author) == node->key;
+        if (own && msg.kind == CHAIN_MSG_RAFT_VOTE_REPLY)
+            check_raft_vote(w, node, &msg);
         if (own && says_once(msg.kind))
             check_word(w, node, &msg, epoch);
         if (own && msg.kind == CHAIN_MSG_HEADER_VOTE && msg.seq > node->disk.height)
