@@ -1,0 +1,85 @@
+#!/bin/bash
+# A PBFT ledger of four processes, one of which lies with a member's keys, and a client that does: the others go on, stay of one mind, use
+# no more memory than before, and hold the liar's contradictions against it. Prints TAP.
+set -u
+. "$(dirname "$0")/../ledger_cluster.bash"
+build=${AIRDEED_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build/release}
+seed=${AIRDEED_SEED:-$((RANDOM * 32768 + RANDOM))}
+declare -A pids=()
+n=0
+failed=0
+work=$(mktemp -d) || exit 3
+trap 'stop_everything; rm -rf "$work"' EXIT
+engine=pbft
+dir=$work/$engine
+
+resident_kb() { # the most that an honest node ever held
+    local i kb most=0
+    for i in 0 1 2; do
+        kb=$(sed -n 's/VmHWM: *\([0-9]*\).*/\1/p' "/proc/${pids[$i]}/status")
+        [ "${kb:-0}" -le $most ] || most=$kb
+    done
+    echo $most
+}
+
+lies() { # how many it told of each; none may be zero
+    local name
+    for name in "$@"; do
+        [ "$(sed -n "s/^$name //p" "$dir/lies")" -gt 0 ] || { echo "# no $name: $(tr '\n' ' ' <"$dir/lies")"; return 1; }
+    done
+    tr '\n' ' ' <"$dir/lies" | sed 's/^/# /'
+    echo
+}
+
+honest_nodes_live() {
+    local i
+    for i in 0 1 2; do kill -0 "${pids[$i]}" || return 1; done
+}
+
+memory_stays() { # within 64 MiB of what it was
+    local kb
+    kb=$(resident_kb)
+    [ "$kb" -le $((before_kb + 65536)) ] || { echo "# $before_kb kB before, $kb kB after"; return 1; }
+}
+
+liar_is_convicted() {
+    airdeed ledger show "$dir/n0.db" --transactions | grep -q 'equivocation.*(0)$'
+}
+
+airdeed node --init-cluster 4 --dir "$dir" --engine pbft --base-port 0 --clients 4 >/dev/null || exit 3
+for i in 0 1 2 3; do start $i; done
+echo "# seed $seed"
+check "four processes find each other" within 20 all_connected
+start_loads client client-2 client-3
+check "transactions are committed" within 20 acked_at_least 12
+before_kb=$(resident_kb)
+kill_node 3
+unset 'pids[3]'
+
+timeout 60 "$build/interop/interop_byzantine" replica "$dir/n3.yaml" 12 "$seed" >"$dir/lies" 2>"$dir/liar.log" &
+liar=$!
+check "with a member that lies the others go on" goes_on 30 20
+wait $liar
+check "it told every lie" lies votes two_proposals questions view_changes new_views replayed mutated cut_short noise
+check "no honest node stopped" honest_nodes_live
+check "and all still go on" goes_on 20 10
+check "its contradictions are on the ledger" within 20 liar_is_convicted
+
+timeout 60 "$build/interop/interop_byzantine" client "$dir/cluster.yaml" "$dir/client-4.key" 10 "$seed" >"$dir/lies" 2>"$dir/liar.log" &
+liar=$!
+check "with a client that lies the others go on" goes_on 30 20
+wait $liar
+check "it told every lie" lies registration_storm bad_signatures two_contents latest_nonces no_operations oversized no_json deep_json
+check "no honest node stopped" honest_nodes_live
+check "and none holds more than 64 MiB above what it did" memory_stays
+
+start 3
+check "the honest program in the liar's place catches up" within 30 has_height 3 "$(ask 0 height)"
+stop_loads
+check "all reach the same height" within 20 same_height 0 1 2 3
+check "SIGTERM ends each with exit code 0" stop_all
+check "ledger verify finds the same state root in all four databases" databases_agree 0 1 2 3
+check "every acknowledged transaction ($(acked)) is in all four databases" nothing_was_lost 0 1 2 3
+[ $failed = 0 ] || { echo "# seed $seed"; tail -n 25 "$dir"/n*.log "$dir/liar.log" | sed 's/^/# /'; }
+echo "1..$n"
+exit $failed
