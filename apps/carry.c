@@ -38,6 +38,8 @@ static int step_once(struct app_carry *c, const struct chain_node_event *event)
         return fail_forked(c);
     for (size_t i = 0; i < u->n_events && c->executed; i++)
         c->executed(c->ctx, &u->events[i]);
+    for (size_t i = 0; i < u->n_reads && c->readable; i++)
+        c->readable(c->ctx, &u->reads[i]);
     for (size_t i = 0; i < u->n_sends; i++)
         c->send(c->ctx, &u->sends[i]);
     if (event->kind == CHAIN_NODE_SUBMIT || event->kind == CHAIN_NODE_SUBMIT_BODY || event->kind == CHAIN_NODE_SUBMIT_TX) {

@@ -1,4 +1,4 @@
-/* airdeed ledger: submit, show, status, leases, verify. */
+/* airdeed ledger: submit, show, status, get, leases, verify. */
 #include "apps/ledger.h"
 
 #include "apps/options.h"
@@ -14,6 +14,7 @@ static const struct {
     {"submit", "ledger submit", "signs an operation and waits until it is committed", app_ledger_submit},
     {"show", "ledger show", "where a node or a database stands", app_ledger_show},
     {"status", "ledger status", "how a node is, or all of them: term or view, height, lag, peers, errors", app_ledger_status},
+    {"get", "ledger get", "a record that a station put on the ledger, as it is now", app_ledger_get},
     {"leases", "ledger leases", "spectrum leases, from a node or a database", app_ledger_leases},
     {"verify", "ledger verify", "executes a database again and compares every row", app_ledger_verify},
     {"prove", "ledger prove", "a proof out of a database", app_ledger_prove},

@@ -4,6 +4,7 @@
 
 int app_ledger_submit(int argc, char **argv);
 int app_ledger_show(int argc, char **argv);
+int app_ledger_get(int argc, char **argv);
 int app_ledger_leases(int argc, char **argv);
 int app_ledger_status(int argc, char **argv);
 int app_ledger_prove(int argc, char **argv);

@@ -108,9 +108,14 @@ void app_node_log_changes(struct app_node_log *log, const struct chain_node *nod
 {
     struct chain_node_stats stats;
     app_node_log_leader(log, node);
+    chain_node_stats(node, &stats);
+    if (stats.forgot && !log->forgot)
+        app_node_log_error(log, "others hold newer votes of ours than this database: it follows and does not vote until they lie behind");
+    else if (log->forgot && stats.votes)
+        app_node_log(log, "votes again");
+    log->forgot = stats.forgot;
     if (now_ns < log->next_ns)
         return;
-    chain_node_stats(node, &stats);
     struct chain_net_stats traffic;
     chain_net_stats(net, &traffic);
     if (traffic.strangers != log->strangers) {

@@ -14,6 +14,7 @@ struct app_node_log {
     uint32_t leader;        /* last told */
     uint64_t view, told_fetched;
     uint64_t strangers;
+    bool forgot;
     char last_error[APP_NODE_LOG_TEXT]; /* the last thing that went wrong, empty if nothing did */
     int64_t last_error_ns;  /* Unix time */
     int64_t next_ns;        /* counters are told at most once in ten seconds */

@@ -3,6 +3,7 @@
 
 #include "apps/ledger_db.h"
 #include "apps/ledger_json.h"
+#include "apps/node_record.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -156,6 +157,49 @@ static json_t *list_leases(const struct app_node_requests *r)
     return json_pack("{s:o}", "leases", leases);
 }
 
+static void reply_record(struct app_node_requests *r, const struct chain_net_caller *caller, uint32_t station, uint32_t record)
+{
+    reply(r, caller, app_node_record_json(chain_node_ledger(r->node), station, record, r->read_block, r->read_block_ctx));
+}
+
+static int get(struct app_node_requests *r, const struct chain_net_caller *caller, const json_t *ask, int64_t now_ns)
+{
+    const json_t *station = json_object_get(ask, "station"), *record = json_object_get(ask, "record");
+    json_int_t station_id = json_integer_value(station), number = json_integer_value(record);
+    if (!json_is_integer(station) || !json_is_integer(record) || station_id < 0 || station_id >= CHAIN_MAX_KEYS || number < 0 || number > UINT32_MAX) {
+        reply_error(r, caller, "get: no such station or record");
+        return 0;
+    }
+    if (json_is_true(json_object_get(ask, "stale"))) {
+        reply_record(r, caller, (uint32_t)station_id, (uint32_t)number);
+        return 0;
+    }
+    struct app_node_read *free_read = NULL;
+    for (size_t i = 0; i < APP_NODE_MAX_READS && !free_read; i++)
+        free_read = r->reads[i].id == 0 ? &r->reads[i] : NULL;
+    if (!r->read || !free_read) {
+        reply_error(r, caller, r->read ? "too many reads wait at this node already" : "this node serves stale reads only");
+        return 0;
+    }
+    *free_read = (struct app_node_read){*caller, ++r->last_read, (uint32_t)station_id, (uint32_t)number, now_ns + APP_NODE_READ_MS * INT64_C(1000000)};
+    return r->read(r->submit_ctx, free_read->id);
+}
+
+void app_node_requests_readable(struct app_node_requests *r, const struct chain_node_read *read)
+{
+    for (size_t i = 0; i < APP_NODE_MAX_READS; i++) {
+        struct app_node_read *waiting = &r->reads[i];
+        if (waiting->id != read->id)
+            continue;
+        waiting->id = 0;
+        if (read->good)
+            reply_record(r, &waiting->caller, waiting->station, waiting->record);
+        else
+            reply_error(r, &waiting->caller, "it does not lead: another member has to be asked");
+        return;
+    }
+}
+
 int app_node_requests_take(struct app_node_requests *r, const struct chain_net_event *event, int64_t now_ns)
 {
     json_t *ask = json_loadb((const char *)event->data, event->len, JSON_REJECT_DUPLICATES, NULL);
@@ -169,8 +213,10 @@ int app_node_requests_take(struct app_node_requests *r, const struct chain_net_e
         reply(r, &event->caller, status(r, now_ns));
     else if (what && strcmp(what, "leases") == 0)
         reply(r, &event->caller, list_leases(r));
+    else if (what && strcmp(what, "get") == 0)
+        err = get(r, &event->caller, ask, now_ns);
     else
-        reply_error(r, &event->caller, "no question that this node understands: submit, show, status, leases");
+        reply_error(r, &event->caller, "no question that this node understands: submit, show, status, leases, get");
     json_decref(ask);
     return err;
 }
@@ -203,6 +249,11 @@ void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns)
             r->waiters[n_kept++] = *w;
     }
     r->n_waiters = n_kept;
+    for (size_t i = 0; i < APP_NODE_MAX_READS; i++)
+        if (r->reads[i].id != 0 && r->reads[i].until_ns <= now_ns) {
+            reply_error(r, &r->reads[i].caller, "no majority answered in time");
+            r->reads[i].id = 0;
+        }
 }
 
 int64_t app_node_requests_deadline(const struct app_node_requests *r)
@@ -211,5 +262,8 @@ int64_t app_node_requests_deadline(const struct app_node_requests *r)
     for (uint32_t i = 0; i < r->n_waiters; i++)
         if (r->waiters[i].until_ns < first_ns)
             first_ns = r->waiters[i].until_ns;
+    for (size_t i = 0; i < APP_NODE_MAX_READS; i++)
+        if (r->reads[i].id != 0 && r->reads[i].until_ns < first_ns)
+            first_ns = r->reads[i].until_ns;
     return first_ns;
 }

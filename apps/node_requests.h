@@ -1,5 +1,5 @@
 /* What clients ask a node: JSON in, JSON out. {"ask": "submit", "tx": HEX, "wait_ms": N}, {"ask": "show"}, {"ask": "status"},
- * {"ask": "leases"}.
+ * {"ask": "leases"}, {"ask": "get", "station": ID, "record": N, "stale": BOOL}.
  * A submission is answered when its block is executed and on this node's disk. */
 #ifndef APPS_NODE_REQUESTS_H
 #define APPS_NODE_REQUESTS_H
@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-enum { APP_NODE_MAX_WAITERS = 256, APP_NODE_RESULTS = 1024, APP_NODE_MAX_WAIT_MS = 60000 };
+enum { APP_NODE_MAX_WAITERS = 256, APP_NODE_RESULTS = 1024, APP_NODE_MAX_WAIT_MS = 60000, APP_NODE_MAX_READS = 64, APP_NODE_READ_MS = 2000 };
 
 struct app_node_result { /* what became of a transaction */
     uint32_t author;
@@ -26,6 +26,13 @@ struct app_node_waiter {
     bool done;
 };
 
+struct app_node_read { /* a get that waits for the node's word that it may be served */
+    struct chain_net_caller caller;
+    uint64_t id; /* 0: none */
+    uint32_t station, record;
+    int64_t until_ns;
+};
+
 struct app_node_requests {
     const struct app_node_config *config;
     struct chain_net *net;
@@ -38,6 +45,12 @@ struct app_node_requests {
     /* steps the node by SUBMIT_TX: chain_node_update.submit_result, or -EIO: fatal */
     int (*submit)(void *ctx, const uint8_t *tx, size_t len);
     void *submit_ctx;
+    /* steps the node by READ; -EIO: fatal. NULL: records are told as they are here and now, and only to who asks for that. With submit_ctx. */
+    int (*read)(void *ctx, uint64_t id);
+    uint64_t last_read;
+    struct app_node_read reads[APP_NODE_MAX_READS];
+    int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out); /* as in struct chain_node_config, or NULL */
+    void *read_block_ctx;
     /* is a member within reach? NULL: connected over `net`. With submit_ctx. */
     bool (*is_up)(void *ctx, uint32_t member);
 };
@@ -46,6 +59,8 @@ struct app_node_requests {
 __attribute__((warn_unused_result)) int app_node_requests_take(struct app_node_requests *r, const struct chain_net_event *event, int64_t now_ns);
 /* A transaction was executed. */
 void app_node_requests_executed(struct app_node_requests *r, const struct chain_ledger_event *event);
+/* The node says whether a read may be served now. */
+void app_node_requests_readable(struct app_node_requests *r, const struct chain_node_read *read);
 /* After the sync: answers what is done or has waited long enough. */
 void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns);
 /* When the next waiter has waited long enough; INT64_MAX for nobody. */

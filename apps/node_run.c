@@ -59,6 +59,12 @@ static void deliver(void *ctx, const struct chain_ledger_event *event)
     app_node_log_ledger(&l->log, event);
 }
 
+static void readable(void *ctx, const struct chain_node_read *read)
+{
+    struct loop *l = ctx;
+    app_node_requests_readable(&l->requests, read);
+}
+
 static void executed(void *ctx, const struct chain_ledger_event *event)
 {
     struct loop *l = ctx;
@@ -77,6 +83,13 @@ static int check_fatal(const struct loop *l, int err)
 static int step(struct loop *l, const struct chain_node_event *event)
 {
     return check_fatal(l, app_carry_step(&l->carry, event));
+}
+
+static int ask_to_read(void *ctx, uint64_t id)
+{
+    struct loop *l = ctx;
+    struct chain_node_event event = {.kind = CHAIN_NODE_READ, .now_ns = l->now_ns, .read_id = id};
+    return check_fatal(l, app_carry_step(&l->carry, &event)) ? -EIO : 0;
 }
 
 static int submit_verified(void *ctx, const uint8_t *tx, size_t len)
@@ -389,6 +402,7 @@ static int open_all(struct loop *l)
     l->carry.ctx = l;
     l->carry.send = send_bundle;
     l->carry.deliver = deliver;
+    l->carry.readable = readable;
     l->carry.update = &l->update;
     l->carry.executed = executed;
     app_node_intake_init(&l->intake);
@@ -409,6 +423,9 @@ static int open_all(struct loop *l)
     l->requests.database_path = l->config->database_path;
     l->requests.submit = submit_foreign;
     l->requests.submit_ctx = l;
+    l->requests.read = ask_to_read;
+    l->requests.read_block = chain_store_read_block;
+    l->requests.read_block_ctx = l->store;
     return 0;
 }
 

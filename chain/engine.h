@@ -46,7 +46,8 @@ enum chain_event_kind {
     CHAIN_EV_STABLE,    /* height is certified and in the store: below it nothing is needed any more */
     CHAIN_EV_SYNCED,    /* the node took blocks up to height from others: go on from there */
     CHAIN_EV_TRANSFER,  /* Raft leader: hand over to a member as soon as its log is as long; -EBADMSG from others */
-    CHAIN_EV_READ,      /* Raft leader: which height does a read have to see? the answer comes in reads; -EBADMSG from others */
+    CHAIN_EV_READ,      /* which height does a read have to see? the answer comes in reads. Raft: from the leader, -EBADMSG from others; PBFT:
+                         * from everybody, and a quorum has to say the same */
     CHAIN_EV_CONVICT,   /* a member's equivocation is on the ledger */
     CHAIN_EV_VOTER      /* this learner votes from here on */
 };

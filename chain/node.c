@@ -424,6 +424,7 @@ void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out)
     out->epoch = m->members->epoch;
     out->seat = m->seat;
     out->votes = m->engine && m->votes_allowed;
+    out->forgot = !m->votes_allowed && node_has_forgotten(m);
     out->height = node_tip(m);
     out->certified_height = m->certified;
     out->mempool = chain_mempool_size(m->pool);

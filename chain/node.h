@@ -114,8 +114,8 @@ struct chain_node_update {
     size_t n_events;
     const struct chain_ledger_event *events; /* of the block executed in this step, at most one; valid until the next step */
     const struct chain_ledger *ledger; /* state after that block; NULL when none was executed */
-    /* Raft: a linearizable read is served from the ledger as it is now; good is false where this node is no leader, or ceased to be. PBFT:
-     * always good, and only what a quorum of members answer with equal height and state root has been agreed on. */
+    /* A linearizable read is served from the ledger as it is now; good is false where a Raft node is no leader, or ceased to be, or too many
+     * wait. PBFT: it holds once a quorum of members answered the same. */
     size_t n_reads;
     struct chain_node_read {
         uint64_t id, height;
@@ -146,6 +146,7 @@ struct chain_node_stats {
     uint64_t accusations;       /* of equivocation, by this node */
     uint64_t epochs;            /* begun since the start, without the first */
     bool votes;                 /* false: learner, or no seat */
+    bool forgot;                /* PBFT: others hold newer votes of ours than our disk does; no vote until they lie behind */
     uint32_t epoch, seat;       /* CHAIN_MAX_MEMBERS: none */
 };
 

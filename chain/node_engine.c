@@ -63,10 +63,8 @@ void node_ask_to_read(struct chain_node *m, uint64_t id, struct chain_node_updat
 {
     struct chain_event event = {.kind = CHAIN_EV_READ, .now_ns = m->now_ns, .read_id = id};
     bool room = m->n_reads < CHAIN_MAX_READS;
-    if (m->cfg.engine->byzantine || !m->engine || !room) {
-        uint64_t height = m->cfg.engine->byzantine && room ? node_tip(m) : UINT64_MAX;
-        out->reads[out->n_reads++] = (struct chain_node_read){.id = id, .height = height, .good = height != UINT64_MAX,
-                                                              .state_root = chain_ledger_tip(m->ledger)->state_root};
+    if (!m->engine || !room) {
+        out->reads[out->n_reads++] = (struct chain_node_read){.id = id, .height = UINT64_MAX};
         return;
     }
     uint64_t n_refused = m->stats.refused_engine;

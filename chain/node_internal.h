@@ -211,6 +211,7 @@ void node_tell_of_epoch(struct chain_node *m, uint64_t epoch);
 
 /* node_seen.c */
 void node_note_heard(struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg);
+bool node_has_forgotten(const struct chain_node *m);
 bool node_must_ask(const struct chain_node *m);
 void node_seen_start(struct chain_node *m);
 void node_seen_timer(struct chain_node *m);

@@ -71,6 +71,12 @@ bool node_must_ask(const struct chain_node *m)
     return m->members->n > 1 && !m->cfg.trust_disk;
 }
 
+/* Others hold what our disk does not. Raft's floors cover that. */
+bool node_has_forgotten(const struct chain_node *m)
+{
+    return m->cfg.engine->byzantine && m->lost.epoch == m->members->epoch && (m->lost.view > m->disk_view || m->lost.height > m->disk_height);
+}
+
 /* Raft's floors bind from the start. With PBFT: nothing of what others hold from us is missing on our disk, or all of it lies behind. */
 static bool may_vote(const struct chain_node *m)
 {
@@ -79,7 +85,7 @@ static bool may_vote(const struct chain_node *m)
         return false;
     if (!m->cfg.engine->byzantine)
         return true;
-    if (!m->cfg.distrust_disk && (m->lost.epoch < epoch || (m->lost.view <= m->disk_view && m->lost.height <= m->disk_height)))
+    if (!m->cfg.distrust_disk && !node_has_forgotten(m))
         return true;
     struct chain_engine_stats s;
     node_engine_stats(m, &s);

@@ -157,6 +157,19 @@ static int dispatch_message(struct pbft *m, const struct chain_msg *msg)
     }
 }
 
+/* What was committed anywhere was prepared by a quorum. Once this member has executed all that it prepared, a quorum of equal answers, its own
+ * among them, holds at least what any client was told before it asked (Castro and Liskov, OSDI 1999, 5.1). */
+static void answer_read(struct pbft *m, uint64_t id)
+{
+    uint64_t height = m->committed;
+    for (uint32_t i = 0; i < PBFT_SLOTS; i++)
+        if (m->slots[i].height > height && m->slots[i].cert.have)
+            height = m->slots[i].height;
+    m->base.out->reads[0].id = id;
+    m->base.out->reads[0].height = height;
+    m->base.out->n_reads = 1;
+}
+
 static int dispatch(struct pbft *m, const struct chain_event *in)
 {
     switch (in->kind) {
@@ -184,8 +197,10 @@ static int dispatch(struct pbft *m, const struct chain_event *in)
     case CHAIN_EV_TICK:
     case CHAIN_EV_PERSISTED:
         return 0;
-    case CHAIN_EV_TRANSFER:
     case CHAIN_EV_READ:
+        answer_read(m, in->read_id);
+        return 0;
+    case CHAIN_EV_TRANSFER:
         return -EBADMSG;
     }
     return -EBADMSG;
