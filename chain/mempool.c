@@ -406,17 +406,29 @@ size_t chain_mempool_choose(struct chain_mempool *p, uint64_t height, size_t max
     return n;
 }
 
-void chain_mempool_release(struct chain_mempool *p, uint64_t height)
+static void release(struct chain_mempool *p, uint64_t low, uint64_t high)
 {
     for (size_t k = 0; k <= CHAIN_WINDOW; k++)
-        for (uint32_t i = p->proposed[k].last, previous; i != NO_SLOT && p->slots[i].height <= height; i = previous) {
+        for (uint32_t i = p->proposed[k].last, previous; i != NO_SLOT; i = previous) {
             struct chain_mempool_tx *tx = &p->slots[i];
+            if (tx->height < low || tx->height > high)
+                break;
             previous = tx->link[BY_QUEUE].previous;
             unlink_from(p, &p->proposed[k], BY_QUEUE, i);
             tx->height = 0;
             insert(p, &p->waiting[tx->class], BY_QUEUE, i, NO_SLOT);
             count_waiting(p, tx, true);
         }
+}
+
+void chain_mempool_release(struct chain_mempool *p, uint64_t height)
+{
+    release(p, 0, height);
+}
+
+void chain_mempool_put_back(struct chain_mempool *p, uint64_t height)
+{
+    release(p, height, height);
 }
 
 size_t chain_mempool_size(const struct chain_mempool *p)

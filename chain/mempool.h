@@ -70,6 +70,8 @@ size_t chain_mempool_choose(struct chain_mempool *p, uint64_t height, size_t max
                             const struct chain_mempool_tx *chosen[CHAIN_MAX_BATCH_TXS]);
 /* What was proposed for heights up to this and is still here waits again. */
 void chain_mempool_release(struct chain_mempool *p, uint64_t height);
+/* What was taken for just this height waits again. */
+void chain_mempool_put_back(struct chain_mempool *p, uint64_t height);
 
 size_t chain_mempool_size(const struct chain_mempool *p);
 uint64_t chain_mempool_evicted(const struct chain_mempool *p);

@@ -140,6 +140,7 @@ struct chain_node {
     bool nonce_used; /* in this run */
     int64_t gossip_due_ns;
     uint64_t proposed_height, proposed_view; /* the latest proposal, 0 if none of this view */
+    bool holds_back;                         /* new members wait for an entry of the leader's own term to be committed */
     int64_t proposed_ns;
     int64_t propose_not_before_ns; /* the engine had no use for the last proposal */
 

@@ -24,6 +24,8 @@ int64_t node_propose_at(const struct chain_node *m)
         return INT64_MAX;
     struct chain_engine_stats s;
     node_engine_stats(m, &s);
+    if (m->holds_back && s.view == m->proposed_view && !s.own_term_committed)
+        return INT64_MAX;
     if (s.proposes == 0 || s.proposes <= node_tip(m) || (s.proposes <= m->proposed_height && s.view == m->proposed_view))
         return INT64_MAX;
     if (!is_full(m))
@@ -33,8 +35,26 @@ int64_t node_propose_at(const struct chain_node *m)
     return at_ns > m->propose_not_before_ns ? at_ns : m->propose_not_before_ns;
 }
 
-/* Octets of the batch, 0 if nothing can go in. */
-static size_t build(struct chain_node *m, uint64_t height)
+static bool holds_reconfiguration(const struct chain_node *m, const struct chain_batch_view *batch)
+{
+    struct chain_msg msg;
+    struct chain_tx_reader r;
+    struct chain_op op;
+    size_t consumed;
+    for (size_t i = 0; i < batch->n_txs; i++) {
+        if (chain_msg_decode(m->members, batch->txs[i].data, batch->txs[i].len, &msg, &consumed) != 0 ||
+            chain_tx_begin(&r, msg.body, msg.body_len) < 0)
+            continue;
+        while (chain_tx_next(&r, &op) == 0)
+            if (op.kind == CHAIN_OP_RECONFIGURE)
+                return true;
+    }
+    return false;
+}
+
+/* Octets of the batch, 0 if nothing can go in. A Raft leader asks for new members only once an entry of its own term is committed: until then
+ * *early is set for such a batch, and what was to go in waits on. */
+static size_t build(struct chain_node *m, uint64_t height, bool term_open, bool *early)
 {
     const struct chain_mempool_tx *chosen[CHAIN_MAX_BATCH_TXS];
     struct chain_batch_view batch;
@@ -51,7 +71,10 @@ static size_t build(struct chain_node *m, uint64_t height)
         batch.txs[i].len = chosen[i]->len;
         at += chosen[i]->len;
     }
-    long len = chain_batch_encode(&batch, m->proposal, max_octets);
+    *early = term_open && holds_reconfiguration(m, &batch);
+    if (*early)
+        chain_mempool_put_back(m->pool, height);
+    long len = *early ? 0 : chain_batch_encode(&batch, m->proposal, max_octets);
     if (len <= 0)
         return 0;
     m->proposed_ns = batch.time_ns;
@@ -64,15 +87,20 @@ bool node_propose(struct chain_node *m, struct chain_node_update *out)
         return false;
     struct chain_engine_stats s;
     node_engine_stats(m, &s);
-    size_t len = build(m, s.proposes);
-    if (len > 0) {
+    bool early = false;
+    size_t len = build(m, s.proposes, !m->cfg.engine->byzantine && !s.own_term_committed, &early);
+    m->holds_back = early;
+    if (early && m->proposed_height > 0) /* of this term, and under way */
+        return false;
+    if (len > 0 || early) {
         struct chain_event event = {.kind = CHAIN_EV_PROPOSE, .now_ns = m->now_ns};
         event.propose.batch = m->proposal;
         event.propose.len = len;
         node_engine_step(m, &event, out);
     }
-    if (len == 0 || m->engine_out.n_msgs + m->engine_out.n_records + m->engine_out.n_commits == 0) {
+    if ((len == 0 && !early) || m->engine_out.n_msgs + m->engine_out.n_records + m->engine_out.n_commits == 0) {
         chain_mempool_release(m->pool, UINT64_MAX);
+        m->holds_back = false;
         m->propose_not_before_ns = m->now_ns + m->cfg.engine_heartbeat_ns;
         return false;
     }

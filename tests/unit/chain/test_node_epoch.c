@@ -193,6 +193,40 @@ START_TEST(a_read_sees_what_was_committed_before_it)
 }
 END_TEST
 
+static uint32_t count_empty_blocks(const struct cluster *c)
+{
+    uint32_t n = 0;
+    for (uint64_t h = 1; h <= c->disks[0]->height; h++)
+        n += c->disks[0]->blocks[h].batch_len == 0;
+    return n;
+}
+
+START_TEST(a_leader_commits_something_of_its_term_before_it_asks_for_new_members)
+{
+    for (uint64_t k = 0; k < 2; k++) {
+        struct cluster *c = cluster_open_keys(&chain_raft_ops, 5, 4, 21);
+        cluster_run(c, 800 * MS);
+        if (k == 1)
+            cluster_register_all(c);
+        cluster_run(c, 500 * MS);
+        uint64_t height = c->disks[0]->height;
+        ck_assert_int_eq(height > 0, k == 1);
+        uint32_t n_empty = count_empty_blocks(c);
+        struct chain_op op = {.kind = CHAIN_OP_RECONFIGURE, .reconfigure = {.add = true, .key_id = 4}};
+        for (uint32_t i = 0; i < 4; i++)
+            ck_assert_int_eq(cluster_submit(c, i, &op), CHAIN_SUCCESS);
+        cluster_run(c, 1500 * MS);
+        expect_epoch(c, 1, 5);
+        ck_assert_int_eq(c->disks[0]->blocks[height + 1].batch_len == 0, k == 0); /* only where the term had nothing yet */
+        ck_assert_uint_eq(count_empty_blocks(c) - n_empty, 1 - k);
+        load(c, 2);
+        cluster_run(c, 1000 * MS);
+        ck_assert(cluster_agrees(c));
+        cluster_close(c);
+    }
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("epochs");
@@ -200,6 +234,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_key_wins_a_seat_and_another_loses_its, 0, 2);
     tcase_add_loop_test(tc, who_slept_through_several_epochs_catches_up_and_votes, 0, 2);
     tcase_add_loop_test(tc, a_member_that_restarts_at_any_moment_of_a_change_loses_nothing, 0, 2);
+    tcase_add_test(tc, a_leader_commits_something_of_its_term_before_it_asks_for_new_members);
     tcase_add_test(tc, two_headers_of_one_member_end_on_the_ledger_and_cost_it_its_vote);
     tcase_add_loop_test(tc, a_read_sees_what_was_committed_before_it, 0, 2);
     suite_add_tcase(suite, tc);
