@@ -56,6 +56,7 @@ struct cluster {
     uint64_t n_sent, n_octets, n_steps, n_lost;
     uint32_t loss_permille;
     bool blackout;
+    uint32_t ignores[CLUSTER_MAX]; /* bitmap of members that it does not hear */
     int64_t delay_ns, persist_ns;
     size_t mempool_txs;
     bool proven_links;    /* nodes that start from here on leave Raft's messages unsigned */
@@ -97,7 +98,7 @@ static inline void cluster_send(struct cluster *c, uint32_t from, const struct c
         if (to == from || (send->to != CHAIN_TO_ALL && send->to != to))
             continue;
         uint64_t draw = cluster_draw(c->seed, ++c->n_sent, to);
-        if (c->blackout || draw % 1000 < c->loss_permille) {
+        if (c->blackout || draw % 1000 < c->loss_permille || (c->ignores[to] >> from & 1)) {
             c->n_lost++;
             continue;
         }
