@@ -34,8 +34,12 @@ int store_open_read_only(const char *path, sqlite3 **out)
     char log[PATH_MAX];
     int len = snprintf(log, sizeof(log), "%s-wal", path);
     bool has_log = len > 0 && (size_t)len < sizeof(log) && access(log, F_OK) == 0;
-    if (has_log)
-        return sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY, NULL);
+    if (has_log) {
+        int rc = sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY, NULL);
+        if (rc == SQLITE_OK)
+            sqlite3_busy_timeout(*out, 2000); /* its node may just be closing it */
+        return rc;
+    }
     size_t cap = 3 * strlen(path) + 32;
     char *name = malloc(cap);
     if (!name)
