@@ -311,13 +311,10 @@ static void check_unknown(struct reader *r)
     }
 }
 
-int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster, struct app_ledger_op *out, char *error_out)
+static int read_object(const json_t *object, const struct app_node_cluster *cluster, struct app_ledger_op *out, char *error_out)
 {
-    json_error_t why;
-    json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(object)) {
-        snprintf(error_out, APP_NODE_MAX_ERROR, "operation: no JSON object: %s", object ? "another kind of value" : why.text);
-        json_decref(object);
+        snprintf(error_out, APP_NODE_MAX_ERROR, "operation: no JSON object: another kind of value");
         return -EINVAL;
     }
     struct reader r = {.object = object, .cluster = cluster, .error = error_out};
@@ -336,6 +333,43 @@ int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster,
         memcpy(out->value, out->op.put.value, out->op.put.value_len);
         out->op.put.value = out->value;
     }
-    json_decref(object);
     return r.bad ? -EINVAL : 0;
+}
+
+static json_t *parse(const char *json, char *error_out)
+{
+    json_error_t why;
+    json_t *value = json_loads(json, JSON_REJECT_DUPLICATES, &why);
+    if (!value)
+        snprintf(error_out, APP_NODE_MAX_ERROR, "operation: no JSON object: %s", why.text);
+    return value;
+}
+
+int app_ledger_op_read(const char *json, const struct app_node_cluster *cluster, struct app_ledger_op *out, char *error_out)
+{
+    json_t *value = parse(json, error_out);
+    int err = value ? read_object(value, cluster, out, error_out) : -EINVAL;
+    json_decref(value);
+    return err;
+}
+
+int app_ledger_ops_read(const char *json, const struct app_node_cluster *cluster, struct app_ledger_op *out, size_t cap, char *error_out)
+{
+    json_t *value = parse(json, error_out);
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    int err = value ? 0 : -EINVAL;
+    if (n == 0 || n > cap) {
+        snprintf(error_out, APP_NODE_MAX_ERROR, n == 0 ? "operation: the array holds none" : "more than %d operations", CHAIN_MAX_TX_OPS);
+        err = -EINVAL;
+    }
+    for (size_t i = 0; i < n && !err; i++) {
+        char why[APP_NODE_MAX_ERROR];
+        err = read_object(json_is_array(value) ? json_array_get(value, i) : value, cluster, &out[i], why);
+        if (err && json_is_array(value)) /* which one */
+            snprintf(error_out, APP_NODE_MAX_ERROR, "operation %zu%.300s", i + 1, why + strlen("operation"));
+        else if (err)
+            memcpy(error_out, why, sizeof why);
+    }
+    json_decref(value);
+    return err ? err : (int)n;
 }

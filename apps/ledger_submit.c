@@ -1,4 +1,4 @@
-/* airdeed ledger submit: signs one operation and waits until it is committed. */
+/* airdeed ledger submit: signs operations, as one envelope, and waits until they are committed. */
 #include "apps/ledger.h"
 #include "apps/ledger_client.h"
 #include "apps/ledger_json.h"
@@ -13,9 +13,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_TX_BYTES = 1024 };
+struct submission {
+    size_t n;
+    struct app_ledger_op read[CHAIN_MAX_TX_OPS];
+    struct chain_op ops[CHAIN_MAX_TX_OPS];
+    uint8_t body[CHAIN_MAX_TX_BYTES], tx[CHAIN_MAX_TX_BYTES];
+    char hex[2 * CHAIN_MAX_TX_BYTES + 1];
+};
 
-/* Microseconds of the day's clock: above every nonce that this key used before, without asking anybody */
+/* Microseconds of the day's clock: above every nonce that this key used before, without asking anybody, for an envelope of 64 is not
+ * committed within as many microseconds */
 static uint64_t next_nonce(void)
 {
     struct timespec t;
@@ -23,14 +30,13 @@ static uint64_t next_nonce(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static long sign_tx(const struct app_ledger_client *c, const struct chain_op *op, uint8_t *out, size_t cap)
+static long sign_tx(const struct app_ledger_client *c, struct submission *s)
 {
     const struct chain_members *members = &c->cluster.genesis.members;
-    uint8_t body[CHAIN_MAX_OP_BYTES + 1];
-    long len = chain_tx_encode(op, 1, body, sizeof body);
+    long len = chain_tx_encode(s->ops, s->n, s->body, sizeof s->body);
     if (len < 0)
         return len;
-    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->self, .seq = next_nonce(), .body = body, .body_len = (size_t)len};
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->self, .seq = next_nonce(), .body = s->body, .body_len = (size_t)len};
     struct chain_ed25519 key = {0};
     memcpy(key.secret, c->key.ledger_secret, sizeof key.secret);
     struct chain_signer signer = chain_signer_ed25519(&key);
@@ -38,42 +44,57 @@ static long sign_tx(const struct app_ledger_client *c, const struct chain_op *op
     if (!err)
         err = signer.sign(signer.ctx, members, &msg);
     sodium_memzero(&key, sizeof key);
-    return err ? err : chain_msg_encode(members, &msg, out, cap);
+    return err ? err : chain_msg_encode(members, &msg, s->tx, sizeof s->tx);
+}
+
+static void print_code(const struct app_ledger_client *c, const json_t *answer, const json_t *of)
+{
+    int code = (int)json_integer_value(json_object_get(of, "code"));
+    const char *name = json_string_value(json_object_get(of, "code_name"));
+    if (json_is_true(json_object_get(answer, "committed")))
+        printf("block %lld: ", (long long)json_integer_value(json_object_get(answer, "height")));
+    else
+        printf("not taken: ");
+    printf("%s (%d), says %s\n", name ? name : "?", code, c->cluster.members[c->answered].name);
 }
 
 static int report(const struct app_ledger_client *c, const json_t *answer, bool as_json)
 {
-    int code = (int)json_integer_value(json_object_get(answer, "code"));
-    bool committed = json_is_true(json_object_get(answer, "committed"));
-    const char *name = json_string_value(json_object_get(answer, "code_name"));
+    const json_t *each = json_object_get(answer, "operations");
     if (as_json)
         app_ledger_print_json(answer);
-    else if (committed)
-        printf("block %lld: %s (%d), says %s\n", (long long)json_integer_value(json_object_get(answer, "height")), name ? name : "?", code,
-               c->cluster.members[c->answered].name);
+    else if (json_array_size(each) == 0)
+        print_code(c, answer, answer);
     else
-        printf("not taken: %s (%d), says %s\n", name ? name : "?", code, c->cluster.members[c->answered].name);
-    return committed && code == 0 ? APP_OK : APP_EXPECTATION_FAILED;
+        for (size_t i = 0; i < json_array_size(each); i++)
+            print_code(c, answer, json_array_get(each, i));
+    bool good = json_is_true(json_object_get(answer, "committed")) && json_integer_value(json_object_get(answer, "code")) == 0;
+    return good ? APP_OK : APP_EXPECTATION_FAILED;
 }
 
-static int submit(struct app_ledger_client *c, const char *operation, int64_t timeout_ns, bool as_json, char *error)
+static int read_operations(const struct app_ledger_client *c, char **texts, size_t n_texts, struct submission *s, char *error)
 {
-    struct app_ledger_op op;
-    uint8_t tx[MAX_TX_BYTES];
-    char hex[2 * MAX_TX_BYTES + 1];
-    if (c->self >= CHAIN_MAX_KEYS) {
-        snprintf(error, APP_NODE_MAX_ERROR, "the key of '%s' is neither a member's nor a client's of this cluster", c->key.name);
-        return APP_BAD_USAGE;
+    for (size_t i = 0; i < n_texts; i++) {
+        int n = app_ledger_ops_read(texts[i], &c->cluster, s->read + s->n, CHAIN_MAX_TX_OPS - s->n, error);
+        if (n < 0)
+            return n;
+        s->n += (size_t)n;
     }
-    if (app_ledger_op_read(operation, &c->cluster, &op, error))
-        return APP_BAD_USAGE;
-    long len = sign_tx(c, &op.op, tx, sizeof tx);
+    for (size_t i = 0; i < s->n; i++)
+        s->ops[i] = s->read[i].op;
+    return 0;
+}
+
+static int submit(struct app_ledger_client *c, struct submission *s, int64_t timeout_ns, bool as_json, char *error)
+{
+    long len = sign_tx(c, s);
     if (len < 0) {
-        snprintf(error, APP_NODE_MAX_ERROR, "operation: cannot be signed: %s", strerror((int)-len));
+        snprintf(error, APP_NODE_MAX_ERROR, "%s: cannot be signed: %s", s->n > 1 ? "operations" : "operation",
+                 len == -ENOSPC ? "too much for one envelope" : strerror((int)-len));
         return APP_BAD_USAGE;
     }
-    sodium_bin2hex(hex, sizeof hex, tx, (size_t)len);
-    json_t *question = json_pack("{s:s, s:s}", "ask", "submit", "tx", hex), *answer = NULL;
+    sodium_bin2hex(s->hex, sizeof s->hex, s->tx, (size_t)len);
+    json_t *question = json_pack("{s:s, s:s}", "ask", "submit", "tx", s->hex), *answer = NULL;
     int code = app_ledger_client_ask(c, question, true, timeout_ns, &answer, error);
     if (!code) {
         error[0] = '\0';
@@ -84,9 +105,24 @@ static int submit(struct app_ledger_client *c, const char *operation, int64_t ti
     return code;
 }
 
+static int read_and_submit(struct app_ledger_client *c, char **texts, size_t n_texts, int64_t timeout_ns, bool as_json, char *error)
+{
+    if (c->self >= CHAIN_MAX_KEYS) {
+        snprintf(error, APP_NODE_MAX_ERROR, "the key of '%s' is neither a member's nor a client's of this cluster", c->key.name);
+        return APP_BAD_USAGE;
+    }
+    struct submission *s = calloc(1, sizeof *s);
+    if (!s)
+        return APP_SYSTEM_FAILED;
+    int code = read_operations(c, texts, n_texts, s, error) ? APP_BAD_USAGE : submit(c, s, timeout_ns, as_json, error);
+    free(s);
+    return code;
+}
+
 static const char about[] =
     "Signs an operation, hands it to a node and waits until it is in a block on that node's disk. Prints height and response code\n"
-    "(WINNF-TS-0016: 0 is success). One submission at a time for each key. Operations:\n"
+    "(WINNF-TS-0016: 0 is success). Several, up to 64, as more arguments or as a JSON array, go under one signature into one block; each\n"
+    "succeeds or fails by itself and has its own line. One submission at a time for each key. Operations:\n"
     "  {\"op\": \"register\", \"call_sign\": \"AD1\", \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"height_m\": 12}\n"
     "  {\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 20}\n"
     "  {\"op\": \"heartbeat\", \"grant_id\": 1}\n"
@@ -106,7 +142,7 @@ static const char about[] =
     "A grant is of exactly one channel of the cluster file that is white space, in whole Hz; \"peers\": [\"n1\"] adds registered stations\n"
     "that answer its holder. T: nanoseconds since 1970. Others are named as in the cluster file, or by key id. docs/ledger.md says who may\n"
     "ask for what, and what a code means.\n"
-    "Exit codes: 0 committed with code 0, 1 another code, 2 a file, key or operation is wrong, 3 no node took it in time.";
+    "Exit codes: 0 committed, all with code 0, 1 another code, 2 a file, key or operation is wrong, 3 no node took it in time.";
 
 int app_ledger_submit(int argc, char **argv)
 {
@@ -118,13 +154,13 @@ int app_ledger_submit(int argc, char **argv)
         {"cluster", APP_TEXT, &cluster, "FILE", "the cluster file, where --node is an endpoint", 0, 0, NULL},
         {"key", APP_TEXT, &key, "FILE", "NAME.key of a member or client", 0, 0, NULL},
         {"timeout", APP_DURATION_NS, &timeout_ns, "TIME", "gives up after this; default 30s", 1e8, 3.6e12, NULL},
-        {"json", APP_FLAG, &as_json, NULL, "prints {committed, height, code, code_name, nonce}", 0, 0, NULL},
+        {"json", APP_FLAG, &as_json, NULL, "prints {committed, height, code, code_name, nonce}, of several also operations: [{code, code_name}]", 0, 0, NULL},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL},
     };
     int n_positional, code;
-    if (app_options_parse(argc, argv, options, "ledger submit --node FILE|ENDPOINT --key FILE 'JSON'", about, &n_positional, &code))
+    if (app_options_parse(argc, argv, options, "ledger submit --node FILE|ENDPOINT --key FILE 'JSON'...", about, &n_positional, &code))
         return code;
-    if (n_positional != 1 || !node) {
+    if (n_positional < 1 || !node) {
         fprintf(stderr, "airdeed ledger submit: %s\n", node ? "one operation is needed, as JSON" : "--node FILE|ENDPOINT is needed");
         return APP_BAD_USAGE;
     }
@@ -133,7 +169,7 @@ int app_ledger_submit(int argc, char **argv)
     code = client ? app_ledger_client_open(node, cluster, key, client, error) : APP_SYSTEM_FAILED;
     if (!code) {
         error[0] = '\0';
-        code = submit(client, argv[1], timeout_ns, as_json, error);
+        code = read_and_submit(client, argv + 1, (size_t)n_positional, timeout_ns, as_json, error);
     }
     if (*error)
         fprintf(stderr, "airdeed ledger submit: %s\n", error);

@@ -27,11 +27,35 @@ static void reply_error(struct app_node_requests *r, const struct chain_net_call
     reply(r, caller, json_pack("{s:s}", "error", why));
 }
 
-static void reply_result(struct app_node_requests *r, const struct chain_net_caller *caller, const struct app_node_result *result)
+/* code: the first that is no success */
+static void reply_answer(struct app_node_requests *r, const struct chain_net_caller *caller, const struct app_node_answer *a)
 {
-    reply(r, caller,
-          json_pack("{s:b, s:I, s:i, s:s, s:I}", "committed", result->height > 0, "height", (json_int_t)result->height, "code", result->code,
-                    "code_name", chain_response_name((enum chain_response)result->code), "nonce", (json_int_t)result->nonce));
+    int code = 0;
+    for (uint32_t i = 0; i < a->n_ops && code == 0; i++)
+        code = a->codes[i];
+    json_t *json = json_pack("{s:b, s:I, s:i, s:s, s:I}", "committed", a->height > 0, "height", (json_int_t)a->height, "code", code,
+                             "code_name", chain_response_name((enum chain_response)code), "nonce", (json_int_t)a->nonce);
+    if (json && a->n_ops > 1) {
+        json_t *each = json_array();
+        for (uint32_t i = 0; i < a->n_ops; i++)
+            json_array_append_new(each, json_pack("{s:i, s:s}", "code", a->codes[i], "code_name", chain_response_name((enum chain_response)a->codes[i])));
+        json_object_set_new(json, "operations", each);
+    }
+    reply(r, caller, json);
+}
+
+/* None of it is in a block, for this reason. */
+static void reply_refusal(struct app_node_requests *r, const struct chain_net_caller *caller, struct app_node_answer *a, int code)
+{
+    a->height = 0;
+    for (uint32_t i = 0; i < a->n_ops; i++)
+        a->codes[i] = code;
+    reply_answer(r, caller, a);
+}
+
+static bool all_known(const struct app_node_answer *a)
+{
+    return a->known == UINT64_MAX >> (64 - a->n_ops);
 }
 
 /* Each has one place, where a later one may take it: the database knows of what is gone. */
@@ -46,62 +70,82 @@ static const struct app_node_result *find_result(const struct app_node_requests 
     return result->height > 0 && result->author == author && result->nonce == nonce ? result : NULL;
 }
 
-static void wait_for(struct app_node_requests *r, const struct chain_net_caller *caller, const struct app_node_result *what,
-                     int64_t until_ns)
+static void note(struct app_node_answer *a, uint32_t i, uint64_t height, int code)
 {
-    if (r->n_waiters == APP_NODE_MAX_WAITERS) {
-        reply_error(r, caller, "too many submissions wait at this node already");
-        return;
+    a->height = height;
+    a->codes[i] = code;
+    a->known |= UINT64_C(1) << i;
+}
+
+static void find_in_memory(const struct app_node_requests *r, struct app_node_answer *a)
+{
+    for (uint32_t i = 0; i < a->n_ops; i++) {
+        const struct app_node_result *result = find_result(r, a->author, a->nonce + i);
+        if (result)
+            note(a, i, result->height, result->code);
     }
-    r->waiters[r->n_waiters++] = (struct app_node_waiter){.caller = *caller, .until_ns = until_ns, .result = *what};
 }
 
 /* Executed before this node started: its database knows. Asked only for a transaction that the ledger calls used. */
-static bool find_on_disk(const struct app_node_requests *r, struct app_node_result *result)
+static void find_on_disk(const struct app_node_requests *r, struct app_node_answer *a)
 {
     char error[APP_NODE_MAX_ERROR];
     struct app_ledger_db *db;
+    uint64_t height;
+    int code;
     if (app_ledger_db_open(r->database_path, &db, error))
-        return false;
-    bool found = app_ledger_db_find_tx(db, result->author, result->nonce, &result->height, &result->code) == 0;
+        return;
+    for (uint32_t i = 0; i < a->n_ops; i++)
+        if (app_ledger_db_find_tx(db, a->author, a->nonce + i, &height, &code) == 0)
+            note(a, i, height, code);
     app_ledger_db_close(db);
-    return found;
+}
+
+static int read_tx(const struct app_node_requests *r, const json_t *ask, uint8_t tx[MAX_TX_BYTES], size_t *len_out, struct app_node_answer *a)
+{
+    const char *hex = json_string_value(json_object_get(ask, "tx"));
+    size_t consumed = 0;
+    struct chain_msg msg;
+    if (!hex || sodium_hex2bin(tx, MAX_TX_BYTES, hex, strlen(hex), NULL, len_out, NULL) ||
+        chain_msg_decode(&r->config->cluster.genesis.members, tx, *len_out, &msg, &consumed) || consumed != *len_out || msg.kind != CHAIN_MSG_TX)
+        return -EBADMSG;
+    int n = chain_tx_count(msg.body, msg.body_len);
+    if (n < 0)
+        return -EBADMSG;
+    *a = (struct app_node_answer){.author = msg.author, .n_ops = (uint32_t)n, .nonce = msg.seq};
+    return 0;
 }
 
 static int submit(struct app_node_requests *r, const struct chain_net_caller *caller, const json_t *ask, int64_t now_ns)
 {
-    const char *hex = json_string_value(json_object_get(ask, "tx"));
     json_int_t wait_ms = json_integer_value(json_object_get(ask, "wait_ms"));
     uint8_t tx[MAX_TX_BYTES];
-    size_t len = 0, consumed = 0;
-    struct chain_msg msg;
-    const struct chain_members *members = &r->config->cluster.genesis.members;
-    if (!hex || sodium_hex2bin(tx, sizeof tx, hex, strlen(hex), NULL, &len, NULL) || chain_msg_decode(members, tx, len, &msg, &consumed) ||
-        consumed != len || msg.kind != CHAIN_MSG_TX) {
+    size_t len = 0;
+    struct app_node_answer answer;
+    if (read_tx(r, ask, tx, &len, &answer)) {
         reply_error(r, caller, "no transaction of this ledger");
         return 0;
     }
-    struct app_node_result result = {.author = msg.author, .nonce = msg.seq};
-    const struct app_node_result *known = find_result(r, msg.author, msg.seq);
-    if (known) {
-        reply_result(r, caller, known);
-        return 0;
-    }
-    int code = r->submit(r->submit_ctx, tx, len);
+    find_in_memory(r, &answer);
+    bool room = r->n_waiters < APP_NODE_MAX_WAITERS;
+    int code = all_known(&answer) ? 0 : room ? r->submit(r->submit_ctx, tx, len) : -ENOBUFS;
     if (code == -EIO)
         return code;
-    if (code == -EALREADY && find_on_disk(r, &result)) {
-        reply_result(r, caller, &result);
-        return 0;
-    }
-    if (code == 0 || code == -EALREADY) {
+    if (code == -EALREADY && !all_known(&answer))
+        find_on_disk(r, &answer);
+    if (all_known(&answer)) {
+        reply_answer(r, caller, &answer);
+    } else if (code == 0 || code == -EALREADY) {
         wait_ms = wait_ms < 1 ? 1 : wait_ms > APP_NODE_MAX_WAIT_MS ? APP_NODE_MAX_WAIT_MS : wait_ms;
-        wait_for(r, caller, &result, now_ns + wait_ms * 1000000);
+        r->waiters[r->n_waiters++] = (struct app_node_waiter){.caller = *caller, .until_ns = now_ns + wait_ms * 1000000, .answer = answer};
     } else if (code > 0) {
-        result.code = code;
-        reply_result(r, caller, &result);
+        reply_refusal(r, caller, &answer, code);
+    } else if (code == -ENOBUFS || code == -EAGAIN) {
+        reply_refusal(r, caller, &answer, CHAIN_BUSY);
+    } else if (code == -EEXIST) {
+        reply_refusal(r, caller, &answer, CHAIN_UNSYNC_OP_PARAM); /* another one with such a nonce waits */
     } else {
-        reply_error(r, caller, code == -ENOBUFS || code == -EAGAIN ? "too many transactions wait at this node already" : "the signature is not its author's");
+        reply_error(r, caller, code == -EMSGSIZE ? "larger than a block" : "the signature is not its author's");
     }
     return 0;
 }
@@ -229,11 +273,11 @@ void app_node_requests_executed(struct app_node_requests *r, const struct chain_
     if (find_result(r, result.author, result.nonce))
         return; /* ordered twice: the first time counts */
     r->results[place_of(result.author, result.nonce)] = result;
-    for (uint32_t i = 0; i < r->n_waiters; i++)
-        if (r->waiters[i].result.author == result.author && r->waiters[i].result.nonce == result.nonce) {
-            r->waiters[i].result = result;
-            r->waiters[i].done = true;
-        }
+    for (uint32_t i = 0; i < r->n_waiters; i++) {
+        struct app_node_answer *a = &r->waiters[i].answer;
+        if (a->author == result.author && result.nonce >= a->nonce && result.nonce - a->nonce < a->n_ops)
+            note(a, (uint32_t)(result.nonce - a->nonce), result.height, result.code);
+    }
 }
 
 void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns)
@@ -241,8 +285,8 @@ void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns)
     uint32_t n_kept = 0;
     for (uint32_t i = 0; i < r->n_waiters; i++) {
         const struct app_node_waiter *w = &r->waiters[i];
-        if (w->done)
-            reply_result(r, &w->caller, &w->result);
+        if (all_known(&w->answer))
+            reply_answer(r, &w->caller, &w->answer);
         else if (w->until_ns <= now_ns)
             reply_error(r, &w->caller, "not committed in the time given; it may still be");
         else

@@ -1,6 +1,6 @@
 /* What clients ask a node: JSON in, JSON out. {"ask": "submit", "tx": HEX, "wait_ms": N}, {"ask": "show"}, {"ask": "status"},
  * {"ask": "leases"}, {"ask": "get", "station": ID, "record": N, "stale": BOOL}.
- * A submission is answered when its block is executed and on this node's disk. */
+ * A submission is answered when its block is executed and on this node's disk; one that finds no room at this node at once: code BUSY. */
 #ifndef APPS_NODE_REQUESTS_H
 #define APPS_NODE_REQUESTS_H
 
@@ -13,17 +13,23 @@
 
 enum { APP_NODE_MAX_WAITERS = 256, APP_NODE_RESULTS = 1024, APP_NODE_MAX_WAIT_MS = 60000, APP_NODE_MAX_READS = 64, APP_NODE_READ_MS = 2000 };
 
-struct app_node_result { /* what became of a transaction */
+struct app_node_result { /* what became of an operation */
     uint32_t author;
     uint64_t nonce, height;
     int code;
 };
 
+struct app_node_answer { /* what became of a transaction's operations, all of one block */
+    uint32_t author, n_ops;
+    uint64_t nonce, height; /* nonce: of the first; height 0: in no block */
+    uint64_t known;         /* bitmap: their code is */
+    int codes[CHAIN_MAX_TX_OPS];
+};
+
 struct app_node_waiter {
     struct chain_net_caller caller;
     int64_t until_ns;
-    struct app_node_result result;
-    bool done;
+    struct app_node_answer answer; /* goes once all codes are known */
 };
 
 struct app_node_read { /* a get that waits for the node's word that it may be served */

@@ -26,7 +26,7 @@ enum chain_response { /* WINNF-TS-0016 */
     CHAIN_NOT_ENTITLED = 600,     /* others than the sender may ask for that */
     CHAIN_LIMIT = 601,            /* a table is full */
     CHAIN_FUNDS = 602,            /* the balance is too small */
-    CHAIN_BUSY = 603              /* a change of members is on its way in this block */
+    CHAIN_BUSY = 603              /* a change of members is on its way in this block; a node has no room for what it is handed */
 };
 const char *chain_response_name(enum chain_response code);
 

@@ -162,6 +162,15 @@ START_TEST(operations_about_keys_places_and_units_are_read)
     ck_assert_int_eq(app_ledger_op_read("{\"op\": \"reconfigure\", \"seat\": \"remove\", \"key\": \"c\"}", &cluster, &op, error), 0);
     ck_assert(!op.op.reconfigure.add && op.op.reconfigure.key_id == 2);
     ck_assert_int_eq(app_ledger_op_read("{\"op\": \"reconfigure\", \"seat\": \"add\", \"key\": 63}", &cluster, &op, error), 0);
+    struct app_ledger_op ops[2];
+    ck_assert_int_eq(app_ledger_ops_read("[{\"op\": \"deregister\"}, {\"op\": \"put\", \"key\": 7, \"value\": \"x\"}]", &cluster, ops, 2, error), 2);
+    ck_assert_ptr_eq(ops[1].op.put.value, ops[1].value);
+    ck_assert_int_eq(app_ledger_ops_read("{\"op\": \"deregister\"}", &cluster, ops, 1, error), 1);
+    ck_assert_int_eq(app_ledger_ops_read("[{\"op\": \"deregister\"}, {\"op\": \"deregister\"}]", &cluster, ops, 1, error), -EINVAL);
+    ck_assert_int_eq(app_ledger_ops_read("[]", &cluster, ops, 2, error), -EINVAL);
+    ck_assert_int_eq(app_ledger_ops_read("[{\"op\": \"deregister\"}, [{\"op\": \"deregister\"}]]", &cluster, ops, 2, error), -EINVAL);
+    ck_assert_str_eq(error, "operation 2: no JSON object: another kind of value");
+    ck_assert_int_eq(app_ledger_ops_read("[", &cluster, ops, 2, error), -EINVAL);
     ck_assert(op.op.reconfigure.add && op.op.reconfigure.key_id == 63);
     ck_assert_int_eq(app_ledger_op_read("{\"op\": \"put\", \"key\": 7, \"value\": \"caf\xc3\xa9\"}", &cluster, &op, error), 0);
     ck_assert_uint_eq(op.op.put.value_len, 5);
