@@ -341,6 +341,40 @@ static int open_signals(struct loop *l)
     return APP_SYSTEM_FAILED;
 }
 
+/* Whoever has most of the blocks, of those within reach. CHAIN_MAX_KEYS: nobody */
+static uint32_t find_successor(const struct loop *l)
+{
+    uint32_t best = CHAIN_MAX_KEYS;
+    for (uint32_t i = 0; i < l->config->cluster.n_members; i++)
+        if (i != l->config->self && chain_net_is_up(l->net, i) &&
+            chain_members_seat(chain_ledger_members(chain_node_ledger(l->node)), i) < CHAIN_MAX_MEMBERS &&
+            (best == CHAIN_MAX_KEYS || chain_node_reported(l->node, i) > chain_node_reported(l->node, best)))
+            best = i;
+    return best;
+}
+
+static bool leads(const struct loop *l)
+{
+    struct chain_node_stats s;
+    chain_node_stats(l->node, &s);
+    return s.engine.is_leader || s.engine.leader == CHAIN_TO_ALL;
+}
+
+/* A Raft leader that goes does not let the others wait until they miss it; its engine tries for an election timeout. 0, or an exit code */
+static int hand_over(struct loop *l)
+{
+    struct chain_node_stats s;
+    chain_node_stats(l->node, &s);
+    struct chain_node_event event = {.kind = CHAIN_NODE_HAND_OVER, .now_ns = l->now_ns, .successor = find_successor(l)};
+    if (chain_engine_find(l->config->cluster.genesis.engine)->byzantine || !s.engine.is_leader || event.successor == CHAIN_MAX_KEYS)
+        return 0;
+    int64_t until_ns = l->now_ns + l->config->cluster.timeout_ns;
+    int code = step(l, &event);
+    while (!code && leads(l) && l->now_ns < until_ns)
+        code = run_turn(l);
+    return code;
+}
+
 static bool asked_to_stop(const struct loop *l)
 {
     struct signalfd_siginfo info;
@@ -461,6 +495,8 @@ int app_node_run(const struct app_node_config *config)
     int code = open_all(l);
     while (!code && !asked_to_stop(l))
         code = run_turn(l);
+    if (!code)
+        code = hand_over(l);
     if (!code)
         app_node_log(&l->log, "stopped by a signal");
     close_all(l);

@@ -36,6 +36,8 @@ void app_node_status_take(struct app_node_status *s, const struct chain_net *net
 
 static const char *role_of(const struct app_node_status *s)
 {
+    if (!s->stats.votes) /* has no seat, or has not yet heard from enough others what it signed before */
+        return "learner";
     if (s->stats.engine.is_leader)
         return is_raft(s) ? "leader" : "primary";
     if (s->stats.engine.leader == CHAIN_TO_ALL)

@@ -129,6 +129,7 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     m->vote_next = 1;
     m->vote_due_ns = m->status_due_ns = m->certify_due_ns = INT64_MAX;
     m->gossip_due_ns = m->fetch_due_ns = m->told_pending_ns = INT64_MAX;
+    m->tell_successor = CHAIN_MAX_MEMBERS;
     m->ask_due_ns = m->answer_due_ns = INT64_MAX;
     for (size_t i = 0; i < CHAIN_MAX_KEYS; i++)
         m->served_ns[i] = m->asked_ns[i] = INT64_MIN;
@@ -258,6 +259,9 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
         return 0;
     case CHAIN_NODE_READ:
         node_ask_to_read(m, in->read_id, out);
+        return 0;
+    case CHAIN_NODE_HAND_OVER:
+        node_hand_over(m, in->successor);
         return 0;
     case CHAIN_NODE_PERSISTED:
         take_persisted(m, in->persisted_seq);
@@ -393,7 +397,7 @@ static bool work_at_hand(const struct chain_node *m)
 {
     if (!may_work(m))
         return false;
-    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->kick || m->inbox_first < m->n_inbox ||
+    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->kick || m->inbox_first < m->n_inbox ||
            (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
 }
 
@@ -433,8 +437,7 @@ void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out)
 
 uint64_t chain_node_reported(const struct chain_node *m, uint32_t member)
 {
-    uint32_t seat = chain_members_seat(m->members, member);
-    return seat < m->members->n ? m->reported[seat] : 0;
+    return member < CHAIN_MAX_KEYS ? m->reported[member] : 0;
 }
 
 const struct chain_ledger *chain_node_ledger(const struct chain_node *m)

@@ -51,6 +51,7 @@ enum chain_node_event_kind {
     CHAIN_NODE_SUBMIT_BODY,    /* several, as the body of one transaction (chain/tx.h): signed with the next nonces */
     CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */
     CHAIN_NODE_PERSISTED,
+    CHAIN_NODE_HAND_OVER,      /* a Raft leader that is to stop: another member shall lead; nothing comes of it anywhere else */
     CHAIN_NODE_READ            /* which state may a read be served from? the answer comes in reads */
 };
 
@@ -80,6 +81,7 @@ struct chain_node_event {
         } bytes; /* RECEIVE: bundle; SUBMIT_BODY: CBOR [operation, ...]; SUBMIT_TX: encoded chain_msg */
         const struct chain_op *op;
         uint64_t persisted_seq;
+        uint32_t successor; /* HAND_OVER: key id */
         uint64_t read_id; /* of the caller's choice */
     };
 };

@@ -155,6 +155,14 @@ static bool tell_of_conviction(struct chain_node *m, struct chain_node_update *o
     return false;
 }
 
+void node_hand_over(struct chain_node *m, uint32_t successor)
+{
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    bool leads = m->engine && !m->cfg.engine->byzantine && s.is_leader;
+    m->tell_successor = leads && successor != m->cfg.self ? chain_members_seat(m->members, successor) : CHAIN_MAX_MEMBERS;
+}
+
 bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
 {
     int64_t pending_ns = chain_mempool_pending_since(m->pool);
@@ -165,7 +173,11 @@ bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
     }
     if (node_become_voter(m, out) || tell_of_conviction(m, out))
         return true;
-    if (m->tell_synced > 0) {
+    if (m->tell_successor < CHAIN_MAX_MEMBERS) {
+        struct chain_event event = {.kind = CHAIN_EV_TRANSFER, .now_ns = m->now_ns, .member = m->tell_successor};
+        m->tell_successor = CHAIN_MAX_MEMBERS;
+        node_engine_step(m, &event, out);
+    } else if (m->tell_synced > 0) {
         tell_height(m, CHAIN_EV_SYNCED, &m->tell_synced, out);
     } else if (m->tell_persisted > 0) {
         struct chain_event event = {.kind = CHAIN_EV_PERSISTED, .now_ns = m->now_ns, .persisted_seq = m->tell_persisted};

@@ -69,6 +69,7 @@ static void forget_votes(struct chain_node *m)
             m->inbox[n++] = m->inbox[i];
     m->n_inbox = n;
     m->tell_stable = m->tell_synced = m->tell_persisted = 0;
+    m->tell_successor = CHAIN_MAX_MEMBERS;
     m->told_pending_ns = INT64_MAX;
     m->engine_out.n_commits = 0;
     m->next_commit = 0;

@@ -120,6 +120,7 @@ struct chain_node {
     size_t next_commit;     /* of engine_out.commits: the rest waits for the next steps */
     int64_t told_pending_ns; /* what the engine last heard by PENDING */
     uint64_t tell_stable, tell_synced, tell_persisted; /* 0: nothing to tell */
+    uint32_t tell_successor;                           /* seat; CHAIN_MAX_MEMBERS: none */
     bool kick;              /* the state a check_batch depends on has changed: step the engine */
 
     uint64_t persist_seq, persisted_seq;
@@ -232,6 +233,7 @@ int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t le
 /* Lets the engine know one thing that happened. False when it is up to date. */
 bool node_tell_engine(struct chain_node *m, struct chain_node_update *out);
 /* A read: the engine says what it has to see, or, with PBFT, the client asks a quorum. */
+void node_hand_over(struct chain_node *m, uint32_t successor);
 void node_ask_to_read(struct chain_node *m, uint64_t id, struct chain_node_update *out);
 /* Reads whose height is executed. */
 void node_answer_reads(struct chain_node *m, struct chain_node_update *out);

@@ -92,6 +92,24 @@ restarts_in_turn() { # each node stops cleanly, comes back and catches up, and t
     done
 }
 
+leader_hands_over() { # it knows its successor before it is gone, so that nobody waited for an election timeout; a busy machine has three tries
+    local name i try handed=1
+    for try in 1 2 3; do
+        within 15 all_answer || return 1
+        name=$(ask 0 leader)
+        i=${name#n}
+        [ -n "$i" ] && [ -n "${pids[$i]:-}" ] || continue
+        kill -TERM "${pids[$i]}"
+        wait "${pids[$i]}" || return 1
+        tail -n 2 "$dir/n$i.log" | head -n 1 | grep -q ": leader is n[^$i] (term " && handed=0
+        [ $handed = 0 ] || tail -n 3 "$dir/n$i.log" | sed "s/^/# try $try: /"
+        goes_on 15 5 || return 1
+        start "$i"
+        [ $handed = 0 ] && break
+    done
+    within 15 all_answer && return $handed
+}
+
 unit_is_sound() {
     mkdir -p "$work/bin" && cp "$root/apps/airdeed-node@.service" "$work/airdeed-node@n0.service" &&
         sed -i "s|/usr/bin/airdeed|$(command -v airdeed)|" "$work/airdeed-node@n0.service" &&
@@ -118,6 +136,7 @@ fi
 check 'nothing else is served there' other_paths_are_refused
 check 'a caller who says nothing holds up neither metrics nor the ledger' a_silent_caller_holds_up_nobody
 check 'a rolling restart stops each node cleanly, and the ledger goes on' restarts_in_turn
+check 'a leader that is told to stop hands over first' leader_hands_over
 kill_node 2
 check 'a node that was killed is named by the others' within 10 one_is_missed 2
 start 2
