@@ -146,7 +146,7 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     m->engine_mem = base + l.engine;
     m->engine_bytes = l.batches - l.engine;
     if (rc == 0)
-        node_epoch_init(m);
+        node_seat_members(m);
     if (rc == 0)
         *out = m;
     return rc;

@@ -111,6 +111,7 @@ int node_restore_snapshot(struct chain_node *m, const struct chain_node_event *i
         return -EILSEQ;
     }
     m->certified = node_tip(m);
+    node_seat_members(m); /* of the snapshot's epoch: certificates above it are theirs */
     uint64_t next = chain_ledger_next_nonce(m->ledger, m->cfg.self);
     if (next > m->last_nonce)
         m->last_nonce = next - 1;

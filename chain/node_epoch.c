@@ -12,8 +12,7 @@ static uint32_t count_witnesses(const struct chain_node *m)
     return m->cfg.engine->byzantine ? chain_pbft_f(m->members->n) + 1 : 1;
 }
 
-/* The seats of the ledger's members vote from here on. */
-static void seat_members(struct chain_node *m)
+void node_seat_members(struct chain_node *m)
 {
     m->epoch_members = *chain_ledger_members(m->ledger);
     m->members = &m->epoch_members;
@@ -23,11 +22,6 @@ static void seat_members(struct chain_node *m)
     m->epoch_end = 0;
     m->convicted = m->accused = 0;
     m->later_epoch = false;
-}
-
-void node_epoch_init(struct chain_node *m)
-{
-    seat_members(m);
 }
 
 void node_follow_members(struct chain_node *m)
@@ -44,7 +38,7 @@ void node_follow_members(struct chain_node *m)
 void node_restore_epoch(struct chain_node *m)
 {
     if (m->epoch_end > 0 && m->certified == m->epoch_end)
-        seat_members(m);
+        node_seat_members(m);
 }
 
 /* The old engine's rows go in the very transaction that brings the last block's certificate, so that a restart finds either the old
@@ -87,7 +81,7 @@ int node_begin_epoch(struct chain_node *m)
     if (m->engine)
         m->cfg.engine->close(m->engine);
     m->engine = NULL;
-    seat_members(m);
+    node_seat_members(m);
     forget_votes(m);
     chain_mempool_release(m->pool, UINT64_MAX);
     m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns) / 4;

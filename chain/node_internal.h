@@ -200,7 +200,8 @@ size_t node_max_bundle(const struct chain_node *m);
 void node_assemble(struct chain_node *m, struct chain_node_update *out);
 
 /* node_epoch.c */
-void node_epoch_init(struct chain_node *m);
+/* The ledger's members vote from here on: at genesis, at a snapshot, at an epoch's certified end. */
+void node_seat_members(struct chain_node *m);
 /* After a block: keys that were admitted, and whether it ended the epoch. */
 void node_follow_members(struct chain_node *m);
 /* After a restored block: a certified end of an epoch is behind us. */

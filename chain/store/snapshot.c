@@ -115,6 +115,7 @@ int chain_store_install_snapshot(struct chain_store *s, const struct chain_node_
     if (rc != SQLITE_OK)
         return store_fail(s, rc, "cannot be written", error_out);
     s->tip = s->certified = s->indexed = s->last_snapshot = s->base = s->pruned = block->height;
+    s->epoch = chain_ledger_members(ledger)->epoch;
     s->octets_since = s->blocks_since = 0;
     s->may_vacuum = true;
     return 0;

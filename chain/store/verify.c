@@ -74,7 +74,8 @@ static bool read_genesis(struct store_check *c)
     return ok;
 }
 
-/* Whose database it is cannot be executed again: the twin takes it over, with a check of its own. */
+/* Whose database it is cannot be executed again: the twin takes it over, with a check of its own. A key without a seat has one,
+ * and a key that was admitted later. */
 static int copy_owner(struct store_check *c)
 {
     sqlite3_stmt *query = NULL;
@@ -87,8 +88,8 @@ static int copy_owner(struct store_check *c)
     } else {
         int64_t member = sqlite3_column_int64(query, 0);
         const unsigned char *name = sqlite3_column_text(query, 1);
-        if (sqlite3_column_type(query, 0) != SQLITE_INTEGER || member < 0 || member >= c->genesis.members.n)
-            store_fault(c, "meta row member: value is no member");
+        if (sqlite3_column_type(query, 0) != SQLITE_INTEGER || member < 0 || member >= CHAIN_MAX_KEYS)
+            store_fault(c, "meta row member: value is no key");
         else if (!name)
             store_fault(c, "meta row member_name: is missing");
         else

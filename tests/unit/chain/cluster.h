@@ -49,7 +49,7 @@ struct cluster {
     struct chain_node *nodes[CLUSTER_MAX]; /* NULL: stopped */
     void *mem[CLUSTER_MAX];
     struct cluster_disk *disks[CLUSTER_MAX];
-    struct chain_store *stores[CLUSTER_MAX]; /* written to besides, where there is one */
+    struct chain_store *stores[CLUSTER_MAX]; /* written to besides, and read at a start, where there is one */
     struct chain_node_update *update;
     struct cluster_flying flying[CLUSTER_MAX_FLYING];
     size_t n_flying;
@@ -224,6 +224,11 @@ static inline void cluster_start(struct cluster *c, uint32_t i)
     const char *bad = NULL;
     c->mem[i] = malloc(len);
     ck_assert_msg(chain_node_init(c->mem[i], len, &cfg, &c->nodes[i], &bad) == 0, "%s", bad ? bad : "");
+    if (c->stores[i]) {
+        char error[CHAIN_STORE_MAX_ERROR] = "";
+        ck_assert_msg(chain_store_restore(c->stores[i], c->nodes[i], c->now_ns, error) == 0, "%s", error);
+        return;
+    }
     struct cluster_disk *d = c->disks[i];
     for (uint64_t h = 1; h <= d->height; h++) {
         struct cluster_disk_block *b = &d->blocks[h];

@@ -134,6 +134,75 @@ START_TEST(a_member_that_restarts_at_any_moment_of_a_change_loses_nothing)
 }
 END_TEST
 
+static void open_store(struct cluster *c, const char *folder, uint32_t i)
+{
+    static const struct chain_store_policy policy = {4, UINT64_MAX, UINT64_MAX, UINT64_C(1) << 30};
+    struct chain_store_owner owner = {i, "node"};
+    char path[96], error[CHAIN_STORE_MAX_ERROR] = "";
+    snprintf(path, sizeof path, "%s/%u.db", folder, i);
+    ck_assert_msg(chain_store_open(path, &c->genesis, &owner, CHAIN_STORE_SYNC_OFF, &c->stores[i], error) == 0, "%s", error);
+    chain_store_set_policy(c->stores[i], &policy);
+}
+
+/* As a process: the database is closed with the node and opened with the next one. */
+static void restart_from_store(struct cluster *c, const char *folder, uint32_t i)
+{
+    char path[96], error[CHAIN_STORE_MAX_ERROR] = "";
+    struct chain_store_verdict v;
+    cluster_stop(c, i);
+    while (chain_store_work(c->stores[i], error) > 0)
+        continue;
+    chain_store_close(c->stores[i]);
+    snprintf(path, sizeof path, "%s/%u.db", folder, i);
+    ck_assert_msg(chain_store_verify(path, &v, error) == 0 && v.ok, "%s%s", error, v.first_fault);
+    open_store(c, folder, i);
+    cluster_start(c, i);
+}
+
+/* Case: engine, and how many blocks there are after the change, so that the start reads none or some above the snapshot. */
+START_TEST(a_start_from_a_snapshot_sits_where_its_epoch_says)
+{
+    struct cluster *c = cluster_open_keys(engines[_i % 2], 6, 4, 15);
+    char folder[] = "/tmp/airdeed-epoch-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (uint32_t i = 0; i < 6; i++)
+        open_store(c, folder, i);
+    cluster_run(c, 600 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 600 * MS);
+    /* fewer seats than genesis has, the same number in other hands, more */
+    static const struct { bool add; uint32_t key, n_seats; } changes[] = {{false, 1, 3}, {true, 4, 4}, {true, 5, 5}};
+    for (uint32_t k = 0; k < 3; k++) {
+        reconfigure(c, changes[k].add, changes[k].key);
+        load(c, 4 + (uint32_t)_i / 2);
+        cluster_run(c, 1000 * MS);
+        for (uint32_t i = 0; i < 6; i++) {
+            restart_from_store(c, folder, i);
+            uint64_t height, tip = cluster_stats(c, i).height;
+            uint8_t *octets;
+            size_t len;
+            ck_assert_int_eq(chain_store_read_snapshot(c->stores[i], &height, &octets, &len), 0);
+            free(octets);
+            ck_assert_uint_gt(height, tip - 8);
+            const struct chain_members *members = chain_ledger_members(chain_node_ledger(c->nodes[i]));
+            ck_assert_uint_eq(cluster_stats(c, i).seat, chain_members_seat(members, i));
+            cluster_run(c, 300 * MS);
+        }
+        expect_epoch(c, k + 1, changes[k].n_seats);
+        load(c, 2);
+        cluster_run(c, 1500 * MS);
+        ck_assert(cluster_agrees(c));
+        for (uint32_t i = 0; i < 6; i++)
+            ck_assert_int_eq(cluster_stats(c, i).votes, cluster_stats(c, i).seat < CHAIN_MAX_MEMBERS);
+    }
+    for (uint32_t i = 0; i < 6; i++)
+        chain_store_close(c->stores[i]);
+    cluster_close(c);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 START_TEST(two_headers_of_one_member_end_on_the_ledger_and_cost_it_its_vote)
 {
     struct cluster *c = cluster_open(&chain_pbft_ops, 4, 13);
@@ -234,6 +303,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_key_wins_a_seat_and_another_loses_its, 0, 2);
     tcase_add_loop_test(tc, who_slept_through_several_epochs_catches_up_and_votes, 0, 2);
     tcase_add_loop_test(tc, a_member_that_restarts_at_any_moment_of_a_change_loses_nothing, 0, 2);
+    tcase_add_loop_test(tc, a_start_from_a_snapshot_sits_where_its_epoch_says, 0, 8);
     tcase_add_test(tc, a_leader_commits_something_of_its_term_before_it_asks_for_new_members);
     tcase_add_test(tc, two_headers_of_one_member_end_on_the_ledger_and_cost_it_its_vote);
     tcase_add_loop_test(tc, a_read_sees_what_was_committed_before_it, 0, 2);

@@ -308,7 +308,7 @@ START_TEST(a_database_is_its_members_alone)
     ck_assert_ptr_nonnull(strstr(error, "a-1.db: belongs to member n1, not n0"));
     chain_store_close(open_store_of(path, &c->genesis, 1, CHAIN_STORE_SYNC_OFF));
     expect_fault("UPDATE meta SET value=2 WHERE key='member'", "meta row member_check: value is other octets");
-    expect_fault("UPDATE meta SET value=4 WHERE key='member'", "meta row member: value is no member");
+    expect_fault("UPDATE meta SET value=64 WHERE key='member'", "meta row member: value is no key");
     expect_fault("UPDATE meta SET value='n2' WHERE key='member_name'", "meta row member_check: value is other octets");
     expect_fault("DELETE FROM meta WHERE key='member_name'", "meta row member_name: is missing");
     sqlite3 *db;
