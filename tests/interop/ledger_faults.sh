@@ -76,12 +76,13 @@ second_is_refused() {
     [ $? = 3 ] && grep -q 'another process writes to it' "$dir/second.out" || { sed 's/^/# /' "$dir/second.out"; return 1; }
 }
 
-fill_the_disk() { # node 2's database on a file system without room for what it has to write
+fill_the_disk() { # node 2's database, closed cleanly, on a file system without room for a write-ahead log
     local small code
-    kill_node 2
+    kill -TERM "${pids[2]}"
+    wait "${pids[2]}"
     mkdir -p "$work/small"
     mount -t tmpfs -o size=96m none "$work/small" || return 1
-    cp "$dir"/n2.db* "$work/small/"
+    cp "$dir/n2.db" "$work/small/"
     cat /dev/zero >"$work/small/filler" 2>/dev/null
     sed "s#^database:.*#database: $work/small/n2.db#; s#^cluster: *#cluster: $dir/#; s#^key: *#key: $dir/#" "$dir/n2.yaml" >"$dir/small.yaml"
     airdeed node "$dir/small.yaml" 2>"$dir/small.log" &

@@ -171,8 +171,8 @@ run_engine() {
     check "it comes back from its database and catches up over the air" caught_up
     check "one that stood still notices that the air went on without it, and catches up" stand_still
     check "a client's transaction is committed through a station's door" submits
-    check "they commit 100 blocks" within 100 has_height 100 0 1 2 3
-    check "then all come to rest at one state" within 60 all_rest_at_one_state
+    check "they commit 100 blocks" within 200 has_height 100 0 1 2 3
+    check "then all come to rest at one state" within 90 all_rest_at_one_state
     check "frames were acknowledged" frames_acknowledged
     check "SIGTERM ends each with code 0 and a summary" stop_all
     check "all four ledgers verify and are equal, and nothing was lost" ledgers_equal
