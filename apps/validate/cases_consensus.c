@@ -350,12 +350,12 @@ static int64_t wait_for_candidate(struct medium *m, const struct app_shot_config
     struct app_shot *s = m->shot;
     uint32_t leader = begin_led(m, cfg, trial), n_candidates = 0;
     m->lossy = false;
-    s->cfg.delay_ns = vote_delay_ns;
     for (uint64_t n_beats = s->by_kind[CHAIN_MSG_RAFT_APPEND].sent; s->by_kind[CHAIN_MSG_RAFT_APPEND].sent == n_beats;)
         app_shot_run(s, app_shot_deadline(s));
     s->dead[leader] = true;
-    int64_t from_ns = s->now_ns + vote_delay_ns;
+    int64_t from_ns = s->now_ns + s->cfg.delay_ns;
     app_shot_run(s, from_ns);
+    s->cfg.delay_ns = vote_delay_ns;
     for (uint32_t i = 0; i < cfg->n; i++)
         s->first_sent_ns[i] = INT64_MAX;
     app_shot_run(s, app_shot_deadline(s));

@@ -25,7 +25,7 @@ put() { # client's key, register, value
         echo "$said" | field nonce >>"$dir/$1.acked"
         ;;
     esac
-    echo "{\"client\": \"$1\", \"op\": \"put\", \"key\": \"$2\", \"value\": \"$(printf %s "$3" | b2sum -l 256 | cut -d' ' -f1)\", \"start_ns\": $start_ns, \"end_ns\": $(date +%s%N), \"done\": $done}" \
+    echo "{\"client\": \"$1\", \"op\": \"put\", \"key\": \"$1/$2\", \"value\": \"$(printf %s "$3" | b2sum -l 256 | cut -d' ' -f1)\", \"start_ns\": $start_ns, \"end_ns\": $(date +%s%N), \"done\": $done}" \
         >>"$dir/$1.history"
 }
 
@@ -35,16 +35,20 @@ get() { # client's key, whose register, register
     said=$(airdeed ledger get --node "$dir/cluster.yaml" --key "$dir/$1.key" --json --timeout 8s --station "$2" "$3" 2>>"$dir/$1.errors") || return
     value=$(echo "$said" | field value_hash)
     [ ${#value} = 64 ] && value="\"$value\"" || value=null
-    echo "{\"client\": \"$1\", \"op\": \"get\", \"key\": \"$3\", \"value\": $value, \"start_ns\": $start_ns, \"end_ns\": $(date +%s%N), \"done\": true}" \
+    echo "{\"client\": \"$1\", \"op\": \"get\", \"key\": \"$2/$3\", \"value\": $value, \"start_ns\": $start_ns, \"end_ns\": $(date +%s%N), \"done\": true}" \
         >>"$dir/$1.history"
+}
+
+next_client() { # everybody reads what somebody else writes, and writes its own
+    case $1 in client) echo client-2 ;; client-2) echo client-3 ;; *) echo client ;; esac
 }
 
 write_and_read() { # client's key, the writer whose registers it reads
     local i=0
     while [ ! -e "$dir/stop" ]; do
         i=$((i + 1))
-        [ "$1" = client ] && put client $((i % 3)) "v$i"
-        get "$1" client $((i % 3))
+        put "$1" $((i % 3)) "$1-$i"
+        get "$1" "$2" $((i % 3))
     done
 }
 
@@ -55,7 +59,7 @@ start_clients() {
         submit "$key" "{\"op\": \"register\", \"call_sign\": \"$key\", \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"height_m\": 12}"
     done
     for key in client client-2 client-3; do
-        write_and_read "$key" &
+        write_and_read "$key" "$(next_client "$key")" &
         loads+=($!)
     done
 }
@@ -165,7 +169,7 @@ cut_in_halves() { # two nodes on a bridge of their own: nobody has a quorum
 }
 
 slow_down() { # node number: 64 kbit/s and half a second in a queue
-    tc qdisc add dev "${net}v$1" root tbf rate 64kbit burst 4kb latency 500ms 2>/dev/null || { echo "# no tbf here: not slowed"; return 0; }
+    tc qdisc add dev "${net}v$1" root tbf rate 64kbit burst 4kb latency 500ms || return 1
     goes_on 25 6
     local progress=$?
     tc qdisc del dev "${net}v$1" root
@@ -249,7 +253,13 @@ run_on_a_network() {
     check "registers are written" goes_on 20 6
     check "n$(leader_of 0), the leader, is cut off and comes back" cut_off "$(leader_of 0)"
     check "without a quorum nothing is committed; then all goes on" cut_in_halves
-    check "one slow line holds nobody up" slow_down 3
+    if tc qdisc add dev "${net}br" root tbf rate 1gbit burst 1mb latency 1ms 2>/dev/null; then
+        tc qdisc del dev "${net}br" root
+        check "one slow line holds nobody up" slow_down 3
+    else
+        n=$((n + 1))
+        echo "ok $n - $engine: one slow line holds nobody up # SKIP the kernel has no token bucket filter"
+    fi
     finish
     remove_network
 }
