@@ -52,7 +52,7 @@ struct chain_grant {
     int64_t granted_ns, grant_expire_ns;
     int64_t transmit_expire_ns; /* 0 before the first heartbeat */
     int64_t suspended_ns, ended_ns; /* 0 if not */
-    uint32_t paid;           /* ledger units */
+    uint32_t paid;           /* ledger units, for the time up to its end */
 };
 
 enum { CHAIN_EVIDENCE_UNAUTHORISED = 255 }; /* kind of a record of unauthorised use; the others are kinds of jamming */

@@ -202,12 +202,13 @@ enum chain_response chain_ledger_heartbeat(struct chain_ledger *l, uint32_t auth
     return CHAIN_SUCCESS;
 }
 
-static void end_early(struct chain_ledger *l, struct chain_grant *g)
+/* However a lease ends, what it did not use comes back. */
+static void end_grant(struct chain_ledger *l, struct chain_grant *g, enum chain_ledger_event_kind kind, enum chain_response code)
 {
-    chain_ledger_refund(l, g);
+    chain_ledger_refund(l, g, g->suspended ? g->suspended_ns : l->time_ns); /* who was told to stop does not pay for that time */
     g->state = CHAIN_GRANT_IDLE;
     g->ended_ns = l->time_ns;
-    emit_grant(l, CHAIN_LE_RELINQUISHED, g);
+    emit_grant(l, kind, g)->code = code;
 }
 
 enum chain_response chain_ledger_relinquish(struct chain_ledger *l, uint32_t author, uint64_t id, struct chain_ledger_event *subject)
@@ -216,7 +217,7 @@ enum chain_response chain_ledger_relinquish(struct chain_ledger *l, uint32_t aut
     enum chain_response code = own_grant(l, author, id, subject, &g);
     if (code != CHAIN_SUCCESS)
         return code;
-    end_early(l, g);
+    end_grant(l, g, CHAIN_LE_RELINQUISHED, CHAIN_SUCCESS);
     return CHAIN_SUCCESS;
 }
 
@@ -224,14 +225,7 @@ void chain_ledger_end_grants(struct chain_ledger *l, uint32_t station)
 {
     for (size_t i = 0; i < l->n_grants; i++)
         if (l->grants[i].holder == station && is_live(&l->grants[i]))
-            end_early(l, &l->grants[i]);
-}
-
-static void terminate(struct chain_ledger *l, struct chain_grant *g)
-{
-    g->state = CHAIN_GRANT_IDLE;
-    g->ended_ns = l->time_ns;
-    emit_grant(l, CHAIN_LE_EXPIRED, g)->code = CHAIN_TERMINATED_GRANT;
+            end_grant(l, &l->grants[i], CHAIN_LE_RELINQUISHED, CHAIN_SUCCESS);
 }
 
 static bool is_abandoned(const struct chain_ledger *l, const struct chain_grant *g)
@@ -247,7 +241,7 @@ void chain_ledger_expire_grants(struct chain_ledger *l)
         if (!is_live(g))
             continue;
         if (l->time_ns >= g->grant_expire_ns || is_abandoned(l, g)) {
-            terminate(l, g);
+            end_grant(l, g, CHAIN_LE_EXPIRED, CHAIN_TERMINATED_GRANT);
         } else if (g->state == CHAIN_GRANT_AUTHORIZED && l->time_ns >= g->transmit_expire_ns) {
             g->state = CHAIN_GRANT_GRANTED;
             emit_grant(l, CHAIN_LE_EXPIRED, g);
@@ -282,6 +276,7 @@ static void cut_short(struct chain_ledger *l, struct chain_grant *g, int64_t unt
 {
     int64_t least_ns = g->transmit_expire_ns > until_ns ? g->transmit_expire_ns : until_ns;
     if (least_ns < g->grant_expire_ns) {
+        chain_ledger_refund(l, g, least_ns); /* the part that is cut off ends early */
         g->grant_expire_ns = least_ns;
         emit_grant(l, CHAIN_LE_SHORTENED, g);
     }
@@ -300,8 +295,7 @@ void chain_ledger_recheck_grants(struct chain_ledger *l)
         } else if (code == CHAIN_INTERFERENCE) {
             suspend(l, g);
         } else {
-            chain_ledger_refund(l, g);
-            terminate(l, g);
+            end_grant(l, g, CHAIN_LE_EXPIRED, CHAIN_TERMINATED_GRANT);
         }
     }
     l->recheck = false;
@@ -323,7 +317,7 @@ void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station)
         if (!is_live(g) || g->suspended || !sends_under(g, station))
             continue;
         if (chain_ledger_check_place(l, g, l->time_ns, &until_ns) != CHAIN_SUCCESS || is_anothers(l, g, l->time_ns))
-            terminate(l, g);
+            end_grant(l, g, CHAIN_LE_EXPIRED, CHAIN_TERMINATED_GRANT);
         else
             l->recheck = true; /* its time may be a shorter one here */
     }

@@ -45,13 +45,13 @@ static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
     return quotient;
 }
 
-void chain_ledger_refund(struct chain_ledger *l, const struct chain_grant *g)
+void chain_ledger_refund(struct chain_ledger *l, struct chain_grant *g, int64_t until_ns)
 {
-    int64_t until_ns = g->suspended ? g->suspended_ns : l->time_ns; /* who was told to stop does not pay for that time */
     if (g->paid == 0 || until_ns < g->granted_ns || until_ns >= g->grant_expire_ns)
         return;
     uint64_t left_ns = (uint64_t)(g->grant_expire_ns - until_ns), whole_ns = (uint64_t)(g->grant_expire_ns - g->granted_ns);
     chain_ledger_earn(l, g->holder, scale((uint64_t)g->paid * l->genesis.refund_permille, left_ns, whole_ns) / 1000);
+    g->paid = (uint32_t)scale(g->paid, whole_ns - left_ns, whole_ns);
 }
 
 enum chain_response chain_ledger_pay(struct chain_ledger *l, uint32_t author, const struct chain_op *op)

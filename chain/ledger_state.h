@@ -150,10 +150,11 @@ void chain_ledger_suspend_station(struct chain_ledger *l, uint32_t station, uint
 bool chain_ledger_held_once(const struct chain_ledger *l);
 /* From the treasury, as far as that reaches. */
 void chain_ledger_earn(struct chain_ledger *l, uint32_t station, uint64_t amount);
-/* What a grant that names so many peers costs; charge takes it from who has it. refund: for what an ended grant leaves. */
+/* What a grant that names so many peers costs; charge takes it from who has it. refund: a share of what was paid for
+ * the time from until_ns on; what stays paid is the part before, so that no time is given back twice. */
 uint32_t chain_ledger_price(const struct chain_ledger *l, uint32_t n_peers);
 void chain_ledger_charge(struct chain_ledger *l, uint32_t station, uint32_t amount);
-void chain_ledger_refund(struct chain_ledger *l, const struct chain_grant *g);
+void chain_ledger_refund(struct chain_ledger *l, struct chain_grant *g, int64_t until_ns);
 /* A grant was given: it enters the history, and bars the station if it was one too many. */
 void chain_ledger_note_access(struct chain_ledger *l, uint32_t station, uint32_t channel);
 void chain_ledger_bar(struct chain_ledger *l, uint32_t station, uint32_t channel);

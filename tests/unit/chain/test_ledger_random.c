@@ -77,7 +77,7 @@ static struct chain_op draw_spectrum(int64_t now_ns)
     op.spectrum.low_hz = b->genesis.channels[channel].low_hz - draw_below(2);
     op.spectrum.high_hz = b->genesis.channels[channel].high_hz;
     op.spectrum.from_ns = draw_below(9) ? now_ns + ((int64_t)draw_below(2000) - 500) * MS : draw_time(now_ns);
-    op.spectrum.until_ns = draw_below(9) ? op.spectrum.from_ns / 2 + now_ns / 2 + (int64_t)draw_below(1000) * MS : draw_time(now_ns);
+    op.spectrum.until_ns = draw_below(9) ? now_ns + (int64_t)draw_below(3000) * MS : draw_time(now_ns);
     op.spectrum.lat_e7 = 523000000 - (int32_t)draw_below(2000000);
     op.spectrum.lon_e7 = 132000000;
     op.spectrum.radius_m = (uint32_t)draw_below(30000);
@@ -185,10 +185,10 @@ static void add_random(int64_t now_ns)
         op = draw_other(now_ns);
     } else if (what < 3) {
         op.reg.lat_e7 = draw_below(3) ? (int32_t)draw_below(900000000) : INT32_MIN;
-    } else if (what < 4) {
+    } else if (what < 5) {
         author = draw_below(4) ? 0 : author; /* the authority */
         op = draw_below(3) ? draw_spectrum(now_ns) : (struct chain_op){.kind = CHAIN_OP_WITHDRAW, .withdraw = {.record_id = draw_record_id()}};
-    } else if (what < 6) {
+    } else if (what < 7) {
         op = draw_move();
     } else if (what < 30) {
         op = draw_grant();

@@ -140,6 +140,100 @@ START_TEST(the_suspended_do_not_pay_for_the_time_after)
 }
 END_TEST
 
+/* Station 3 is the authority; stations 50 km apart may hold one band; the silent lose their leases after 5 s. */
+static void start_with_places(void)
+{
+    b->genesis.has_authority = true;
+    b->genesis.authority = 3;
+    b->genesis.reuse_m = 50000;
+    b->genesis.abandon_ns = 5000 * MS;
+    go();
+    b->ring.members = b->genesis.members;
+    memset(b->next_nonce, 0, sizeof b->next_nonce);
+    register_all(b, 1 * MS);
+}
+
+static struct chain_op op_move(int32_t lat_e7)
+{
+    return (struct chain_op){.kind = CHAIN_OP_MOVE, .move = {.lat_e7 = lat_e7, .lon_e7 = 132000000}};
+}
+
+START_TEST(a_lease_that_a_move_ends_gives_back_whoever_moved)
+{
+    start_with_places();
+    ck_assert_int_eq(say(10, 1, op_move(700000000)), CHAIN_SUCCESS);
+    ck_assert_int_eq(say(1000, 0, op_grant(b, 1)), CHAIN_SUCCESS);
+    ck_assert_int_eq(say(1000 + 15, 1, op_grant(b, 1)), CHAIN_SUCCESS);
+    ck_assert_int_eq(say(1000 + 15 + 3000, 1, op_move(523000000)), CHAIN_SUCCESS); /* to where station 0 holds it */
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_EXPIRED), 1);
+    ck_assert_uint_eq(has(1), 60 + 19); /* 3 s of 60 are gone */
+    ck_assert_uint_eq(grant_by_id(b, 2)->paid, 2);
+    uint64_t before = has(0);
+    ck_assert_int_eq(say(4300, 0, op_lease(CHAIN_OP_RELINQUISH, 1)), CHAIN_SUCCESS);
+    ck_assert_uint_eq(has(0), before + 18);
+    /* a peer moves to where another holds the band */
+    ck_assert_int_eq(say(4400, 2, op_move(700000000)), CHAIN_SUCCESS);
+    ck_assert_int_eq(say(5000, 2, op_grant(b, 1)), CHAIN_SUCCESS);
+    before = has(0);
+    struct chain_op shared = op_grant(b, 1);
+    shared.grant.n_peers = 1;
+    shared.grant.peers[0] = 1;
+    ck_assert_int_eq(say(5010, 0, shared), CHAIN_SUCCESS);
+    ck_assert_uint_eq(has(0), before - 25);
+    ck_assert_int_eq(say(5010 + 600, 1, op_move(700000000)), CHAIN_SUCCESS);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_EXPIRED, 0)->station, 0);
+    ck_assert_uint_eq(has(0), before - 25 + 12);
+}
+END_TEST
+
+START_TEST(an_abandoned_lease_gives_back_and_so_does_a_suspended_one_that_runs_out)
+{
+    start_with_places();
+    ck_assert_int_eq(say(1000, 0, op_grant(b, 1)), CHAIN_SUCCESS);
+    run_block(b, 7000 * MS); /* 6 s of 60 are gone */
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_EXPIRED), 1);
+    ck_assert_uint_eq(has(0), 60 + 18);
+    run_block(b, 8000 * MS);
+    ck_assert_uint_eq(has(0), 78); /* once */
+    b->genesis.abandon_ns = 0;
+    go();
+    memset(b->next_nonce, 0, sizeof b->next_nonce);
+    register_all(b, 1 * MS);
+    ck_assert_int_eq(say(2, 0, op_grant(b, 1)), CHAIN_SUCCESS);
+    uint32_t bits[CHAIN_MAX_KEYS] = {2, 2, 2, 2};
+    sense_window(b, 59, UINT64_MAX, bits); /* 14.9 s */
+    ck_assert(grant_by_id(b, 1)->suspended);
+    uint64_t before = has(0);
+    run_block(b, 100000 * MS);
+    ck_assert_int_eq(grant_by_id(b, 1)->state, CHAIN_GRANT_IDLE);
+    ck_assert_uint_eq(has(0), before + 15);
+}
+END_TEST
+
+START_TEST(a_lease_that_is_cut_short_gives_the_part_back_that_is_cut_and_its_end_the_rest)
+{
+    start_with_places();
+    ck_assert_int_eq(say(1000, 0, op_grant(b, 1)), CHAIN_SUCCESS); /* until 61 s */
+    struct chain_op op = {.kind = CHAIN_OP_SPECTRUM};
+    op.spectrum = (struct chain_spectrum){.kind = CHAIN_SPECTRUM_INCUMBENT,
+                                          .low_hz = b->genesis.channels[1].low_hz,
+                                          .high_hz = b->genesis.channels[1].high_hz,
+                                          .from_ns = T0 + (31000 + 603) * MS,
+                                          .until_ns = T0 + 90000 * MS,
+                                          .lat_e7 = 523000000,
+                                          .lon_e7 = 132000000,
+                                          .radius_m = 20000,
+                                          .protection_cdbm_mhz = -10000};
+    ck_assert_int_eq(say(2000, 3, op), CHAIN_SUCCESS);
+    ck_assert_uint_eq(count_events(b, CHAIN_LE_SHORTENED), 1);
+    ck_assert_int_eq(grant_by_id(b, 1)->grant_expire_ns, T0 + 31000 * MS);
+    ck_assert_uint_eq(has(0), 60 + 10);            /* half of 40 for half of the time, by half */
+    ck_assert_uint_eq(grant_by_id(b, 1)->paid, 20);
+    ck_assert_int_eq(say(4000, 0, op_lease(CHAIN_OP_RELINQUISH, 1)), CHAIN_SUCCESS);
+    ck_assert_uint_eq(has(0), 60 + 19);            /* as without the cut: 57 s of 60, by half */
+}
+END_TEST
+
 START_TEST(honest_reports_earn_and_others_do_not)
 {
     uint32_t bits[CHAIN_MAX_KEYS] = {0, 0, 0, 2};
@@ -235,6 +329,9 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, who_cannot_pay_gets_no_grant);
     tcase_add_test(tc, sharing_makes_a_grant_cheaper_but_never_paid_for);
     tcase_add_test(tc, the_suspended_do_not_pay_for_the_time_after);
+    tcase_add_test(tc, a_lease_that_a_move_ends_gives_back_whoever_moved);
+    tcase_add_test(tc, an_abandoned_lease_gives_back_and_so_does_a_suspended_one_that_runs_out);
+    tcase_add_test(tc, a_lease_that_is_cut_short_gives_the_part_back_that_is_cut_and_its_end_the_rest);
     tcase_add_test(tc, honest_reports_earn_and_others_do_not);
     tcase_add_test(tc, units_are_paid_by_who_has_them);
     tcase_add_test(tc, the_largest_numbers_neither_overflow_nor_get_lost);
