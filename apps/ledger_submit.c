@@ -72,6 +72,18 @@ static int report(const struct app_ledger_client *c, const json_t *answer, bool 
     return good ? APP_OK : APP_EXPECTATION_FAILED;
 }
 
+/* A seat is held by a node, and nodes find each other by the cluster file: a key that it does not list as a member's would have a vote
+ * that nobody casts. The ledger cannot know this. */
+static int check_seat(const struct app_ledger_client *c, const struct chain_op *op, char *error)
+{
+    if (op->kind != CHAIN_OP_RECONFIGURE || !op->reconfigure.add || op->reconfigure.key_id < c->cluster.n_members)
+        return 0;
+    const struct app_node_party *party = app_node_cluster_party(&c->cluster, op->reconfigure.key_id);
+    snprintf(error, APP_NODE_MAX_ERROR, "operation: key %u%s%s%s is no member of the cluster file: no node would hold its seat", (unsigned)op->reconfigure.key_id,
+             party ? " ('" : "", party ? party->name : "", party ? "')" : "");
+    return -EINVAL;
+}
+
 static int read_operations(const struct app_ledger_client *c, char **texts, size_t n_texts, struct submission *s, char *error)
 {
     for (size_t i = 0; i < n_texts; i++) {
@@ -80,8 +92,11 @@ static int read_operations(const struct app_ledger_client *c, char **texts, size
             return n;
         s->n += (size_t)n;
     }
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         s->ops[i] = s->read[i].op;
+        if (check_seat(c, &s->ops[i], error))
+            return -EINVAL;
+    }
     return 0;
 }
 
