@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_PROOF_BYTES = 1 << 22, HEX_BYTES = 2 * CHAIN_HASH_BYTES + 1 };
 
@@ -62,12 +63,17 @@ static int hash_genesis(const char *path, struct chain_hash *out)
 }
 
 /* The genesis hash's first 8 octets or more, in hexadecimal. */
+static bool may_be_chain(const char *text)
+{
+    size_t len = strlen(text);
+    return len >= 16 && len <= 2 * CHAIN_HASH_BYTES && strspn(text, "0123456789abcdefABCDEF") == len;
+}
+
 static bool is_chain(const char *text, const struct chain_hash *hash)
 {
     char hex[HEX_BYTES];
     sodium_bin2hex(hex, sizeof hex, hash->octets, sizeof hash->octets);
-    size_t len = strlen(text);
-    return len >= 16 && len <= 64 && strncmp(text, hex, len) == 0;
+    return strncasecmp(text, hex, strlen(text)) == 0;
 }
 
 static json_t *hex_json(const uint8_t *data, size_t len)
@@ -150,7 +156,8 @@ static int report(const struct chain_proof_result *p, const char *fault, bool as
     else if (fault)
         printf("does not hold: %s\n", fault);
     else
-        printf("holds: %s\ncertificate: %u of %u needed signatures in epoch %u, %s\nledger: %s, genesis %s\n", words, p->n_signers, p->quorum, p->epoch,
+        printf("holds: %s%s\ncertificate: %u of %u needed signatures in epoch %u, %s\nledger: %s, genesis %s\n", words,
+               p->claim.kind == CHAIN_PROOF_TX ? "; it was ordered there, accepted or refused" : "", p->n_signers, p->quorum, p->epoch,
                p->byzantine ? "Byzantine" : "crash-fault only", p->genesis.name, chain);
     json_decref(out);
     return fault ? APP_EXPECTATION_FAILED : APP_OK;
@@ -192,12 +199,17 @@ int app_ledger_check(int argc, char **argv)
     int n_positional, code;
     if (app_options_parse(argc, argv, options, "ledger check PROOF --genesis FILE | --chain HEX",
                           "Checks a proof that airdeed ledger prove wrote, without any chain, and says what it proves, and whether the certificate\n"
-                          "under it stands against lying members (Byzantine) or only against failing ones (crash-fault only).\n"
-                          "Exit codes: 0 it holds, 1 it does not, 2 no proof.",
+                          "under it stands against lying members (Byzantine) or only against failing ones (crash-fault only). That a transaction is in a block\n"
+                          "does not say that it succeeded: the entry that it made does (airdeed ledger prove --entry).\n"
+                          "Exit codes: 0 it holds, 1 it does not, 2 no proof, or bad usage.",
                           &n_positional, &code))
         return code;
     if (n_positional != 1 || (genesis != NULL) + (chain != NULL) != 1) {
         fprintf(stderr, "airdeed ledger check: a PROOF and one of --genesis and --chain are needed\n");
+        return APP_BAD_USAGE;
+    }
+    if (chain && !may_be_chain(chain)) {
+        fprintf(stderr, "airdeed ledger check: --chain %s: 16 to 64 hexadecimal digits are needed\n", chain);
         return APP_BAD_USAGE;
     }
     return check(argv[1], genesis, chain, as_json);
