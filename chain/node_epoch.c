@@ -68,6 +68,7 @@ static void forget_votes(struct chain_node *m)
     m->engine_out.n_commits = 0;
     m->next_commit = 0;
     m->proposed_height = 0;
+    m->holds_back = false;
     m->propose_not_before_ns = 0;
     m->vote_next = m->certified + 1;
     m->vote_due_ns = INT64_MAX;

@@ -117,5 +117,6 @@ void node_follow_view(struct chain_node *m)
     if (m->proposed_height == 0 || (s.is_leader && s.view == m->proposed_view))
         return;
     m->proposed_height = 0;
+    m->holds_back = false;
     chain_mempool_release(m->pool, UINT64_MAX);
 }
