@@ -29,7 +29,7 @@ static int check_nothing(void *ctx, uint64_t height, const uint8_t *batch, size_
 }
 
 /* Commits come in order whatever is said. */
-static void step_engine(const struct chain_engine_ops *ops, struct chain_engine *engine, const struct chain_event *event,
+static inline void step_engine(const struct chain_engine_ops *ops, struct chain_engine *engine, const struct chain_event *event,
                         struct chain_update *out, uint64_t *height)
 {
     ops->step(engine, event, out);
@@ -43,7 +43,7 @@ static void step_engine(const struct chain_engine_ops *ops, struct chain_engine 
     }
 }
 
-static int feed_engine(const struct chain_engine_ops *ops, const uint8_t *data, size_t len)
+static inline int feed_engine(const struct chain_engine_ops *ops, const uint8_t *data, size_t len)
 {
     static const struct chain_members members = {.n = 4, .n_keys = 4};
     static const struct chain_signer signer = {.sign = sign_nothing, .verify = verify_nothing};

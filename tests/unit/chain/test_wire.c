@@ -398,6 +398,7 @@ static void run_node(uint32_t self, bool with_block, const struct chain_msg *hea
     event.kind = CHAIN_NODE_START;
     ck_assert_int_eq(chain_node_step(node, &event, out), 0);
     event.kind = CHAIN_NODE_RECEIVE;
+    memset(&event.bytes, 0, sizeof event.bytes);
     event.bytes.data = octets;
     event.bytes.len = 1 + (size_t)chain_msg_encode(&ring.members, heard, octets + 1, sizeof octets - 1);
     ck_assert_int_eq(chain_node_step(node, &event, out), 0);
