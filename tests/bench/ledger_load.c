@@ -2,7 +2,8 @@
  * application's own value.
  * usage: ledger_load CLUSTER.yaml MEMBER KEY CLIENTS CONNECTIONS BATCH VALUE_OCTETS WARM_S SECONDS
  * BATCH 0: operations without a signature of the client's. N: each N operations in one transaction that the client signs. All of a batch
- * come from one client: CLIENTS operations are under way in all. KEY "a.key,b.key": the first opens the connections, all take turns at
+ * come from one client: CLIENTS operations are under way in all. Transactions are signed before the load begins, so that signing takes nothing
+ * from the nodes' processors while it is measured; past SIGNED_A_SECOND of them they are signed as they are handed in. KEY "a.key,b.key": the first opens the connections, all take turns at
  * signing. */
 #include "apps/keyfile.h"
 #include "apps/node_cluster.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_CONNECTIONS = 256, MAX_KEYS = 16, MESSAGE_BYTES = 200 * 1024, MAX_CLIENTS = 1 << 16, MAX_VALUE = CHAIN_MAX_PUT_BYTES };
+enum { MAX_CONNECTIONS = 256, MAX_KEYS = 16, MESSAGE_BYTES = 200 * 1024, MAX_CLIENTS = 1 << 16, MAX_VALUE = CHAIN_MAX_PUT_BYTES, SIGNED_A_SECOND = 24000 };
 
 struct connection {
     struct chain_net_client *net;
@@ -33,7 +34,14 @@ struct author {
     uint64_t next_nonce;
 };
 
+/* Transactions in the order in which they are handed in */
+struct stock {
+    uint8_t *octets;
+    size_t len, at, cap, n_left, *lens, i;
+};
+
 struct load {
+    struct stock stock;
     struct ledger_meter meter;
     struct app_node_cluster cluster;
     size_t n, batch, value_octets;
@@ -57,7 +65,7 @@ static size_t put_operation(const struct load *l, uint64_t number, uint8_t *out,
 }
 
 /* One signed transaction around the next operations */
-static size_t put_transaction(struct load *l, uint64_t number, uint8_t *out, size_t cap)
+static size_t sign_transaction(struct load *l, uint64_t number, uint8_t *out, size_t cap)
 {
     static uint8_t body[CHAIN_MAX_TX_BYTES];
     struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
@@ -73,6 +81,39 @@ static size_t put_transaction(struct load *l, uint64_t number, uint8_t *out, siz
         return 0;
     long len = chain_msg_encode(members, &msg, out, cap);
     return len > 0 ? (size_t)len : 0;
+}
+
+static size_t put_transaction(struct load *l, uint64_t number, uint8_t *out, size_t cap)
+{
+    struct stock *s = &l->stock;
+    if (s->n_left == 0 || s->lens[s->i] > cap)
+        return sign_transaction(l, number, out, cap);
+    size_t len = s->lens[s->i++];
+    memcpy(out, s->octets + s->at, len);
+    s->at += len;
+    s->n_left--;
+    return len;
+}
+
+/* No more than a load of so many clients can use: an operation takes a millisecond at least. */
+static int fill_stock(struct load *l, size_t n_clients, double seconds)
+{
+    struct stock *s = &l->stock;
+    double rate = n_clients < 24 ? (double)n_clients * 1000 : SIGNED_A_SECOND;
+    size_t item_bytes = l->batch * (l->value_octets + 24) + 256, n = (size_t)(seconds * rate / (double)(l->batch > 8 ? 8 : l->batch)) + 1;
+    s->cap = n * item_bytes;
+    s->octets = malloc(s->cap);
+    s->lens = calloc(n, sizeof *s->lens);
+    if (!s->octets || !s->lens)
+        return -ENOMEM;
+    for (; s->n_left < n && s->cap - s->len >= item_bytes; s->n_left++) {
+        size_t len = sign_transaction(l, s->n_left * l->batch, s->octets + s->len, s->cap - s->len);
+        if (len == 0)
+            return -EINVAL;
+        s->lens[s->n_left] = len;
+        s->len += len;
+    }
+    return 0;
 }
 
 /* Everybody on the connection who is free hands in one operation, in as few messages as hold them */
@@ -164,11 +205,13 @@ static int read_keys(struct load *l, const char *keys, struct app_keyfile *first
     return l->n_authors > 0 ? 0 : -EINVAL;
 }
 
-static int open_connections(struct load *l, uint32_t member, const char *keys, size_t n_clients)
+static int open_connections(struct load *l, uint32_t member, const char *keys, size_t n_clients, double seconds)
 {
     struct app_keyfile key;
     const struct app_node_party *party = &l->cluster.members[member];
     int bad = read_keys(l, keys, &key);
+    if (!bad && l->batch > 0)
+        bad = fill_stock(l, n_clients, seconds);
     if (bad)
         return bad;
     for (size_t i = 0; i < l->n; i++) {
@@ -221,7 +264,7 @@ int main(int argc, char **argv)
     if (l.n == 0 || l.n > MAX_CONNECTIONS || l.batch > CHAIN_MAX_TX_OPS || l.value_octets > MAX_VALUE || n_clients >= MAX_CLIENTS ||
         member >= l.cluster.n_members)
         return 2;
-    int err = open_connections(&l, member, argv[3], n_clients);
+    int err = open_connections(&l, member, argv[3], n_clients, atof(argv[8]) + atof(argv[9]));
     if (!err && ledger_meter_init(&l.meter, atof(argv[8]), atof(argv[9])))
         err = -ENOMEM;
     if (!err)
