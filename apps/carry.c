@@ -38,6 +38,8 @@ static int step_once(struct app_carry *c, const struct chain_node_event *event)
         return fail_forked(c);
     for (size_t i = 0; i < u->n_events && c->executed; i++)
         c->executed(c->ctx, &u->events[i]);
+    if (u->n_events > 0 && c->answer)
+        c->answer(c->ctx);
     for (size_t i = 0; i < u->n_reads && c->readable; i++)
         c->readable(c->ctx, &u->reads[i]);
     for (size_t i = 0; i < u->n_sends; i++)

@@ -15,6 +15,8 @@ struct app_carry {
     /* A block's events as soon as it is executed: what a quorum committed stays, though this node's own disk does not have the block yet.
      * Must not step the node. */
     void (*executed)(void *ctx, const struct chain_ledger_event *event); /* or NULL */
+    /* All events of a block were told: whoever waits for an answer gets it before the block's rows are written. Must not step the node. */
+    void (*answer)(void *ctx); /* or NULL */
     /* A read may be served, or not. Must not step the node. */
     void (*readable)(void *ctx, const struct chain_node_read *read); /* or NULL */
     /* A block's events, once the block is on disk. Must not step the node: what it leads to waits for the caller's next step. */

@@ -71,6 +71,12 @@ static void executed(void *ctx, const struct chain_ledger_event *event)
     app_node_intake_executed(&l->intake, event);
 }
 
+static void answer(void *ctx)
+{
+    struct loop *l = ctx;
+    app_node_intake_flush(&l->intake, l->now_ns);
+}
+
 /* 0, or an exit code; what is refused is counted */
 static int check_fatal(const struct loop *l, int err)
 {
@@ -439,6 +445,7 @@ static int open_all(struct loop *l)
     l->carry.readable = readable;
     l->carry.update = &l->update;
     l->carry.executed = executed;
+    l->carry.answer = answer;
     app_node_intake_init(&l->intake);
     l->intake.crew = app_crew_open(helpers());
     l->intake.self = l->config->self;
