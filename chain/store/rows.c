@@ -6,6 +6,8 @@
 #include <string.h>
 
 static const char *const sql[STORE_STATEMENTS] = {
+    [STORE_BEGIN] = "BEGIN IMMEDIATE",
+    [STORE_COMMIT] = "COMMIT",
     [STORE_PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
     [STORE_PUT_BLOCK] = "INSERT INTO blocks VALUES(?,?,?,?,?,?,?)",
     [STORE_PUT_CERTIFICATE] = "INSERT OR REPLACE INTO certificates VALUES(?,?,?)",

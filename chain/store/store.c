@@ -282,7 +282,7 @@ int chain_store_begin(struct chain_store *s, char *error_out)
     int bound = store_bound_log(s, error_out);
     if (bound != 0)
         return bound;
-    int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    int rc = store_rows_run(&s->rows, STORE_BEGIN, "");
     if (rc != SQLITE_OK)
         return store_fail(s, rc, "cannot begin to write", error_out);
     s->in_turn = true;
@@ -317,7 +317,7 @@ int chain_store_write(struct chain_store *s, const struct chain_node_update *upd
 int chain_store_commit(struct chain_store *s, char *error_out)
 {
     s->in_turn = false;
-    int rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+    int rc = store_rows_run(&s->rows, STORE_COMMIT, "");
     s->broken = s->broken || rc != SQLITE_OK;
     if (rc != SQLITE_OK)
         return store_fail(s, rc, "cannot be written to disk", error_out);
