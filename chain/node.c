@@ -195,7 +195,7 @@ static int start(struct chain_node *m)
         return rc;
     m->started = true;
     node_seen_start(m);
-    m->vote_next = m->certified + 1;
+    m->vote_next = m->sign_next = m->certified + 1;
     m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns) / 4;
     for (uint64_t height = m->certified + 1; height <= node_tip(m); height++) {
         struct node_block *block = node_find_block(m, height);
@@ -307,7 +307,7 @@ static void work(struct chain_node *m, struct chain_node_update *out, bool may_p
                 return;
             continue;
         }
-        if (!may_propose || !node_propose(m, out))
+        if (!may_propose || (!node_propose(m, out) && !node_do_late_work(m)))
             return;
     }
 }
@@ -347,6 +347,8 @@ static void number_update(struct chain_node *m, struct chain_node_update *out)
     assert(m->n_unpersisted < NODE_MAX_UNPERSISTED);
     out->persist_seq = ++m->persist_seq;
     out->hurry = m->engine_waits || message_waits(m) || certificates_press(m);
+    if (out->hurry)
+        m->hurried_seq = m->persist_seq;
     if (out->n_records > 0)
         m->engine_seq = m->persist_seq;
     m->unpersisted[m->n_unpersisted++] =
@@ -397,7 +399,7 @@ static bool work_at_hand(const struct chain_node *m)
 {
     if (!may_work(m))
         return false;
-    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->kick || m->inbox_first < m->n_inbox ||
+    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
            (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
 }
 

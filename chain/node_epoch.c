@@ -70,7 +70,8 @@ static void forget_votes(struct chain_node *m)
     m->proposed_height = 0;
     m->holds_back = false;
     m->propose_not_before_ns = 0;
-    m->vote_next = m->certified + 1;
+    m->vote_next = m->sign_next = m->certified + 1;
+    m->n_late = 0;
     m->vote_due_ns = INT64_MAX;
 }
 

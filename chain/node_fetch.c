@@ -27,7 +27,7 @@ static void put_block(struct chain_node *m, const struct chain_node_block *block
 static bool read_block(struct chain_node *m, uint64_t height, uint8_t cert_octets[CHAIN_MAX_CERT_BYTES],
                        struct chain_node_block *out)
 {
-    const struct node_block *block = node_find_block(m, height);
+    struct node_block *block = node_find_block(m, height);
     if (!block)
         return m->cfg.read_block && m->cfg.read_block(m->cfg.read_block_ctx, height, out) == 0 && out->cert_len > 0;
     if (block->persist_seq > m->persisted_seq)

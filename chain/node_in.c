@@ -135,7 +135,7 @@ bool node_take_next(struct chain_node *m, struct chain_node_update *out)
         node_take_tx(m, entry);
         return false;
     case CHAIN_MSG_HEADER_VOTE:
-        node_take_vote(m, msg);
+        node_put_vote_aside(m, msg);
         return false;
     case CHAIN_MSG_SEEN_ASK:
         node_take_seen_ask(m, msg);

@@ -17,6 +17,7 @@ enum {
     NODE_MAX_UNPERSISTED = 64,
     NODE_FETCH_BLOCKS = 16,
     NODE_STATUS_VOTES = 8,
+    NODE_LATE_VOTES = 64,
     NODE_BATCH_OVERHEAD = 24, /* octets of a batch around its transactions, and around each */
     NODE_TX_OVERHEAD = 3
 };
@@ -126,6 +127,7 @@ struct chain_node {
     uint64_t persist_seq, persisted_seq;
     uint64_t engine_seq; /* of the last update with records of the engine */
     bool engine_waits;   /* for this step's records */
+    uint64_t hurried_seq; /* of the last update that somebody waits for */
     size_t n_unpersisted;
     struct node_unpersisted unpersisted[NODE_MAX_UNPERSISTED];
 
@@ -134,6 +136,9 @@ struct chain_node {
     uint64_t certified; /* every block up to it has its certificate */
     uint64_t reported[CHAIN_MAX_KEYS]; /* highest height that the key's holder signed a header of */
     uint64_t vote_next; /* first height whose own vote has not left */
+    uint64_t sign_next; /* first height that may lack our signature */
+    size_t n_late;      /* others' votes that are looked at once nobody waits for the disk */
+    struct chain_msg late[NODE_LATE_VOTES];
     int64_t vote_due_ns, status_due_ns;
     int64_t certify_due_ns; /* a certificate is complete and not written */
 
@@ -252,6 +257,11 @@ int node_restore_block(struct chain_node *m, const struct chain_node_event *in, 
 
 /* node_vote.c: header votes and certificates */
 void node_take_vote(struct chain_node *m, const struct chain_msg *msg);
+/* Signatures for and under headers make nobody wait: while somebody waits for the disk, others' are put aside and ours is not made. */
+void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg);
+bool node_has_late_work(const struct chain_node *m);
+/* One piece of that. False: there is none. */
+bool node_do_late_work(struct chain_node *m);
 /* A verified vote. Heights that no certificate is open for are only noted as reported. */
 void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
                    const uint8_t sig[CHAIN_SIG_BYTES]);
@@ -259,7 +269,7 @@ void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const
 void node_judge_votes(struct chain_node *m, const struct node_block *block);
 bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash);
 uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const struct chain_hash *hash);
-/* This node's own vote for a block that it executed. */
+/* This node's own vote for a block that it executed: it counts at once, and is signed when somebody has to see it. */
 void node_vote_for(struct chain_node *m, struct node_block *block);
 /* Fails the node when a quorum signed another header than ours. */
 void node_check_fork(struct chain_node *m);
@@ -267,7 +277,7 @@ void node_check_fork(struct chain_node *m);
 void node_certify(struct chain_node *m, struct chain_node_update *out);
 bool node_certify_waits(const struct chain_node *m);
 /* What is known of a block's certificate, complete or not. */
-void node_gather_cert(const struct chain_node *m, const struct node_block *block, struct chain_certificate *out);
+void node_gather_cert(struct chain_node *m, struct node_block *block, struct chain_certificate *out);
 void node_set_cert(struct node_block *block, const struct chain_certificate *cert);
 /* Own votes that have not left, and the status when it is due. */
 void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency);

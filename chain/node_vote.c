@@ -141,20 +141,59 @@ static const uint8_t *own_vote(struct chain_node *m, struct node_block *block)
 
 void node_vote_for(struct chain_node *m, struct node_block *block)
 {
-    const uint8_t *sig = own_vote(m, block);
-    if (sig)
-        node_add_vote(m, m->seat, block->height, &block->hash, sig);
+    if (m->seat != CHAIN_MAX_MEMBERS)
+        node_add_vote(m, m->seat, block->height, &block->hash, block->own_sig);
 }
 
-void node_gather_cert(const struct chain_node *m, const struct node_block *block, struct chain_certificate *out)
+static bool is_disk_awaited(const struct chain_node *m)
+{
+    return m->hurried_seq > m->persisted_seq;
+}
+
+void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg)
+{
+    bool aside = is_disk_awaited(m) && m->n_late < NODE_LATE_VOTES && msg->body_len == 0; /* a body is the inbox's */
+    if (aside)
+        m->late[m->n_late++] = *msg;
+    else
+        node_take_vote(m, msg);
+}
+
+bool node_has_late_work(const struct chain_node *m)
+{
+    return !is_disk_awaited(m) && (m->n_late > 0 || m->sign_next <= node_tip(m));
+}
+
+bool node_do_late_work(struct chain_node *m)
+{
+    if (!node_has_late_work(m))
+        return false;
+    if (m->sign_next <= node_tip(m)) {
+        struct node_block *block = m->sign_next > m->certified ? node_find_block(m, m->sign_next) : NULL;
+        m->sign_next++;
+        if (block)
+            own_vote(m, block);
+        return true;
+    }
+    struct chain_msg msg = m->late[0];
+    memmove(m->late, m->late + 1, --m->n_late * sizeof(m->late[0]));
+    node_take_vote(m, &msg);
+    return true;
+}
+
+void node_gather_cert(struct chain_node *m, struct node_block *block, struct chain_certificate *out)
 {
     memset(out, 0, sizeof(*out));
+    const uint8_t *own = own_vote(m, block);
     const struct node_votes *row = row_of(m, block->height);
     for (uint32_t i = 0; i < m->members->n; i++) {
         if (!node_has_vote(m, i, block->height, &block->hash))
             continue;
+        const uint8_t *sig = i == m->seat ? own : row->sig[i];
+        if (!sig)
+            continue;
         out->signers |= UINT64_C(1) << i;
-        memcpy(out->sigs[i], row->sig[i], CHAIN_SIG_BYTES);
+        memcpy(out->sigs[i], sig, CHAIN_SIG_BYTES);
     }
 }
 
