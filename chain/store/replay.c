@@ -159,6 +159,16 @@ static bool replay_base(struct store_check *c, struct replay *r, struct chain_no
     return rc == SQLITE_OK || store_fault(c, "block %llu: rows cannot be derived: %s", (unsigned long long)row->height, sqlite3_errstr(rc));
 }
 
+/* Twin and database follow from the same events: the state itself must say the same. */
+static bool check_stations(struct store_check *c, const struct replay *r)
+{
+    uint32_t id = 0;
+    bool due = chain_ledger_height(r->ledger) == c->verdict->indexed_height;
+    if (!due || store_rows_stations_are(&c->rows, r->ledger, &id))
+        return true;
+    return store_fault(c, "stations row %u: what its events give is not what the state says", (unsigned)id);
+}
+
 static bool replay_all(struct store_check *c, struct replay *r)
 {
     sqlite3_stmt *query = NULL;
@@ -177,6 +187,7 @@ static bool replay_all(struct store_check *c, struct replay *r)
         row.cert = sqlite3_column_blob(query, 3);
         row.cert_len = (size_t)sqlite3_column_bytes(query, 3);
         ok = row.height == c->verdict->base ? replay_base(c, r, &row) : replay_block(c, r, &row);
+        ok = ok && check_stations(c, r);
         rc = SQLITE_OK;
     }
     if (ok && rc != SQLITE_DONE)

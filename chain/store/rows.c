@@ -23,12 +23,11 @@ static const char *const sql[STORE_STATEMENTS] = {
     [STORE_PUT_REPORT] = "INSERT OR REPLACE INTO reports VALUES(?,?,?,?,?,?)",
     [STORE_PUT_GRANT] = "INSERT OR REPLACE INTO grants VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_CHANNEL] = "INSERT OR REPLACE INTO channels VALUES(?,?,?,?,?,?,?,?)",
-    [STORE_PUT_EVIDENCE] = "INSERT OR REPLACE INTO evidence VALUES(?,?,?,?,?,?,?,?)",
-    [STORE_PUT_CLAIM] = "INSERT OR REPLACE INTO claims VALUES(?,?,?,?,?,?,?,?,?,?)",
+    [STORE_PUT_EVIDENCE] = "INSERT OR REPLACE INTO evidence VALUES(?,?,?,?,?,?,?,?,?)",
+    [STORE_PUT_CLAIM] = "INSERT OR REPLACE INTO claims VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_STATION] = "INSERT OR IGNORE INTO stations VALUES(?,?,?,NULL,NULL,NULL,NULL,NULL,?)",
     [STORE_SET_MEMBER] = "UPDATE stations SET member=? WHERE id=?",
-    [STORE_REGISTER] = "UPDATE stations SET call_sign=?, lat_e7=?, lon_e7=?, height_cm=?, registered_ns=?, reputation=? WHERE id=?",
-    [STORE_MOVE] = "UPDATE stations SET lat_e7=?, lon_e7=?, height_cm=? WHERE id=?",
+    [STORE_SET_STATION] = "UPDATE stations SET call_sign=?, lat_e7=?, lon_e7=?, height_cm=?, registered_ns=?, reputation=? WHERE id=?",
     [STORE_SET_REPUTATION] = "UPDATE stations SET reputation=? WHERE id=? AND reputation<>?",
 };
 

@@ -10,7 +10,7 @@
 
 enum {
     STORE_APPLICATION_ID = 0x61697264, /* "aird" */
-    STORE_SCHEMA_VERSION = 2,
+    STORE_SCHEMA_VERSION = 3,
     STORE_CHECK_BYTES = 16,
     STORE_STEP_BYTES = 1 + CHAIN_HASH_BYTES /* of a path in epochs: bit, sibling */
 };
@@ -19,7 +19,7 @@ enum {
 enum store_statement {
     STORE_BEGIN, STORE_COMMIT, STORE_PUT_META, STORE_PUT_BLOCK, STORE_PUT_CERTIFICATE, STORE_PUT_ENGINE, STORE_DELETE_ENGINE, STORE_PUT_NAME, STORE_SET_INDEXED,
     STORE_PUT_SNAPSHOT, STORE_PUT_EPOCH, STORE_DERIVED, STORE_PUT_TRANSACTION = STORE_DERIVED, STORE_PUT_EVENT, STORE_PUT_WINDOW, STORE_PUT_REPORT, STORE_PUT_GRANT, STORE_PUT_CHANNEL, STORE_PUT_EVIDENCE, STORE_PUT_CLAIM,
-    STORE_PUT_STATION, STORE_SET_MEMBER, STORE_REGISTER, STORE_MOVE, STORE_SET_REPUTATION, STORE_STATEMENTS
+    STORE_PUT_STATION, STORE_SET_MEMBER, STORE_SET_STATION, STORE_SET_REPUTATION, STORE_STATEMENTS
 };
 
 struct store_rows {
@@ -66,6 +66,8 @@ int store_rows_derive(struct store_rows *r, const struct chain_node_block *block
 int store_rows_put_epoch(struct store_rows *r, const struct chain_ledger *ledger);
 /* What a state says, where the blocks that led to it are not there: stations, channels, live leases, evidence. */
 int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger);
+/* Are the rows of stations what the state says? If not: of which key they are not. */
+bool store_rows_stations_are(struct store_rows *r, const struct chain_ledger *ledger, uint32_t *id_out);
 /* Runs a statement, or queues it, with parameters in order; a letter each: i int64_t, o int (bool: is there one?) and int64_t, t const char *
  * (NULL: none), b const void * and size_t (NULL: none). */
 int store_rows_run(struct store_rows *r, enum store_statement which, const char *types, ...);

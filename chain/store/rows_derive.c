@@ -26,7 +26,7 @@ static int put_window(struct store_rows *r, const struct chain_ledger_event *e, 
     int rc = store_rows_run(r, STORE_PUT_WINDOW, "iiiiiiii", (int64_t)e->id, (int64_t)e->channel, (int64_t)e->height,
                             e->block_time_ns, (int64_t)e->n_reports, (int64_t)e->n_positive, (int64_t)e->occupied,
                             (int64_t)(e->code != CHAIN_SUCCESS));
-    for (uint32_t i = 0; i < r->genesis->members.n_keys && rc == SQLITE_OK; i++) {
+    for (uint32_t i = 0; i < chain_ledger_members(ledger)->n_keys && rc == SQLITE_OK; i++) {
         int64_t reputation = chain_ledger_reputation(ledger, i);
         rc = store_rows_run(r, STORE_SET_REPUTATION, "iii", reputation, (int64_t)i, reputation);
     }
@@ -59,10 +59,21 @@ static int put_evidence(struct store_rows *r, uint64_t id, uint64_t height, cons
     for (size_t i = 0; i < chain_ledger_n_evidence(ledger); i++) {
         const struct chain_evidence *e = chain_ledger_evidence(ledger, i);
         if (e->id == id)
-            return store_rows_run(r, STORE_PUT_EVIDENCE, "iiiiiiii", (int64_t)id, (int64_t)e->channel, (int64_t)e->kind, e->from_ns,
-                                  e->at_ns, (int64_t)e->witnesses, (int64_t)e->confirmed, (int64_t)height);
+            return store_rows_run(r, STORE_PUT_EVIDENCE, "iiioiiiii", (int64_t)id, (int64_t)e->channel, (int64_t)e->kind,
+                                  (int)(e->suspect < CHAIN_MAX_KEYS), (int64_t)e->suspect, e->from_ns, e->at_ns,
+                                  (int64_t)e->witnesses, (int64_t)e->confirmed, (int64_t)height);
     }
     return SQLITE_OK;
+}
+
+/* What the state says of a station; of one that left, what it said last. */
+static int put_station(struct store_rows *r, uint32_t id, const struct chain_ledger *ledger)
+{
+    const struct chain_station *s = &ledger->stations[id];
+    if (!s->registered && !s->departed)
+        return SQLITE_OK;
+    return store_rows_run(r, STORE_SET_STATION, "tiiiiii", s->call_sign, (int64_t)s->lat_e7, (int64_t)s->lon_e7, (int64_t)s->height_cm,
+                          s->registered_ns, (int64_t)chain_ledger_reputation(ledger, id), (int64_t)id);
 }
 
 /* A key that was admitted, or the seats of the next epoch. */
@@ -100,6 +111,10 @@ static int derive_event(struct store_rows *r, const struct chain_ledger_event *e
     case CHAIN_LE_RELINQUISHED:
     case CHAIN_LE_SHORTENED:
         return put_grant(r, e->id, e->height, ledger);
+    case CHAIN_LE_REGISTERED:
+    case CHAIN_LE_MOVED:
+    case CHAIN_LE_DEREGISTERED:
+        return put_station(r, e->station, ledger);
     case CHAIN_LE_ADMITTED:
     case CHAIN_LE_RECONFIGURED:
         return put_members(r, ledger);
@@ -120,36 +135,27 @@ static int put_reports(struct store_rows *r, const struct chain_ledger_event *e,
     return rc;
 }
 
-/* What a successful operation said, where a table keeps it. */
-static int derive_op(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const struct chain_op *op,
-                     const struct chain_ledger *ledger)
+/* One witness's word. */
+static int put_claim(struct store_rows *r, const struct chain_ledger_event *e, size_t i, const struct chain_op *op)
 {
-    switch (op->kind) {
-    case CHAIN_OP_REGISTER:
-        return store_rows_run(r, STORE_REGISTER, "tiiiiii", op->reg.call_sign, (int64_t)op->reg.lat_e7, (int64_t)op->reg.lon_e7,
-                              (int64_t)op->reg.height_cm, e->block_time_ns, (int64_t)chain_ledger_reputation(ledger, e->station),
-                              (int64_t)e->station);
-    case CHAIN_OP_MOVE:
-        return store_rows_run(r, STORE_MOVE, "iiii", (int64_t)op->move.lat_e7, (int64_t)op->move.lon_e7, (int64_t)op->move.height_cm,
-                              (int64_t)e->station);
-    case CHAIN_OP_SENSE_REVEAL:
-        return put_reports(r, e, &op->reveal);
-    case CHAIN_OP_EVIDENCE:
-        return store_rows_run(r, STORE_PUT_CLAIM, "iiiiiiiiii", (int64_t)e->height, (int64_t)i, (int64_t)e->station,
-                              (int64_t)op->evidence.channel, (int64_t)op->evidence.kind, op->evidence.from_ns, op->evidence.at_ns,
-                              (int64_t)op->evidence.confidence_permille, (int64_t)op->evidence.n_frames,
-                              (int64_t)op->evidence.n_good);
-    default:
-        return SQLITE_OK;
-    }
+    if (op->kind == CHAIN_OP_UNAUTHORISED)
+        return store_rows_run(r, STORE_PUT_CLAIM, "iiiiioiiooooi", (int64_t)e->height, (int64_t)i, (int64_t)e->station,
+                              (int64_t)op->unauthorised.channel, (int64_t)CHAIN_EVIDENCE_UNAUTHORISED,
+                              (int)(op->unauthorised.suspect < CHAIN_MAX_KEYS), (int64_t)op->unauthorised.suspect, op->unauthorised.from_ns,
+                              op->unauthorised.at_ns, 0, INT64_C(0), 0, INT64_C(0), 0, INT64_C(0), 1, (int64_t)op->unauthorised.level_cdb,
+                              (int64_t)e->id);
+    return store_rows_run(r, STORE_PUT_CLAIM, "iiiiioiiiiioi", (int64_t)e->height, (int64_t)i, (int64_t)e->station,
+                          (int64_t)op->evidence.channel, (int64_t)op->evidence.kind, 0, INT64_C(0), op->evidence.from_ns, op->evidence.at_ns,
+                          (int64_t)op->evidence.confidence_permille, (int64_t)op->evidence.n_frames, (int64_t)op->evidence.n_good,
+                          0, INT64_C(0), (int64_t)e->id);
 }
 
 /* The operation that an event is about. */
-static bool find_op(const struct store_rows *r, const struct chain_ledger_event *e, const uint8_t *data, size_t len, struct chain_op *out)
+static bool find_op(const struct chain_members *members, const struct chain_ledger_event *e, const uint8_t *data, size_t len, struct chain_op *out)
 {
     struct chain_msg msg;
     struct chain_tx_reader ops;
-    if (chain_msg_decode(&r->genesis->members, data, len, &msg, NULL) != 0 || chain_tx_begin(&ops, msg.body, msg.body_len) < 0)
+    if (chain_msg_decode(members, data, len, &msg, NULL) != 0 || chain_tx_begin(&ops, msg.body, msg.body_len) < 0)
         return false;
     uint32_t i = 0;
     while (chain_tx_next(&ops, out) == 0)
@@ -158,10 +164,10 @@ static bool find_op(const struct store_rows *r, const struct chain_ledger_event 
     return false;
 }
 
-/* Does a table keep more of this operation than its place? */
+/* Does a table keep more of this operation than its place and what it did to the state? */
 static bool has_rows(enum chain_op_kind op)
 {
-    return op == CHAIN_OP_REGISTER || op == CHAIN_OP_SENSE_REVEAL || op == CHAIN_OP_EVIDENCE;
+    return op == CHAIN_OP_SENSE_REVEAL || op == CHAIN_OP_EVIDENCE || op == CHAIN_OP_UNAUTHORISED;
 }
 
 /* i: of the operation among the block's. The envelope's octets stand with its first one. */
@@ -173,9 +179,9 @@ static int derive_tx(struct store_rows *r, const struct chain_ledger_event *e, s
                             (int)known, (int64_t)e->nonce, (int)(e->op != 0), (int64_t)e->op, (int)is_channel(r, e->channel),
                             (int64_t)e->channel, (int)(e->id != 0), (int64_t)e->id, (int64_t)e->code, e->index == 0 ? (int64_t)len : 0);
     struct chain_op op;
-    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || !has_rows(e->op) || !find_op(r, e, data, len, &op))
+    if (rc != SQLITE_OK || e->code != CHAIN_SUCCESS || !has_rows(e->op) || !find_op(chain_ledger_members(ledger), e, data, len, &op))
         return rc;
-    return derive_op(r, e, i, &op, ledger);
+    return op.kind == CHAIN_OP_SENSE_REVEAL ? put_reports(r, e, &op.reveal) : put_claim(r, e, i, &op);
 }
 
 int store_rows_derive(struct store_rows *r, const struct chain_node_block *block, const struct chain_ledger_event *events,
@@ -201,12 +207,8 @@ int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger
     const struct chain_members *members = chain_ledger_members(ledger);
     uint64_t height = chain_ledger_height(ledger);
     int rc = put_members(r, ledger);
-    for (uint32_t i = 0; i < members->n_keys && rc == SQLITE_OK; i++) {
-        const struct chain_station *s = ledger->stations[i].registered ? &ledger->stations[i] : NULL;
-        if (s)
-            rc = store_rows_run(r, STORE_REGISTER, "tiiiiii", s->call_sign, (int64_t)s->lat_e7, (int64_t)s->lon_e7, (int64_t)s->height_cm,
-                                s->registered_ns, (int64_t)chain_ledger_reputation(ledger, i), (int64_t)i);
-    }
+    for (uint32_t i = 0; i < members->n_keys && rc == SQLITE_OK; i++)
+        rc = put_station(r, i, ledger);
     for (uint32_t c = 0; c < r->genesis->n_channels && rc == SQLITE_OK; c++)
         rc = put_channel(r, c, ledger);
     for (size_t i = 0; i < chain_ledger_n_grants(ledger) && rc == SQLITE_OK; i++)
@@ -214,6 +216,29 @@ int store_rows_put_state(struct store_rows *r, const struct chain_ledger *ledger
     for (size_t i = 0; i < chain_ledger_n_evidence(ledger) && rc == SQLITE_OK; i++)
         rc = put_evidence(r, chain_ledger_evidence(ledger, i)->id, height, ledger);
     return rc;
+}
+
+bool store_rows_stations_are(struct store_rows *r, const struct chain_ledger *ledger, uint32_t *id_out)
+{
+    static const char *const sql = "SELECT count(*) FROM stations WHERE id=? AND member=? AND reputation=? AND (call_sign IS NULL)=? AND "
+                                   "coalesce(call_sign, '')=? AND coalesce(lat_e7, 0)=? AND coalesce(lon_e7, 0)=? AND "
+                                   "coalesce(height_cm, 0)=? AND coalesce(registered_ns, 0)=?";
+    const struct chain_members *members = chain_ledger_members(ledger);
+    sqlite3_stmt *query = NULL;
+    bool same = sqlite3_prepare_v2(r->db, sql, -1, &query, NULL) == SQLITE_OK;
+    for (uint32_t i = 0; i < members->n_keys && same; i++) {
+        const struct chain_station *s = &ledger->stations[i];
+        int64_t numbers[] = {i, chain_members_seat(members, i) < CHAIN_MAX_MEMBERS, chain_ledger_reputation(ledger, i),
+                             !s->registered && !s->departed, 0, s->lat_e7, s->lon_e7, s->height_cm, s->registered_ns};
+        for (int k = 0; k < 9; k++)
+            sqlite3_bind_int64(query, k + 1, numbers[k]);
+        sqlite3_bind_text(query, 5, s->call_sign, -1, SQLITE_STATIC);
+        same = sqlite3_step(query) == SQLITE_ROW && sqlite3_column_int(query, 0) == 1;
+        sqlite3_reset(query);
+        *id_out = i;
+    }
+    sqlite3_finalize(query);
+    return same;
 }
 
 int store_rows_put_epoch(struct store_rows *r, const struct chain_ledger *ledger)

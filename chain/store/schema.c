@@ -46,12 +46,12 @@ static const char *const definitions[] = {
     "suspended INTEGER NOT NULL, granted_ns INTEGER NOT NULL, grant_expire_ns INTEGER NOT NULL, transmit_expire_ns INTEGER, "
     "suspended_ns INTEGER, ended_ns INTEGER, height INTEGER NOT NULL) STRICT",
 
-    "CREATE TABLE evidence(id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, kind INTEGER NOT NULL, from_ns INTEGER NOT NULL, "
-    "at_ns INTEGER NOT NULL, witnesses INTEGER NOT NULL, confirmed INTEGER NOT NULL, height INTEGER NOT NULL) STRICT",
+    "CREATE TABLE evidence(id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, kind INTEGER NOT NULL, suspect INTEGER, "
+    "from_ns INTEGER NOT NULL, at_ns INTEGER NOT NULL, witnesses INTEGER NOT NULL, confirmed INTEGER NOT NULL, height INTEGER NOT NULL) STRICT",
 
     "CREATE TABLE claims(height INTEGER NOT NULL, i INTEGER NOT NULL, witness INTEGER NOT NULL, channel INTEGER NOT NULL, "
-    "kind INTEGER NOT NULL, from_ns INTEGER NOT NULL, at_ns INTEGER NOT NULL, confidence_permille INTEGER NOT NULL, "
-    "n_frames INTEGER NOT NULL, n_good INTEGER NOT NULL, PRIMARY KEY(height, i)) STRICT, WITHOUT ROWID",
+    "kind INTEGER NOT NULL, suspect INTEGER, from_ns INTEGER NOT NULL, at_ns INTEGER NOT NULL, confidence_permille INTEGER, "
+    "n_frames INTEGER, n_good INTEGER, level_cdb INTEGER, episode INTEGER NOT NULL, PRIMARY KEY(height, i)) STRICT, WITHOUT ROWID",
 
     "CREATE TABLE engine(key INTEGER PRIMARY KEY, data BLOB NOT NULL, digest BLOB NOT NULL) STRICT",
 

@@ -237,7 +237,7 @@ START_TEST(a_fault_is_told_with_its_block_and_field)
     expect_fault("DELETE FROM blocks WHERE height=5", "block 6: height is not 5");
     expect_fault("UPDATE tx_rows SET code = 5 WHERE height=9 AND i=0", "tx_rows row 9, 0: code is 5, execution gives");
     expect_fault("DELETE FROM event_rows WHERE height=8 AND i=0", "event_rows row 8, 0");
-    expect_fault("INSERT INTO claims VALUES(9000,1,1,1,1,1,1,1,1,1)", "claims row 9000, 1: execution gives no such row");
+    expect_fault("INSERT INTO claims VALUES(9000,1,1,1,1,NULL,1,1,1,1,1,NULL,1)", "claims row 9000, 1: execution gives no such row");
     expect_fault("UPDATE grants SET state='AUTHORIZED' WHERE id=1", "grants row 1: state is AUTHORIZED, execution gives");
     expect_fault("UPDATE stations SET reputation=1 WHERE id=2", "stations row 2: reputation is 1, execution gives");
     expect_fault("UPDATE channels SET status='white' WHERE channel=2", "channels row 2: status is white, execution gives incumbent");

@@ -372,6 +372,56 @@ START_TEST(epochs_are_verified_and_proved_one_by_one)
 }
 END_TEST
 
+/* Case 1: pruned, so that the rows of stations come from the snapshot at the base as far as it goes. */
+START_TEST(stations_that_move_leave_or_come_late_have_the_rows_that_the_state_gives)
+{
+    struct chain_store_policy policy = {5, UINT64_MAX, _i ? 5 : UINT64_MAX, UINT64_C(1) << 30};
+    chain = calloc(1, sizeof *chain);
+    struct chain_genesis g = make_genesis(&chain->ring, 4);
+    g.has_authority = true;
+    ck_assert_int_eq(chain_genesis_finish(&g, NULL, NULL), 0);
+    start_chain_of(&g);
+    struct chain_store *s = open_store(&chain->genesis, CHAIN_STORE_SYNC_OFF, &policy);
+    char error[CHAIN_STORE_MAX_ERROR] = "";
+    uint8_t seed[32] = {77};
+    struct chain_op admit = {.kind = CHAIN_OP_ADMIT}, reg = op_register(), leave = {.kind = CHAIN_OP_DEREGISTER};
+    struct chain_op move = {.kind = CHAIN_OP_MOVE, .move = {.lat_e7 = 470000000, .lon_e7 = 80000000, .height_cm = 1234}};
+    chain_ed25519_from_seed(seed, admit.admit.key, chain->ring.keys[4].secret);
+    add_op_block(s, 0, &reg);
+    add_op_block(s, 1, &reg);
+    add_op_block(s, 2, &reg);
+    add_op_block(s, 0, &admit);
+    add_op_block(s, 4, &reg);
+    add_op_block(s, 1, &move);
+    add_op_block(s, 4, &move);
+    add_op_block(s, 2, &leave);
+    for (int i = 0; i < 16; i++) { /* the base may come to lie above all that */
+        add_block(s, 1);
+        while (chain_store_work(s, error) > 0)
+            continue;
+    }
+    struct chain_op seen = {.kind = CHAIN_OP_UNAUTHORISED, .unauthorised = {.channel = 2, .suspect = 1, .level_cdb = -4000}};
+    seen.unauthorised.from_ns = seen.unauthorised.at_ns = T0 + 400 * MS;
+    add_op_block(s, 0, &seen);
+    add_op_block(s, 4, &seen);
+    move.move.height_cm = 99;
+    add_op_block(s, 0, &move);
+    chain_store_close(s);
+    struct chain_store_verdict v = verify();
+    ck_assert_msg(v.ok, "%s", v.first_fault);
+    ck_assert(_i ? v.base > 8 : v.base == 0);
+    ck_assert_int_eq(ask("SELECT height_cm FROM stations WHERE id = 0"), 99);
+    ck_assert_int_eq(ask("SELECT group_concat(id) = '1,4' FROM stations WHERE lat_e7 = 470000000 AND height_cm = 1234"), 1);
+    ck_assert_int_eq(ask("SELECT count(*) FROM stations WHERE id = 2 AND call_sign NOT NULL AND reputation = 0"), 1);
+    ck_assert_int_eq(ask("SELECT group_concat(witness) = '0,4' FROM claims c JOIN evidence e ON e.id = c.episode WHERE c.kind = 255 AND "
+                         "c.suspect = 1 AND e.suspect = 1 AND e.confirmed AND c.level_cdb = -4000 AND c.n_frames IS NULL"), 1);
+    execute_sql("UPDATE stations SET height_cm = 300 WHERE id = 1");
+    v = verify();
+    ck_assert_msg(strcmp(v.first_fault, "stations row 1: height_cm is 300, execution gives 1234") == 0, "%s", v.first_fault);
+    end_chain();
+}
+END_TEST
+
 START_TEST(a_member_that_was_away_goes_on_from_the_others_snapshot)
 {
     start_chain();
@@ -420,6 +470,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_pruned_database_stays_below_its_bound_and_verifies_from_its_base);
     tcase_add_test(tc, a_reader_that_stays_bounds_the_log_and_not_the_disk);
     tcase_add_loop_test(tc, epochs_are_verified_and_proved_one_by_one, 0, 2);
+    tcase_add_loop_test(tc, stations_that_move_leave_or_come_late_have_the_rows_that_the_state_gives, 0, 2);
     tcase_add_test(tc, a_member_that_was_away_goes_on_from_the_others_snapshot);
     suite_add_tcase(suite, tc);
 }
