@@ -324,9 +324,14 @@ static void log_msg(const struct sim_world *w, const struct sim_node *node, uint
             msg->digest.octets[2], msg->digest.octets[3], msg->body_len);
 }
 
-/* A vote for a Raft candidate that leaves is on the disk: others' memory may replace that, but must not have to. */
-static void check_raft_vote(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg)
+/* A vote for a Raft candidate that leaves is on the disk: others' memory may replace that, but must not have to. The transaction that ends an
+ * epoch takes its rows away: a restart begins in the next one, where a vote of before binds nobody. */
+static void check_raft_vote(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg, uint32_t epoch)
 {
+    struct chain_node_stats stats;
+    chain_node_stats(node->node, &stats);
+    if (epoch < stats.epoch)
+        return;
     struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
     chain_cbor_expect_array(&r, 3);
     bool pre = chain_cbor_get_bool(&r), granted = chain_cbor_get_bool(&r);
@@ -378,7 +383,7 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
             log_msg(w, node, send->to, &msg);
         bool own = sim_author(w, msg.kind, epoch, msg.author) == node->key;
         if (own && msg.kind == CHAIN_MSG_RAFT_VOTE_REPLY)
-            check_raft_vote(w, node, &msg);
+            check_raft_vote(w, node, &msg, epoch);
         if (own && says_once(msg.kind))
             check_word(w, node, &msg, epoch);
         if (own && msg.kind == CHAIN_MSG_HEADER_VOTE && msg.seq > node->disk.height)
