@@ -34,9 +34,13 @@ enum sim_fault {
 };
 const char *sim_fault_name(enum sim_fault fault);
 
-struct sim_pool { /* nodes' memory, kept from one scenario to the next */
+struct sim_seen_sig;
+
+struct sim_pool { /* memory kept from one scenario to the next: nodes', and good signatures of each scenario */
     void *mem[SIM_MAX_NODES];
     size_t len[SIM_MAX_NODES];
+    struct sim_seen_sig *seen;
+    uint64_t n_scenarios;
 };
 
 struct sim_config {
@@ -155,6 +159,13 @@ struct sim_event {
     struct sim_frame *frame;
 };
 
+/* A signature that was found good in the scenario of this number; 0: none. */
+struct sim_seen_sig {
+    struct chain_msg msg;
+    uint32_t epoch;
+    uint64_t scenario;
+};
+
 struct sim_client {
     uint32_t key;
     uint64_t nonce;
@@ -215,11 +226,6 @@ struct sim_world {
     struct sim_set *submitted, *executed; /* transactions */
     struct sim_set *said;                 /* what honest identities signed and sent */
     struct sim_leases *leases;
-    struct sim_seen_sig {
-        struct chain_msg msg;
-        uint32_t epoch;
-        bool used;
-    } *seen;
     char failure[512]; /* empty: every invariant held so far */
 };
 

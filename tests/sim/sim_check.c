@@ -30,7 +30,7 @@ void sim_check_close(struct sim_world *w)
 struct sim_block *sim_block(struct sim_world *w, uint64_t height)
 {
     if (height >= w->cap_blocks) {
-        size_t cap = w->cap_blocks ? w->cap_blocks : 256;
+        size_t cap = w->cap_blocks ? w->cap_blocks : 32;
         while (cap <= height)
             cap *= 2;
         w->blocks = realloc(w->blocks, cap * sizeof w->blocks[0]);

@@ -12,8 +12,10 @@ enum { AGAIN_MS = 400 };
 
 void sim_clients_init(struct sim_world *w)
 {
-    for (uint32_t i = 0; i < SIM_MAX_CLIENTS; i++)
-        w->clients[i] = (struct sim_client){.key = w->cfg.n + w->cfg.n_spare + i, .nonce = 1};
+    for (uint32_t i = 0; i < SIM_MAX_CLIENTS; i++) {
+        w->clients[i].key = w->cfg.n + w->cfg.n_spare + i;
+        w->clients[i].nonce = 1;
+    }
     w->next_op_ns = w->cfg.ops_per_s > 0 ? w->now_ns + 6 * w->cfg.heartbeat_ns : INT64_MAX;
 }
 

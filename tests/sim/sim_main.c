@@ -192,6 +192,8 @@ int main(int argc, char **argv)
     }
     if (sodium_init() < 0)
         return 3;
+    pool.seen = calloc(SIM_SEEN_SIGS, sizeof *pool.seen);
+    assert(pool.seen);
     if (!o.seed_given)
         o.seed = (uint64_t)time(NULL) * 1000003;
     if (o.count == 0 && o.seconds <= 0)
@@ -203,6 +205,7 @@ int main(int argc, char **argv)
     print_totals(&t, cpu_s() - start);
     for (size_t i = 0; i < SIM_MAX_NODES; i++)
         free(pool.mem[i]);
+    free(pool.seen);
     if (t.n == 0)
         puts("no scenario ran");
     return t.n == 0 || t.n_failed > 0;

@@ -14,9 +14,10 @@ static void hash_msg(const struct sim_key *key, const struct chain_members *memb
     crypto_generichash(out, CHAIN_SIG_BYTES, preimage, len, key->secret, sizeof key->secret);
 }
 
-static bool same_msg(const struct sim_seen_sig *seen, const struct chain_members *members, const struct chain_msg *msg)
+static bool same_msg(const struct sim_world *w, const struct sim_seen_sig *seen, const struct chain_members *members,
+                     const struct chain_msg *msg)
 {
-    return seen->used && seen->epoch == members->epoch && seen->msg.kind == msg->kind && seen->msg.author == msg->author &&
+    return seen->scenario == w->cfg.pool->n_scenarios && seen->epoch == members->epoch && seen->msg.kind == msg->kind && seen->msg.author == msg->author &&
            seen->msg.view == msg->view && seen->msg.seq == msg->seq &&
            memcmp(seen->msg.digest.octets, msg->digest.octets, CHAIN_HASH_BYTES) == 0 &&
            memcmp(seen->msg.sig, msg->sig, CHAIN_SIG_BYTES) == 0;
@@ -27,7 +28,7 @@ static struct sim_seen_sig *seen_slot(struct sim_world *w, const struct chain_ms
 {
     uint64_t word;
     memcpy(&word, msg->sig, sizeof word);
-    return &w->seen[sim_mix(word) % SIM_SEEN_SIGS];
+    return &w->cfg.pool->seen[sim_mix(word) % SIM_SEEN_SIGS];
 }
 
 static void remember(struct sim_world *w, const struct chain_members *members, const struct chain_msg *msg)
@@ -35,7 +36,7 @@ static void remember(struct sim_world *w, const struct chain_members *members, c
     struct sim_seen_sig *slot = seen_slot(w, msg);
     slot->msg = *msg;
     slot->epoch = members->epoch;
-    slot->used = true;
+    slot->scenario = w->cfg.pool->n_scenarios;
 }
 
 static int sign_msg(void *ctx, const struct chain_members *members, struct chain_msg *msg)
@@ -57,7 +58,7 @@ static int verify_msg(void *ctx, const struct chain_members *members, const stru
     uint8_t sig[CHAIN_SIG_BYTES];
     if (!chain_msg_author_known(members, msg->kind, msg->author))
         return -EBADMSG;
-    if (same_msg(seen_slot(w, msg), members, msg))
+    if (same_msg(w, seen_slot(w, msg), members, msg))
         return 0;
     if (w->cfg.ed25519) {
         struct chain_signer signer = chain_signer_ed25519(&key->ed25519);

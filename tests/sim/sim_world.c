@@ -76,17 +76,22 @@ struct sim_world *sim_new(const struct sim_config *cfg)
     w->cfg = *cfg;
     w->now_ns = SIM_EPOCH_NS + SIM_MS(1000);
     w->update = calloc(1, sizeof *w->update);
-    w->seen = calloc(SIM_SEEN_SIGS, sizeof *w->seen);
-    assert(w->update && w->seen);
+    assert(w->update);
+    cfg->pool->n_scenarios++;
     make_genesis(w);
     w->f = cfg->ops->byzantine ? (cfg->n - 1) / 3 : 0;
     w->n_nodes = cfg->n + cfg->n_spare + cfg->twins;
     sim_check_init(w);
     sim_clients_init(w);
     sim_faults_init(w);
-    for (uint32_t i = 0; i < SIM_MAX_NODES; i++)
-        w->nodes[i] = (struct sim_node){.index = i, .key = i, .liar = i < cfg->n_liars, .due_ns = INT64_MAX, .restart_ns = INT64_MAX,
-                                        .true0_ns = w->now_ns, .local0_ns = w->now_ns, .armed = SIM_FAULTS};
+    for (uint32_t i = 0; i < SIM_MAX_NODES; i++) {
+        struct sim_node *node = &w->nodes[i];
+        node->index = node->key = i;
+        node->liar = i < cfg->n_liars;
+        node->due_ns = node->restart_ns = INT64_MAX;
+        node->true0_ns = node->local0_ns = w->now_ns;
+        node->armed = SIM_FAULTS;
+    }
     if (cfg->twins) {
         w->nodes[cfg->n].key = cfg->n - 1;
         w->nodes[cfg->n - 1].liar = w->nodes[cfg->n].liar = true;
@@ -112,7 +117,6 @@ void sim_free(struct sim_world *w)
     sim_check_close(w);
     free(w->heap);
     free(w->update);
-    free(w->seen);
     free(w);
 }
 
