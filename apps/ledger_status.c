@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_int_t number(const json_t *object, const char *field)
 {
@@ -26,17 +27,34 @@ static void print_node(const json_t *node)
         printf("%s\n", text(node, "unreached"));
         return;
     }
+    const json_t *lag = json_object_get(node, "lag");
     bool has_term = json_object_get(node, "term") != NULL;
-    printf("%s: %s, %s %" PRId64 ", leader %s; up for %.0f s\n", text(node, "member"), text(node, "role"), has_term ? "term" : "view",
-           (int64_t)number(node, has_term ? "term" : "view"), text(node, "leader"), json_number_value(json_object_get(node, "uptime_s")));
-    printf("  height %" PRId64 ", certified %" PRId64 ", %" PRId64 " blocks behind, %" PRId64 " transactions wait\n", (int64_t)number(node, "height"),
-           (int64_t)number(node, "certified_height"), (int64_t)number(node, "lag"), (int64_t)number(node, "pending"));
+    bool follows = strcmp(text(node, "role"), "without a vote") == 0;
+    printf("%s: ", text(node, "member"));
+    if (follows)
+        printf("follows without a vote");
+    else
+        printf("%s, %s %" PRId64 ", leader %s", text(node, "role"), has_term ? "term" : "view", (int64_t)number(node, has_term ? "term" : "view"),
+               text(node, "leader"));
+    printf("; up for %.0f s\n  height %" PRId64 ", certified %" PRId64 ", ", json_number_value(json_object_get(node, "uptime_s")),
+           (int64_t)number(node, "height"), (int64_t)number(node, "certified_height"));
+    if (json_is_integer(lag))
+        printf("%" PRId64 " blocks behind", (int64_t)json_integer_value(lag));
+    else
+        printf("not known how many blocks behind");
+    printf(", %" PRId64 " transactions wait\n", (int64_t)number(node, "pending"));
     size_t i;
     const json_t *peer;
     printf("  peers:");
-    json_array_foreach (json_object_get(node, "peers"), i, peer)
-        printf("%s %s %s, last at height %" PRId64, i ? ";" : "", text(peer, "name"), json_is_true(json_object_get(peer, "up")) ? "connected" : "not connected",
-               (int64_t)number(peer, "height"));
+    json_array_foreach (json_object_get(node, "peers"), i, peer) {
+        printf("%s %s %s, ", i ? ";" : "", text(peer, "name"), json_is_true(json_object_get(peer, "up")) ? "connected" : "not connected");
+        if (json_is_false(json_object_get(peer, "votes")))
+            printf("without a vote");
+        else if (json_is_integer(json_object_get(peer, "height")))
+            printf("last at height %" PRId64, (int64_t)number(peer, "height"));
+        else
+            printf("has not voted since this node started");
+    }
     printf("%s\n", i ? "" : " none");
     const json_t *error = json_object_get(node, "last_error");
     if (json_is_string(error))

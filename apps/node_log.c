@@ -97,7 +97,9 @@ void app_node_log_leader(struct app_node_log *log, const struct chain_node *node
     if (stats.engine.leader != log->leader || stats.engine.view != log->view) {
         log->leader = stats.engine.leader;
         log->view = stats.engine.view;
-        if (log->leader == CHAIN_TO_ALL)
+        if (log->leader == CHAIN_TO_ALL && stats.seat >= CHAIN_MAX_MEMBERS)
+            app_node_log(log, "follows without a vote");
+        else if (log->leader == CHAIN_TO_ALL)
             app_node_log_error(log, "no leader (%s %" PRIu64 ")", is_raft ? "term" : "view", log->view);
         else
             app_node_log(log, "leader is %s (%s %" PRIu64 ")", name_of(log, log->leader), is_raft ? "term" : "view", log->view);

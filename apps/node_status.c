@@ -18,6 +18,23 @@ static bool is_raft(const struct app_node_status *s)
     return s->config->cluster.genesis.engine[0] == 'r';
 }
 
+static bool has_seat(const struct app_node_status *s)
+{
+    return s->stats.seat < CHAIN_MAX_MEMBERS;
+}
+
+/* Who has executed more repeats its vote for it: once others had time to, silence says that nobody has. Nothing is taken from silence by a
+ * node that has no block yet, nor while others speak of an epoch whose votes it cannot read. */
+static bool knows_lag(const struct app_node_status *s)
+{
+    enum { REPETITIONS = 4 };
+    bool told = s->config->cluster.n_members == 1;
+    for (uint32_t i = 0; i < s->config->cluster.n_members; i++)
+        told = told || (i != s->config->self && s->reported[i] > 0);
+    bool had_time = s->stats.height > 0 && s->now_ns - s->started_ns > REPETITIONS * s->config->cluster.status_ns;
+    return !s->stats.later_epoch && (told || had_time);
+}
+
 void app_node_status_take(struct app_node_status *s, const struct chain_net *net)
 {
     chain_node_stats(s->node, &s->stats);
@@ -25,18 +42,23 @@ void app_node_status_take(struct app_node_status *s, const struct chain_net *net
     if (net)
         chain_net_stats(net, &s->net);
     s->lag = 0;
+    const struct chain_members *members = chain_ledger_members(chain_node_ledger(s->node));
     for (uint32_t i = 0; i < s->config->cluster.n_members; i++) {
         bool is_self = i == s->config->self;
         s->up[i] = is_self || (net && chain_net_is_up(net, i));
+        s->votes[i] = chain_members_seat(members, i) < CHAIN_MAX_MEMBERS;
         s->reported[i] = is_self ? s->stats.height : chain_node_reported(s->node, i);
         if (s->reported[i] > s->stats.height && s->reported[i] - s->stats.height > s->lag)
             s->lag = s->reported[i] - s->stats.height;
     }
+    s->lag_known = s->lag > 0 || knows_lag(s);
 }
 
 static const char *role_of(const struct app_node_status *s)
 {
-    if (!s->stats.votes) /* has no seat, or has not yet heard from enough others what it signed before */
+    if (!has_seat(s))
+        return "without a vote";
+    if (!s->stats.votes) /* has not yet heard from enough others what it signed before */
         return "learner";
     if (s->stats.engine.is_leader)
         return is_raft(s) ? "leader" : "primary";
@@ -50,12 +72,14 @@ json_t *app_node_status_json(const struct app_node_status *s)
     json_t *peers = json_array();
     for (uint32_t i = 0; i < s->config->cluster.n_members; i++)
         if (i != s->config->self)
-            json_array_append_new(peers, json_pack("{s:s, s:b, s:I}", "name", name_of(s, i), "up", (int)s->up[i], "height", (json_int_t)s->reported[i]));
+            json_array_append_new(peers, json_pack("{s:s, s:b, s:b, s:o}", "name", name_of(s, i), "up", (int)s->up[i], "votes", (int)s->votes[i], "height",
+                                                   s->reported[i] > 0 ? json_integer((json_int_t)s->reported[i]) : json_null()));
     const char *error = *s->log->last_error ? s->log->last_error : NULL;
-    json_t *answer = json_pack("{s:s, s:s, s:s, s:I, s:s?, s:I, s:I, s:I, s:I, s:f, s:o, s:s?}", "member", s->config->member, "engine",
+    json_t *answer = json_pack("{s:s, s:s, s:s, s:I, s:s?, s:I, s:I, s:o, s:I, s:f, s:o, s:s?}", "member", s->config->member, "engine",
                                s->config->cluster.genesis.engine, "role", role_of(s), is_raft(s) ? "term" : "view", (json_int_t)s->stats.engine.view,
                                "leader", name_of(s, s->stats.engine.leader), "height", (json_int_t)s->stats.height, "certified_height",
-                               (json_int_t)s->stats.certified_height, "lag", (json_int_t)s->lag, "pending", (json_int_t)s->stats.mempool, "uptime_s",
+                               (json_int_t)s->stats.certified_height, "lag",
+                               s->lag_known ? json_integer((json_int_t)s->lag) : json_null(), "pending", (json_int_t)s->stats.mempool, "uptime_s",
                                (double)(s->now_ns - s->started_ns) * 1e-9, "peers", peers, "last_error", error);
     if (answer && error)
         json_object_set_new(answer, "last_error_s", json_real((double)(s->now_ns - s->log->last_error_ns) * 1e-9));
@@ -90,7 +114,7 @@ static const struct {
 } plain[] = {
     {"height_blocks", "gauge", "Height of the last executed block.", OF(stats.height)},
     {"certified_height_blocks", "gauge", "Height of the last block with a complete certificate.", OF(stats.certified_height)},
-    {"lag_blocks", "gauge", "Blocks that another member has executed and this node has not.", OF(lag)},
+    {"lag_blocks", "gauge", "Blocks that another member has executed and this node has not; left out while that is not known.", OF(lag)},
     {"term", "gauge", "Raft term or PBFT view.", OF(stats.engine.view)},
     {"mempool_transactions", "gauge", "Transactions that wait for a block.", OF(stats.mempool)},
     {"elections_total", "counter", "Elections or view changes that this node started.", OF(stats.engine.view_changes)},
@@ -162,9 +186,13 @@ long app_node_status_metrics(const struct app_node_status *s, char *out, size_t 
     put(&t, "airdeed_start_time_seconds %.3f\n", (double)s->started_ns * 1e-9);
     put_head(&t, "is_leader", "gauge", "1 while this node leads.");
     put(&t, "airdeed_is_leader %d\n", (int)s->stats.engine.is_leader);
-    put_head(&t, "has_leader", "gauge", "1 while this node knows a leader.");
-    put(&t, "airdeed_has_leader %d\n", (int)(s->stats.engine.leader != CHAIN_TO_ALL));
+    put_head(&t, "has_vote", "gauge", "1 while this node is one of those who vote.");
+    put(&t, "airdeed_has_vote %d\n", (int)has_seat(s));
+    put_head(&t, "has_leader", "gauge", "1 while this node knows a leader, or has no vote and needs none.");
+    put(&t, "airdeed_has_leader %d\n", (int)(s->stats.engine.leader != CHAIN_TO_ALL || !has_seat(s)));
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (plain[i].offset == OF(lag) && !s->lag_known)
+            continue;
         put_head(&t, plain[i].name, plain[i].type, plain[i].help);
         put(&t, "airdeed_%s %" PRIu64 "\n", plain[i].name, read_number(s, plain[i].offset));
     }

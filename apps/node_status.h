@@ -19,13 +19,15 @@ struct app_node_status {
     uint64_t syncs;
     uint64_t reported[CHAIN_MAX_MEMBERS]; /* by member of the cluster file: the height that it last said it executed; own too */
     bool up[CHAIN_MAX_MEMBERS];
+    bool votes[CHAIN_MAX_MEMBERS]; /* it has a seat, as far as this node has executed */
+    bool lag_known;
     uint64_t lag; /* blocks that some member has executed and this node has not */
 };
 
 /* Takes everything that changes at one moment. net NULL: nobody is up over it. */
 void app_node_status_take(struct app_node_status *s, const struct chain_net *net);
 /* {"member", "engine", "role", "term" or "view", "leader", "height", "certified_height", "lag", "pending", "uptime_s", "peers": [{"name", "up",
- * "height"}], "last_error", "last_error_s"} */
+ * "votes", "height"}], "last_error", "last_error_s"}; lag and heights are null while they are not known */
 json_t *app_node_status_json(const struct app_node_status *s);
 /* Prometheus text exposition format 0.0.4 into out; octets, or -ENOSPC. APP_NODE_METRICS_BYTES suffice. */
 enum { APP_NODE_METRICS_BYTES = 32768 };

@@ -149,6 +149,7 @@ struct chain_node_stats {
     uint64_t epochs;            /* begun since the start, without the first */
     bool votes;                 /* false: learner, or no seat */
     bool forgot;                /* PBFT: others hold newer votes of ours than our disk does; no vote until they lie behind */
+    bool later_epoch;           /* somebody speaks of a later epoch than ours: who is how far ahead is not known */
     uint32_t epoch, seat;       /* CHAIN_MAX_MEMBERS: none */
 };
 

@@ -32,11 +32,22 @@ follows() { # node number: it reaches another's height
     within 20 has_height "$1" "${height:-1000000}"
 }
 
+follows_without_a_vote() { # node number: it says so, the others do, and nothing alarms
+    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" >"$work/status" 2>&1
+    grep -A1 "^n$1: follows without a vote; up for" "$work/status" | grep -q ', [0-9]* blocks behind' &&
+        [ "$(grep -c "n$1 connected, without a vote" "$work/status")" = 3 ] && ! grep -A3 "^n$1:" "$work/status" | grep -q 'no leader' &&
+        exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3 &&
+        tr -d '\r' <&3 >"$work/metrics" && exec 3>&- && grep -qx 'airdeed_has_leader 1' "$work/metrics" &&
+        grep -qx 'airdeed_has_vote 0' "$work/metrics"
+}
+
 run_engine() {
     dir=$work/$engine
     airdeed node --init-cluster 4 --engine "$engine" --dir "$dir" --base-port 0 --clients 3 >/dev/null
     sed -i 's/^members:/admission: {authority: client-3}\nmembers:/' "$dir/cluster.yaml"
-    local i
+    local i port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    echo "metrics: 127.0.0.1:$port" >>"$dir/n3.yaml"
     for i in 0 1 2 3; do start $i; done
     check 'four nodes find each other' within 15 all_connected
     start_loads client client-2
@@ -48,6 +59,7 @@ run_engine() {
     [ "$engine" = pbft ] || check 'of three members one may be lost' goes_on_without 0
     start 3
     check 'it comes back without a vote and follows' follows 3
+    check 'its status, that of the others and the metrics say so' within 15 follows_without_a_vote 3
     check 'it is given a vote again' reconfigure add 3
     check 'four members go on' goes_on 20 5
     check 'of four members one may be lost' goes_on_without 1
