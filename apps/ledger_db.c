@@ -131,6 +131,18 @@ json_t *app_ledger_db_show(struct app_ledger_db *db, char *error_out)
     return answer;
 }
 
+uint64_t app_ledger_db_lag(struct app_ledger_db *db, uint64_t *indexed_out)
+{
+    char error[APP_NODE_MAX_ERROR];
+    json_t *rows = read_rows(db, "SELECT (SELECT value FROM meta WHERE key = 'indexed_height') AS indexed,"
+                                 " coalesce((SELECT max(height) FROM blocks), 0) AS height", error);
+    const json_t *row = json_array_get(rows, 0);
+    json_int_t indexed = json_integer_value(json_object_get(row, "indexed")), height = json_integer_value(json_object_get(row, "height"));
+    json_decref(rows);
+    *indexed_out = (uint64_t)indexed;
+    return height > indexed ? (uint64_t)(height - indexed) : 0;
+}
+
 json_t *app_ledger_db_transactions(struct app_ledger_db *db, char *error_out)
 {
     json_t *rows = read_rows(db, "SELECT height, author, nonce, op, code, response FROM transactions ORDER BY height, i", error_out);

@@ -16,5 +16,7 @@ __attribute__((warn_unused_result)) int app_ledger_db_find_tx(struct app_ledger_
 json_t *app_ledger_db_show(struct app_ledger_db *db, char *error_out);
 json_t *app_ledger_db_transactions(struct app_ledger_db *db, char *error_out);
 json_t *app_ledger_db_leases(struct app_ledger_db *db, char *error_out);
+/* How many blocks are in the database whose leases and transactions are not in their tables yet, and the height that these are true for. */
+uint64_t app_ledger_db_lag(struct app_ledger_db *db, uint64_t *indexed_out);
 void app_ledger_db_close(struct app_ledger_db *db);
 #endif

@@ -35,7 +35,14 @@ static int read_question(char **words, int n, bool tx, bool consistency, struct 
         return 0;
     }
     q->kind = CHAIN_PROOF_ENTRY;
-    if (n < 2 || n > 3 || find_table(words[0], &q->table) != 0 || app_parse_u64(words[1], &q->id) != 0)
+    if (n > 0 && find_table(words[0], &q->table) != 0) {
+        fprintf(stderr, "airdeed ledger prove: %s is no table; tables:", words[0]);
+        for (uint64_t i = 0; i < CHAIN_TABLES; i++)
+            fprintf(stderr, " %s", chain_ledger_table(i)->name);
+        fprintf(stderr, "\n");
+        return -ENOENT;
+    }
+    if (n < 2 || n > 3 || app_parse_u64(words[1], &q->id) != 0)
         return -EINVAL;
     return n == 3 ? app_parse_u64(words[2], &q->sub) : 0;
 }
@@ -97,8 +104,11 @@ int app_ledger_prove(int argc, char **argv)
     if (app_options_parse(argc, argv, options, "ledger prove DB --tx|--entry|--absent|--consistency WORDS [--out FILE]", about, &n_positional, &code))
         return code;
     struct chain_store_question question = {0};
-    if (n_positional < 1 || tx + entry + absent + consistency != 1 ||
-        read_question(argv + 2, n_positional - 1, tx, consistency, &question) != 0) {
+    bool one = n_positional > 0 && tx + entry + absent + consistency == 1;
+    int bad = one ? read_question(argv + 2, n_positional - 1, tx, consistency, &question) : -EINVAL;
+    if (bad == -ENOENT)
+        return APP_BAD_USAGE;
+    if (bad != 0) {
         fprintf(stderr, "airdeed ledger prove: a DB and one of --tx AUTHOR NONCE, --entry TABLE ID [SUB], --absent TABLE ID [SUB], --consistency H1 H2 "
                         "are needed\n");
         return APP_BAD_USAGE;

@@ -39,10 +39,14 @@ static int ask_database(const struct source *s, const char *what, json_t **answe
     int err = app_ledger_db_open(s->database, &db, error);
     if (err)
         return APP_BAD_USAGE;
+    uint64_t indexed, lag = app_ledger_db_lag(db, &indexed); /* asked first: what is printed is no older */
     if (s->transactions)
         *answer_out = app_ledger_db_transactions(db, error);
     else
         *answer_out = strcmp(what, "show") == 0 ? app_ledger_db_show(db, error) : app_ledger_db_leases(db, error);
+    if (*answer_out && lag > 0 && (s->transactions || strcmp(what, "leases") == 0))
+        fprintf(stderr, "airdeed ledger %s: %s: as of block %llu; its node has yet to index the %llu after it\n", what, s->database,
+                (unsigned long long)indexed, (unsigned long long)lag);
     app_ledger_db_close(db);
     return *answer_out ? 0 : APP_EXPECTATION_FAILED;
 }
