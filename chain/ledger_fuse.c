@@ -86,18 +86,30 @@ struct chain_fuse_weights chain_fuse_weights_of(const struct chain_fuse_record *
     return (struct chain_fuse_weights){
         .occupied = share * (chain_fuse_ln_micro(p_d_ppb) - chain_fuse_ln_micro(p_fa_ppb)),
         .free = share * (chain_fuse_ln_micro(CERTAIN_PPB - p_d_ppb) - chain_fuse_ln_micro(CERTAIN_PPB - p_fa_ppb)),
+        .say = share * (p_d_ppb - p_fa_ppb),
     };
+}
+
+static bool is_positive(const struct chain_fuse_vote *votes, size_t n)
+{
+    int64_t sum = 0, say = 0, say_occupied = 0; /* 64 votes of at most 32 times 21e6, and 32 times 1e9: far inside */
+    for (size_t i = 0; i < n; i++) {
+        sum += votes[i].occupied ? votes[i].weights.occupied : votes[i].weights.free;
+        say += votes[i].weights.say;
+        say_occupied += votes[i].occupied ? votes[i].weights.say : 0;
+    }
+    if (3 * say_occupied <= say)
+        return false;
+    return sum > 0 || 3 * (say - say_occupied) <= say;
 }
 
 bool chain_fuse_occupied(uint32_t min_positive, const struct chain_fuse_vote *votes, size_t n)
 {
-    int64_t sum = 0, greatest = 0; /* 64 votes of at most 32 times 21e6: far inside */
+    int64_t greatest = 0;
     uint32_t n_positive = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += votes[i].occupied ? votes[i].weights.occupied : votes[i].weights.free;
+    for (size_t i = 0; i < n; i++)
         greatest = votes[i].weights.occupied > greatest ? votes[i].weights.occupied : greatest;
-    }
     for (size_t i = 0; i < n; i++)
         n_positive += votes[i].occupied && votes[i].weights.occupied > 0 && 4 * votes[i].weights.occupied >= greatest;
-    return sum > 0 && n_positive >= min_positive;
+    return n_positive >= min_positive && is_positive(votes, n);
 }

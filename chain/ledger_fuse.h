@@ -32,10 +32,11 @@ void chain_fuse_forgive(struct chain_fuse_record *record, uint32_t local_p_fa_pp
 /* 0..1000 in thousandths of a full say: (p_d - p_fa) over what genesis assumes, times the share of a full weight in probation. */
 uint32_t chain_fuse_reputation(const struct chain_fuse_record *record, uint32_t local_p_fa_ppb);
 
-/* In 32nds of millionths. Both are 0 of a station whose word tells nothing (p_d <= p_fa). */
+/* All are 0 of a station whose word tells nothing (p_d <= p_fa). */
 struct chain_fuse_weights {
-    int64_t occupied; /* ln(P_d / P_fa) > 0: what its vote "occupied" adds */
-    int64_t free;     /* ln((1 - P_d) / (1 - P_fa)) < 0: what its vote "free" adds */
+    int64_t occupied; /* 32nds of millionths, ln(P_d / P_fa) > 0: what its vote "occupied" adds */
+    int64_t free;     /* the same, ln((1 - P_d) / (1 - P_fa)) < 0: what its vote "free" adds */
+    int64_t say;      /* 32nds of 1e-9, P_d - P_fa: its part of the electorate, whatever it votes */
 };
 struct chain_fuse_weights chain_fuse_weights_of(const struct chain_fuse_record *record, uint32_t local_p_fa_ppb);
 
@@ -43,7 +44,8 @@ struct chain_fuse_vote {
     bool occupied;
     struct chain_fuse_weights weights;
 };
-/* Occupied if the sum is positive and min_positive stations say so whose word has at least a quarter of the greatest weight among
- * all that vote. */
+/* The sum's sign decides, but up to a third of the say carries nothing against the rest: with a small P_fa one "occupied" outweighs
+ * several "free", and a few liars would make every verdict. Occupied also needs min_positive stations that say so and whose word has
+ * at least a quarter of the greatest weight among all that vote. */
 bool chain_fuse_occupied(uint32_t min_positive, const struct chain_fuse_vote *votes, size_t n);
 #endif

@@ -3,6 +3,7 @@
 #include "apps/validate/ledger_drive.h"
 #include "apps/validate/signals.h"
 #include "apps/validate/validate.h"
+#include "chain/ledger_fuse.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ enum stream { TRUTH = 41, SENSED = 42, PLAN = 43 }; /* purposes of draws */
 enum manner { FLIP, COLLUDE, TURN, N_MANNERS };
 
 static const double q_d_bound = .98, q_f_bound = .02;
+static const uint64_t least_bounded_rounds = 200;
 
 struct fusion {
     uint64_t seed, run;
@@ -211,14 +213,31 @@ static int run_plain(struct app_validate *v)
 
 /* --- rounds > 0: weighted by reputation --- */
 
-/* Is the bound one that the honest stations could keep among themselves, and are liars fewer than the rule is made for? */
-static bool is_bounded(const struct fusion *f)
+/* The least count of n equal stations that fuses to "occupied" (docs/ledger.md): a positive sum from more than a third, or two thirds. */
+static uint32_t fused_k(uint32_t n, double p_fa)
+{
+    const double p_d = CHAIN_FUSE_P_D_PPB * 1e-9;
+    uint32_t k = n / 3 + 1;
+    while (3 * k < 2 * n && k * log(p_d / p_fa) <= (n - k) * log((1 - p_fa) / (1 - p_d)))
+        k++;
+    return k;
+}
+
+/* Are liars fewer than a third, and the ledger past its beginnings? Do the honest among themselves err half as often as the bounds
+ * allow, and stay within them where liars of full weight all lie against them as often as the rule credits a station with an error? */
+static bool is_bounded(const struct fusion *f, uint64_t rounds)
 {
     uint32_t n_honest = f->n - f->n_liars;
-    bool can = false;
-    for (uint32_t k = 1; k <= n_honest; k++)
-        can = can || (count_tail(n_honest, 0, k, f->p_d) >= .995 && count_tail(n_honest, 0, k, f->p_fa) <= .005);
-    return can && 10 * f->n_liars <= 3 * f->n;
+    if (rounds < least_bounded_rounds || 3 * f->n_liars >= f->n)
+        return false;
+    uint32_t k = fused_k(n_honest, f->p_fa), k_all = fused_k(f->n, f->p_fa);
+    double miss = 1 - count_tail(n_honest, 0, k, f->p_d), alarm = count_tail(n_honest, 0, k, f->p_fa);
+    double miss_against = 1 - count_tail(n_honest, 0, k_all, f->p_d);
+    double alarm_against = count_tail(n_honest, 0, k_all - f->n_liars, f->p_fa);
+    const double covered_miss = 1 - CHAIN_FUSE_P_D_PPB * 1e-9, covered_alarm = f->p_fa;
+    return miss <= (1 - q_d_bound) / 2 && alarm <= q_f_bound / 2 &&
+           (1 - covered_miss) * miss + covered_miss * miss_against <= 1 - q_d_bound &&
+           (1 - covered_alarm) * alarm + covered_alarm * alarm_against <= q_f_bound;
 }
 
 static void add_rows(struct app_validate *v, const char *d, const char *fa, const struct tally *t, bool bounded)
@@ -262,9 +281,11 @@ static int run_weighted(struct app_validate *v)
         return fail("a window was not decided by all stations", APP_SYSTEM_FAILED);
     app_validate_constant(v, "first_round", (double)from);
     app_validate_constant(v, "ledgers", (double)n_runs);
-    add_rows(v, "q_d", "q_f", &all, is_bounded(&f));
+    bool bounded = is_bounded(&f, rounds);
+    app_validate_constant(v, "bounded", bounded);
+    add_rows(v, "q_d", "q_f", &all, bounded);
     for (uint32_t m = 0; m < n_manners && n_manners > 1; m++)
-        add_rows(v, names[m][0], names[m][1], &by_manner[m], is_bounded(&f));
+        add_rows(v, names[m][0], names[m][1], &by_manner[m], bounded);
     return 0;
 }
 
@@ -279,7 +300,8 @@ const struct app_validate_case app_validate_fusion = {
     "fusion",
     "the ledger's sensing windows (chain/ledger_sense.c, ledger_fuse.c): whole blocks of commitments and reports, one a station and window",
     "--rounds 0: q_d and q_f of K of N, Tail over N - b honest and b flipping ones; --rounds R: weighted by reputation, over rounds R/5 to R, "
-    "q_d >= .98 and q_f <= .02 for up to 3 liars of 10 that flip, collude on some windows, or turn (more are reported)",
+    "q_d >= .98 and q_f <= .02 with liars that flip, collude on some windows, or turn; only reported (bounded 0) where liars "
+    "are a third or more, R < 200, or --pd and --pfa leave the honest no margin",
     {{VALIDATE_N, 10, 2, 32}, {VALIDATE_ROUNDS, 0, 0, 100000}, {VALIDATE_PFA, .1, 1e-6, .5}, {VALIDATE_PD, .9, .5, 1},
      {VALIDATE_LIARS, 0, 0, 32}, {VALIDATE_K, 6, 1, 32}, {VALIDATE_TRIALS, 40000, 100, 1e7}},
     run_fusion,

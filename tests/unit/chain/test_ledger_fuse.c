@@ -111,12 +111,55 @@ START_TEST(the_least_number_of_positives_guards_small_groups)
 }
 END_TEST
 
+/* n stations of full weight, the first n_positive of which say "occupied" */
+static bool fused_of_equals(uint32_t n, uint32_t n_positive, uint32_t p_fa_ppb)
+{
+    struct chain_fuse_record record = proven(p_fa_ppb);
+    struct chain_fuse_vote votes[32];
+    for (uint32_t i = 0; i < n; i++)
+        votes[i] = (struct chain_fuse_vote){i < n_positive, chain_fuse_weights_of(&record, p_fa_ppb)};
+    return chain_fuse_occupied(1, votes, n);
+}
+
+START_TEST(fewer_than_a_third_make_no_verdict_against_the_rest)
+{
+    for (uint32_t p_fa_ppb = 1; p_fa_ppb <= 500000000; p_fa_ppb = p_fa_ppb * 3 + 1)
+        for (uint32_t n = 2; n <= 32; n++)
+            for (uint32_t b = 0; 3 * b < n; b++) {
+                ck_assert(!fused_of_equals(n, b, p_fa_ppb));
+                ck_assert(fused_of_equals(n, n - b, p_fa_ppb));
+            }
+    ck_assert(!fused_of_equals(9, 3, 1000)); /* 3 x 6.8 against 6 x 2.3 */
+    ck_assert(fused_of_equals(9, 4, 1000));
+    ck_assert(!fused_of_equals(9, 5, 500000000)); /* 5 x .59 against 4 x 1.6 */
+    ck_assert(fused_of_equals(9, 6, 500000000));
+}
+END_TEST
+
+START_TEST(the_third_is_of_what_stations_have_to_say_not_of_heads)
+{
+    struct chain_fuse_record record = proven(1000000);
+    struct chain_fuse_vote votes[10];
+    for (int i = 0; i < 10; i++)
+        votes[i] = (struct chain_fuse_vote){i < 3, chain_fuse_weights_of(&record, 1000000)};
+    ck_assert(!chain_fuse_occupied(1, votes, 10));
+    record.agreed = 0; /* seven newcomers, an eighth of a voice each: less than one proven station */
+    for (int i = 3; i < 10; i++)
+        votes[i].weights = chain_fuse_weights_of(&record, 1000000);
+    ck_assert(chain_fuse_occupied(1, votes, 10));
+    for (int i = 0; i < 10; i++)
+        votes[i].occupied = !votes[i].occupied;
+    ck_assert(!chain_fuse_occupied(1, votes, 10));
+}
+END_TEST
+
 START_TEST(a_station_whose_word_tells_nothing_has_no_weight)
 {
     struct chain_fuse_record record = {.p_d_ppb = 100000000, .p_fa_ppb = 900000000, .agreed = CHAIN_FUSE_PROBATION};
     struct chain_fuse_weights w = chain_fuse_weights_of(&record, 100000);
     ck_assert_int_eq(w.occupied, 0);
     ck_assert_int_eq(w.free, 0);
+    ck_assert_int_eq(w.say, 0);
     ck_assert_uint_eq(chain_fuse_reputation(&record, 100000), 0);
     record.p_d_ppb = record.p_fa_ppb;
     ck_assert_int_eq(chain_fuse_weights_of(&record, 100000).occupied, 0);
@@ -218,6 +261,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, four_stations_with_a_false_alarm_in_10000_fuse_to_less_than_one_in_a_million);
     tcase_add_test(tc, the_least_number_of_positives_guards_small_groups);
     tcase_add_test(tc, equal_sensors_of_nine_in_ten_fuse_by_majority);
+    tcase_add_test(tc, fewer_than_a_third_make_no_verdict_against_the_rest);
+    tcase_add_test(tc, the_third_is_of_what_stations_have_to_say_not_of_heads);
     tcase_add_test(tc, a_station_whose_word_tells_nothing_has_no_weight);
     tcase_add_test(tc, nobody_is_credited_with_more_than_genesis_assumes);
     tcase_add_test(tc, a_liar_that_turns_is_down_to_nothing_within_thirty_verdicts);

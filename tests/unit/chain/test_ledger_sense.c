@@ -295,8 +295,11 @@ START_TEST(newcomers_on_probation_do_not_overrule_those_who_proved_themselves)
     bits[0] = bits[2] = 0;
     for (uint64_t k = 42; k < 72; k++)
         sense_window(b, k, 127, bits);
-    bits[0] = bits[3] = 8; /* after thirty windows in which it agreed, it is */
+    bits[0] = bits[3] = 8; /* after thirty windows in which it agreed, it is; but two of seven are less than a third */
     sense_window(b, 72, 127, bits);
+    ck_assert(!find_event(b, CHAIN_LE_WINDOW_FUSED, 3)->occupied);
+    bits[4] = 8;
+    sense_window(b, 73, 127, bits);
     ck_assert(find_event(b, CHAIN_LE_WINDOW_FUSED, 3)->occupied);
 }
 END_TEST
