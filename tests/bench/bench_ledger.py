@@ -242,7 +242,7 @@ def sync_median_ms(folder):
 SYSTEMS = ("raft3", "etcd", "libraft", "pbft4")
 
 
-def run_round(build, folder, wanted, seconds, results):
+def run_round(build, folder, order, wanted, seconds, results):
     def note(name, value):
         results.setdefault(name, []).append(value)
 
@@ -251,7 +251,7 @@ def run_round(build, folder, wanted, seconds, results):
 
     warm = max(0.5, seconds / 4)
     note("sync", sync_median_ms(folder))
-    for system in (s for s in SYSTEMS if s in wanted):
+    for system in (s for s in order if s in wanted):
         at = f"{folder}/{system}"
         if system in ("etcd", "libraft"):
             with (Etcd if system == "etcd" else Libraft)(build, at) as cluster:
@@ -310,10 +310,14 @@ def make_rows(results):
 
 def store_rows(build):
     program = f"{build}/bench_ledger_store"
-    if not os.path.exists(program):
-        return []
-    got = subprocess.run([program], capture_output=True, text=True)
-    return json.loads(got.stdout)["results"] if got.returncode == 0 else []
+    try:
+        got = subprocess.run([program], capture_output=True, text=True)
+        rows = json.loads(got.stdout)["results"] if got.returncode == 0 else None
+    except (OSError, ValueError, KeyError) as error:
+        raise Failed(f"{program}: {error}") from error
+    if not rows:
+        raise Failed(f"{program} ended with {got.returncode}: {got.stderr.strip()[-400:]}")
+    return rows
 
 
 def cpu_name():
@@ -338,16 +342,17 @@ def main():
     results = {}
     folder = tempfile.mkdtemp(prefix="ledger-", dir=given.dir or given.build)
     try:
-        for _ in range(given.rounds if set(wanted) & set(SYSTEMS) else 0):
-            run_round(given.build, folder, wanted, given.seconds, results)
+        for turn in range(given.rounds if set(wanted) & set(SYSTEMS) else 0):
+            order = SYSTEMS if turn % 2 == 0 else SYSTEMS[::-1] # what a neighbour leaves behind falls on each in turn
+            run_round(given.build, folder, order, wanted, given.seconds, results)
+        rows = make_rows(results) if results else []
+        if "store" in wanted:
+            rows += store_rows(given.build)
     except (Failed, subprocess.SubprocessError) as error:
         print(f"bench ledger: {error}", file=sys.stderr)
         return 3
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    rows = make_rows(results) if results else []
-    if "store" in wanted:
-        rows += store_rows(given.build)
     if given.json:
         version = version_of([f"{given.build}/airdeed", "--version"], r"airdeed (\S+)")
         print(json.dumps({"bench": "ledger", "version": version, "cpu": cpu_name(), "results": rows}))
