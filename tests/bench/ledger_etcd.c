@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_CONNECTIONS = 256, MAX_BODY = 5 + 2 + 16 + 3 + 4096, KEY_OCTETS = 8 };
+enum { MAX_CONNECTIONS = 256, MAX_BODY = 5 + 2 + 16 + 3 + 4096, KEY_OCTETS = 8, N_KEYS = 16 };
 
 struct put { /* one client: one operation at a time */
     struct connection *connection;
@@ -91,7 +91,7 @@ static int submit(struct put *put)
         HEADER("te", "trailers", 8),
     };
     nghttp2_data_provider body = {.source.ptr = put, .read_callback = read_body};
-    put->key = load.next_key++;
+    put->key = load.next_key++ % N_KEYS; /* as many as a station of ours may keep by default */
     put->sent = 0;
     put->good = false;
     put->since_ns = ledger_meter_now();
