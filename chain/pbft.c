@@ -253,7 +253,7 @@ static void pbft_stats(const struct chain_engine *engine, struct chain_engine_st
     const struct pbft *m = (const struct pbft *)engine;
     *out = m->base.stats;
     out->view = m->view;
-    out->promised = m->promised > m->view ? m->promised : m->view;
+    out->promised = m->promised > m->spoken ? m->promised : m->spoken;
     out->voted = m->committed;
     for (size_t i = 0; i < PBFT_SLOTS; i++) {
         const struct pbft_slot *slot = &m->slots[i];

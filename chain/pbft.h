@@ -110,6 +110,7 @@ struct pbft {
     uint64_t next; /* height of our next proposal as primary */
     uint64_t view;
     uint64_t promised; /* the view of our latest VIEW-CHANGE: no COMMIT of ours in a lower one */
+    uint64_t spoken;   /* the highest view of which our rows hold all that we said: a learner follows further */
     bool active; /* in view; else enough members left for it, and its NEW-VIEW is not there */
     bool suspecting, progressed, fresh, committed_now, changed, restored, running;
     uint32_t n_failed; /* views in a row that served nobody */

@@ -68,8 +68,9 @@ void chain_pbft_record_view(struct pbft *m)
 {
     const struct pbft_view_change *change = &m->peers[m->self].change;
     forget_stable(m);
+    m->spoken = m->learner ? m->spoken : m->view;
     struct chain_cbor_writer w = begin_record(m);
-    chain_cbor_put_array(&w, 7);
+    chain_cbor_put_array(&w, 8);
     chain_cbor_put_uint(&w, m->view);
     chain_cbor_put_bool(&w, m->active);
     chain_cbor_put_uint(&w, m->stable);
@@ -82,6 +83,7 @@ void chain_pbft_record_view(struct pbft *m)
             chain_cbor_put_null(&w);
     }
     chain_cbor_put_uint(&w, m->promised);
+    chain_cbor_put_uint(&w, m->spoken);
     chain_cbor_put_bytes(&w, change->body, change->have ? change->len : 0);
     end_record(m, &w, PBFT_KEY_VIEW);
 }

@@ -21,7 +21,7 @@ static int restore_promise(struct pbft *m, const uint8_t *body, size_t len)
 static int restore_view(struct pbft *m, struct chain_cbor_reader *r)
 {
     size_t len = 0;
-    chain_cbor_expect_array(r, 7);
+    chain_cbor_expect_array(r, 8);
     m->view = chain_cbor_get_uint(r);
     m->active = chain_cbor_get_bool(r);
     m->forgotten = chain_cbor_get_uint(r);
@@ -33,6 +33,7 @@ static int restore_view(struct pbft *m, struct chain_cbor_reader *r)
             chain_cbor_get_fixed(r, m->choice.required[i].digest.octets, CHAIN_HASH_BYTES);
     }
     m->promised = chain_cbor_get_uint(r);
+    m->spoken = chain_cbor_get_uint(r);
     const uint8_t *body = chain_cbor_get_bytes(r, &len);
     if (chain_cbor_end(r) != 0)
         return -EBADMSG;

@@ -112,8 +112,13 @@ static void follow_suspicion(struct pbft *m)
 void chain_pbft_become_voter(struct pbft *m)
 {
     m->learner = !chain_pbft_counts(m, m->self);
-    if (m->learner || m->active || m->promised >= m->view)
+    if (m->learner)
         return;
+    if (m->active || m->promised >= m->view) {
+        if (m->spoken < m->view)
+            chain_pbft_record_view(m);
+        return;
+    }
     promise(m, m->view);
     chain_pbft_try_new_view(m);
 }

@@ -184,6 +184,50 @@ START_TEST(a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view)
 }
 END_TEST
 
+/* Following brings its disk to the view in which it had voted, and not what it said there. */
+START_TEST(a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning)
+{
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 61);
+    cluster_run(c, 300 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 300 * MS);
+    struct cluster_disk *old = copy_disk(c->disks[3]);
+    cluster_stop(c, 0); /* leads view 0 */
+    load(c, 1, 1);
+    cluster_run(c, 3000 * MS);
+    uint64_t view = cluster_stats(c, 3).engine.view;
+    ck_assert_uint_gt(view, 0);
+    cluster_start(c, 0);
+    cluster_run(c, 600 * MS);
+    cluster_stop(c, 3);
+    roll_back(c, 3, old);
+    cluster_start(c, 3);
+    load(c, 1, 1);
+    cluster_run(c, 1000 * MS);
+    ck_assert(!cluster_stats(c, 3).votes);
+    ck_assert_uint_eq(cluster_stats(c, 3).engine.view, view);
+    cluster_stop(c, 3);
+    cluster_start(c, 3);
+    cluster_run(c, 1000 * MS);
+    ck_assert_uint_eq(cluster_stats(c, 3).engine.view, view);
+    ck_assert(!cluster_stats(c, 3).votes);
+    ck_assert(cluster_stats(c, 3).forgot);
+    c->blackout = true;
+    load(c, 1, 1);
+    cluster_run(c, 1500 * MS);
+    c->blackout = false;
+    cluster_run(c, 4000 * MS);
+    ck_assert_uint_gt(cluster_stats(c, 3).engine.view, view);
+    ck_assert(cluster_stats(c, 3).votes);
+    cluster_stop(c, 3); /* what it says from then on is on its disk */
+    cluster_start(c, 3);
+    cluster_run(c, 200 * MS);
+    ck_assert(cluster_stats(c, 3).votes);
+    ck_assert(cluster_agrees(c));
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_member_whose_disk_is_whole_votes_at_once)
 {
     struct cluster *c = cluster_open(engines[_i], 4, 70);
@@ -229,6 +273,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_disk_that_is_trusted_asks_nobody);
     tcase_add_test(tc, a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised);
     tcase_add_test(tc, a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view);
+    tcase_add_test(tc, a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning);
     tcase_add_loop_test(tc, a_member_whose_disk_is_whole_votes_at_once, 0, 2);
     tcase_add_test(tc, a_disk_that_is_known_to_have_lost_something_votes_later);
     suite_add_tcase(suite, tc);
