@@ -136,7 +136,7 @@ static void spoil_disk(struct sim_world *w)
 }
 
 /* One disk at a time may turn back: what a majority forgot is gone for good. The next one may once the last one votes again and has
- * executed what the others had not yet when it forgot. */
+ * executed what the others had not yet when it forgot. One that contradicted itself and was convicted stays one of the f. */
 static bool may_forget(const struct sim_world *w)
 {
     struct chain_node_stats s;
@@ -145,7 +145,7 @@ static bool may_forget(const struct sim_world *w)
     if (w->forgot->state != SIM_UP || w->forgot->height <= w->forgot_top)
         return false;
     chain_node_stats(w->forgot->node, &s);
-    return s.votes && s.certified_height > w->forgot_top;
+    return s.votes && s.certified_height > w->forgot_top && chain_ledger_convicted(chain_node_ledger(w->forgot->node)) == 0;
 }
 
 static void turn_disk_back(struct sim_world *w)
