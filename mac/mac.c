@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ALIGN = 64, MAX_CW = 1 << 20, MAX_QUEUE_MESSAGES = 1 << 16, MAX_PEERS = 1 << 12 };
+enum { ALIGN = 64, MAX_CW = 1 << 20, MAX_QUEUE_MESSAGES = 1 << 16, MAX_PEERS = 1 << 12, MAX_AIFSN = 15 };
 static const size_t max_queue_bytes = (size_t)1 << 30;
 
 /* Where each part lies in the caller's memory. */
@@ -60,8 +60,19 @@ static const char *find_bad_profile_field(const struct mac_profile *p)
             return "profile.cw_min";
     if (!is_window(p->cw_max))
         return "profile.cw_max";
+    for (size_t i = 0; i < MAC_N_CATEGORIES; i++)
+        if (p->aifsn[i] == 0 || p->aifsn[i] > MAX_AIFSN)
+            return "profile.aifsn";
     if (p->retry_limit == 0)
         return "profile.retry_limit";
+    if (p->group_gap_ns < 0)
+        return "profile.group_gap_ns";
+    if ((unsigned)p->access > MAC_ACCESS_SLOTTED_ALOHA)
+        return "profile.access";
+    if (p->access != MAC_ACCESS_DCF && p->aloha_slot_ns <= 0)
+        return "profile.aloha_slot_ns";
+    if (p->access == MAC_ACCESS_SLOTTED_ALOHA && (p->aloha_one_in == 0 || p->aloha_one_in > MAX_CW))
+        return "profile.aloha_one_in";
     if (p->lifetime_ns <= 0)
         return "profile.lifetime_ns";
     if (p->fragment_bytes < MAC_MIN_FRAGMENT_BYTES || p->fragment_bytes > MAC_MAX_MPDU_BYTES - MAC_DATA_HEADER_BYTES)

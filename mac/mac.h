@@ -30,9 +30,16 @@ uint32_t mac_station_of(const struct mac_address *address);
 /* Higher first. */
 enum mac_category { MAC_CAT_VOTE, MAC_CAT_PROPOSAL, MAC_CAT_GOSSIP, MAC_CAT_DATA, MAC_N_CATEGORIES };
 
+/* How a station gains the medium. DCF: carrier sense and backoff. ALOHA: a message that finds the queue empty goes at once, whatever
+ * is on the air; what failed, or waited behind another, goes after a draw of up to CW slots of aloha_slot_ns. SLOTTED_ALOHA: a station
+ * with something to send begins in each slot of aloha_slot_ns (counted from time 0) with probability 1 / aloha_one_in. ACK and retry
+ * limit are alike in all three. */
+enum mac_access { MAC_ACCESS_DCF, MAC_ACCESS_ALOHA, MAC_ACCESS_SLOTTED_ALOHA };
+
 /* IEEE 802.11 clause 17 timing with its own numbers for the waveform in use. */
 struct mac_profile {
     const char *name;       /* "dot11-10" */
+    enum mac_access access;
     int64_t slot_ns, sifs_ns;
     /* From the decision to send to the first sample: a frame that won its contention is handed out this long before its slot
      * begins (10.3.7: TxDIFS = DIFS - aRxTxTurnaroundTime). 0: decided and sent in one instant. At most SIFS, below slot. */
@@ -40,15 +47,30 @@ struct mac_profile {
     int64_t rx_start_delay_ns; /* from a frame's first sample to its lock: ACKTimeout = SIFS + slot + this */
     uint32_t cw_min[MAC_N_CATEGORIES]; /* 2^k - 1 */
     uint32_t cw_max;
+    unsigned aifsn[MAC_N_CATEGORIES]; /* AIFS = SIFS + aifsn slots (10.23.2.4); 2 is DIFS */
     unsigned retry_limit;      /* attempts in all for a unicast frame */
+    size_t rts_threshold_bytes; /* a unicast MPDU longer than this follows an RTS and its CTS; SIZE_MAX: none does */
+    unsigned rts_retry_limit;  /* RTS in all for a unicast frame, counted apart from its attempts; 0: endless */
+    bool cts_to_self;          /* a group MPDU longer than the threshold follows a CTS to oneself */
+    int64_t group_gap_ns;      /* a reservation of a group frame is dropped when nothing begins for so long; 0: as after an RTS */
     int64_t lifetime_ns;       /* a message not sent by then is dropped and reported */
     unsigned data_rate, basic_rate; /* indices of the waveform's rates; ACKs and broadcasts use basic_rate */
     size_t fragment_bytes;     /* an MPDU's body is at most this */
     int64_t txop_ns;           /* fragments of one message follow each other SIFS apart for at most this long; 0: each contends */
+    int64_t aloha_slot_ns;     /* both kinds of Aloha; a slot of slotted Aloha should hold a frame, SIFS, ACK and the ACK's timeout */
+    unsigned aloha_one_in;     /* slotted Aloha; n saturated stations do best with n */
+    unsigned n_rates;          /* 0: unicast data go at data_rate; else a rate of 0..n_rates - 1 is chosen for each neighbour by sampling */
 };
 
 /* The profile for 10 MHz channels, "dot11-10": slot 13 us, SIFS 32 us, DIFS 58 us (IEEE 802.11 table 17-21, 10 MHz column). */
 struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns);
+
+/* The profiles with a name of their own; slot and SIFS of table 17-21 in us:
+ *   dot11a-20 9, 16   dot11-10 13, 32   dot11p-10 13, 32, AIFSN 2, 3, 6, 9 (table 9-156, outside the context of a BSS)   dot11-5 21, 64
+ * Returns 0, or -ENOENT. */
+__attribute__((warn_unused_result)) int mac_profile_by_name(const char *name, int64_t rx_start_delay_ns, struct mac_profile *out);
+/* The i-th such name, NULL behind the last. */
+const char *mac_profile_name(size_t i);
 
 /* What a radio that is driven from a host can do; `airdeed latency-probe` measures turnaround_ns. */
 struct mac_host_timing {
@@ -71,6 +93,7 @@ __attribute__((warn_unused_result)) int mac_profile_host(const struct mac_host_t
 
 struct mac_config {
     uint64_t seed;
+    uint64_t boot;             /* 0: the station never ran before; else a number that each of its starts has for itself (docs/mac.md) */
     uint32_t station_id;
     uint32_t channel;          /* enters keyed draws and verdicts */
     struct mac_profile profile;

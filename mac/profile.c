@@ -3,28 +3,69 @@
 #include "mac/mac.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const int64_t host_step_ns = 100000;
 static const int64_t propagation_ns = 1000;
 static const int64_t longest_slot_ns = 1000000000;
 
-struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns)
+/* slot and SIFS as in IEEE 802.11 table 17-21 */
+static const struct row {
+    const char *name;
+    int64_t slot_ns, sifs_ns;
+    unsigned aifsn[MAC_N_CATEGORIES];
+} rows[] = {
+    {"dot11-10", 13000, 32000, {2, 2, 2, 2}},
+    {"dot11p-10", 13000, 32000, {2, 3, 6, 9}},
+    {"dot11a-20", 9000, 16000, {2, 2, 2, 2}},
+    {"dot11-5", 21000, 64000, {2, 2, 2, 2}},
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+
+static struct mac_profile fill(const struct row *row, int64_t rx_start_delay_ns)
 {
     /* Broadcasts have no ACK to repair a collision, and consensus makes many stations answer at once: they draw from a wider window. */
-    return (struct mac_profile){
-        .name = "dot11-10",
-        .slot_ns = 13000,
-        .sifs_ns = 32000,
+    struct mac_profile p = {
+        .name = row->name,
+        .access = MAC_ACCESS_DCF,
+        .slot_ns = row->slot_ns,
+        .sifs_ns = row->sifs_ns,
         .rx_start_delay_ns = rx_start_delay_ns,
         .cw_min = {[MAC_CAT_VOTE] = 63, [MAC_CAT_PROPOSAL] = 63, [MAC_CAT_GOSSIP] = 63, [MAC_CAT_DATA] = 15},
         .cw_max = 1023,
         .retry_limit = 7,
+        .rts_threshold_bytes = SIZE_MAX,
+        .rts_retry_limit = 7,
         .lifetime_ns = 500000000,
         .data_rate = 1,
         .basic_rate = 0,
         .fragment_bytes = 1500,
         .txop_ns = 20000000,
+        .aloha_slot_ns = 5000000,
+        .aloha_one_in = 4,
     };
+    memcpy(p.aifsn, row->aifsn, sizeof p.aifsn);
+    return p;
+}
+
+struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns)
+{
+    return fill(&rows[0], rx_start_delay_ns);
+}
+
+int mac_profile_by_name(const char *name, int64_t rx_start_delay_ns, struct mac_profile *out)
+{
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (strcmp(rows[i].name, name) == 0) {
+            *out = fill(&rows[i], rx_start_delay_ns);
+            return 0;
+        }
+    return -ENOENT;
+}
+
+const char *mac_profile_name(size_t i)
+{
+    return i < N_ROWS ? rows[i].name : NULL;
 }
 
 static int64_t round_up(int64_t ns)
