@@ -399,7 +399,7 @@ static bool work_at_hand(const struct chain_node *m)
 {
     if (!may_work(m))
         return false;
-    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
+    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->n_tell_reads || m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
            (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
 }
 

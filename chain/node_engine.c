@@ -59,20 +59,26 @@ static void keep_read(struct chain_node *m, uint64_t id, uint64_t height)
         m->reads[m->n_reads++] = (struct node_read){.id = id, .height = height};
 }
 
+/* The engine hears of it once what it said last is done: another step of it would take the place of commits that wait to be executed. */
 void node_ask_to_read(struct chain_node *m, uint64_t id, struct chain_node_update *out)
 {
-    struct chain_event event = {.kind = CHAIN_EV_READ, .now_ns = m->now_ns, .read_id = id};
-    bool room = m->n_reads < CHAIN_MAX_READS;
-    if (!m->engine || !room) {
+    if (!m->engine || m->n_reads + m->n_tell_reads >= CHAIN_MAX_READS)
         out->reads[out->n_reads++] = (struct chain_node_read){.id = id, .height = UINT64_MAX};
-        return;
-    }
+    else
+        m->tell_reads[m->n_tell_reads++] = id;
+}
+
+static void tell_of_read(struct chain_node *m, struct chain_node_update *out)
+{
+    struct chain_event event = {.kind = CHAIN_EV_READ, .now_ns = m->now_ns, .read_id = m->tell_reads[0]};
+    memmove(m->tell_reads, m->tell_reads + 1, --m->n_tell_reads * sizeof(m->tell_reads[0]));
     uint64_t n_refused = m->stats.refused_engine;
-    node_engine_step(m, &event, out);
-    if (m->stats.refused_engine == n_refused)
+    if (m->engine)
+        node_engine_step(m, &event, out);
+    if (m->engine && m->stats.refused_engine == n_refused)
         return;
     m->stats.refused_engine = n_refused; /* no leader: no fault of anybody's */
-    keep_read(m, id, UINT64_MAX);
+    keep_read(m, event.read_id, UINT64_MAX);
 }
 
 void node_answer_reads(struct chain_node *m, struct chain_node_update *out)
@@ -169,6 +175,8 @@ bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
     if (!m->engine) {
         m->tell_synced = m->tell_persisted = m->tell_stable = 0;
         m->kick = false;
+        while (m->n_tell_reads > 0)
+            tell_of_read(m, out);
         return false;
     }
     if (node_become_voter(m, out) || tell_of_conviction(m, out))
@@ -185,6 +193,8 @@ bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
         node_engine_step(m, &event, out);
     } else if (m->tell_stable > 0) {
         tell_height(m, CHAIN_EV_STABLE, &m->tell_stable, out);
+    } else if (m->n_tell_reads > 0) {
+        tell_of_read(m, out);
     } else if (m->told_pending_ns != pending_ns) {
         struct chain_event event = {.kind = CHAIN_EV_PENDING, .now_ns = m->now_ns, .pending_since_ns = pending_ns};
         m->told_pending_ns = pending_ns;

@@ -157,6 +157,8 @@ struct chain_node {
     int64_t served_ns[CHAIN_MAX_KEYS];
     uint64_t served_height[CHAIN_MAX_KEYS];
 
+    size_t n_tell_reads; /* that the engine has not heard of */
+    uint64_t tell_reads[CHAIN_MAX_READS];
     size_t n_reads; /* whose height is known and not executed */
     struct node_read {
         uint64_t id, height;
@@ -238,8 +240,8 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
 int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns);
 /* Lets the engine know one thing that happened. False when it is up to date. */
 bool node_tell_engine(struct chain_node *m, struct chain_node_update *out);
-/* A read: the engine says what it has to see, or, with PBFT, the client asks a quorum. */
 void node_hand_over(struct chain_node *m, uint32_t successor);
+/* A read: the engine says what it has to see, or, with PBFT, the client asks a quorum. */
 void node_ask_to_read(struct chain_node *m, uint64_t id, struct chain_node_update *out);
 /* Reads whose height is executed. */
 void node_answer_reads(struct chain_node *m, struct chain_node_update *out);

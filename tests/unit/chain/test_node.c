@@ -409,6 +409,35 @@ START_TEST(one_seed_gives_one_run)
 }
 END_TEST
 
+/* What it proposes is committed at once, and two empty batches with it. */
+static int burst_step(struct chain_engine *m, const struct chain_event *in, struct chain_update *out)
+{
+    int rc = fixed_step(m, in, out);
+    for (int i = 0; i < 2 && rc == 0 && in->kind == CHAIN_EV_PROPOSE; i++) {
+        struct fixed_leader *e = (struct fixed_leader *)(void *)m;
+        out->commits[out->n_commits++] = (struct chain_commit){.height = ++e->committed};
+    }
+    return rc;
+}
+
+START_TEST(a_read_takes_the_place_of_no_commit_that_waits)
+{
+    struct chain_engine_ops burst = fixed_leader_ops;
+    burst.step = burst_step;
+    struct cluster *c = cluster_open(&burst, 1, 15);
+    cluster_run(c, 300 * MS);
+    cluster_register_all(c);
+    for (int i = 0; i < 1000 && cluster_stats(c, 0).height == 0; i++)
+        cluster_advance(c, c->now_ns + MS);
+    ck_assert_uint_eq(cluster_stats(c, 0).height, 1); /* one block a step: two commits wait */
+    struct chain_node_event event = {.kind = CHAIN_NODE_READ, .read_id = 7};
+    cluster_step(c, 0, &event);
+    cluster_run(c, 100 * MS);
+    ck_assert_uint_eq(cluster_stats(c, 0).height, 3);
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_bad_configuration_is_named)
 {
     struct cluster *c = cluster_open(&fixed_leader_ops, 4, 14);
@@ -455,6 +484,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_quorum_for_another_header_stops_the_node);
     tcase_add_test(tc, nothing_that_waits_for_the_disk_leaves_before_it);
     tcase_add_loop_test(tc, one_seed_gives_one_run, 0, N_ENGINES);
+    tcase_add_test(tc, a_read_takes_the_place_of_no_commit_that_waits);
     tcase_add_test(tc, a_bad_configuration_is_named);
     suite_add_tcase(suite, tc);
 }
