@@ -94,8 +94,8 @@ void app_node_log_leader(struct app_node_log *log, const struct chain_node *node
     struct chain_node_stats stats;
     chain_node_stats(node, &stats);
     bool is_raft = log->cluster->genesis.engine[0] == 'r';
-    if (stats.engine.leader != log->leader || stats.engine.view != log->view) {
-        log->leader = stats.engine.leader;
+    if (stats.leader != log->leader || stats.engine.view != log->view) {
+        log->leader = stats.leader;
         log->view = stats.engine.view;
         if (log->leader == CHAIN_TO_ALL && stats.seat >= CHAIN_MAX_MEMBERS)
             app_node_log(log, "follows without a vote");

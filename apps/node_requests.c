@@ -179,7 +179,7 @@ static json_t *show(const struct app_node_requests *r)
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:s?, s:I, s:I, s:I, s:o}", "member", r->config->member, "chain", chain,
                      "engine", r->config->cluster.genesis.engine, "height", (json_int_t)node.height, "certified_height",
                      (json_int_t)node.certified_height, "state_root", root, "block_time_ns", (json_int_t)tip->time_ns, "view",
-                     (json_int_t)node.engine.view, "leader", name_of(r, node.engine.leader), "pending", (json_int_t)node.mempool,
+                     (json_int_t)node.engine.view, "leader", name_of(r, node.leader), "pending", (json_int_t)node.mempool,
                      "strangers", (json_int_t)net.strangers, "messages", (json_int_t)net.received, "peers", list_peers(r));
 }
 

@@ -363,7 +363,7 @@ static bool leads(const struct loop *l)
 {
     struct chain_node_stats s;
     chain_node_stats(l->node, &s);
-    return s.engine.is_leader || s.engine.leader == CHAIN_TO_ALL;
+    return s.engine.is_leader || s.leader == CHAIN_TO_ALL;
 }
 
 /* A Raft leader that goes does not let the others wait until they miss it; its engine tries for an election timeout. 0, or an exit code */

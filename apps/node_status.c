@@ -62,7 +62,7 @@ static const char *role_of(const struct app_node_status *s)
         return "learner";
     if (s->stats.engine.is_leader)
         return is_raft(s) ? "leader" : "primary";
-    if (s->stats.engine.leader == CHAIN_TO_ALL)
+    if (s->stats.leader == CHAIN_TO_ALL)
         return is_raft(s) ? "candidate" : "changing view";
     return is_raft(s) ? "follower" : "backup";
 }
@@ -77,7 +77,7 @@ json_t *app_node_status_json(const struct app_node_status *s)
     const char *error = *s->log->last_error ? s->log->last_error : NULL;
     json_t *answer = json_pack("{s:s, s:s, s:s, s:I, s:s?, s:I, s:I, s:o, s:I, s:f, s:o, s:s?}", "member", s->config->member, "engine",
                                s->config->cluster.genesis.engine, "role", role_of(s), is_raft(s) ? "term" : "view", (json_int_t)s->stats.engine.view,
-                               "leader", name_of(s, s->stats.engine.leader), "height", (json_int_t)s->stats.height, "certified_height",
+                               "leader", name_of(s, s->stats.leader), "height", (json_int_t)s->stats.height, "certified_height",
                                (json_int_t)s->stats.certified_height, "lag",
                                s->lag_known ? json_integer((json_int_t)s->lag) : json_null(), "pending", (json_int_t)s->stats.mempool, "uptime_s",
                                (double)(s->now_ns - s->started_ns) * 1e-9, "peers", peers, "last_error", error);
@@ -189,7 +189,7 @@ long app_node_status_metrics(const struct app_node_status *s, char *out, size_t 
     put_head(&t, "has_vote", "gauge", "1 while this node is one of those who vote.");
     put(&t, "airdeed_has_vote %d\n", (int)has_seat(s));
     put_head(&t, "has_leader", "gauge", "1 while this node knows a leader, or has no vote and needs none.");
-    put(&t, "airdeed_has_leader %d\n", (int)(s->stats.engine.leader != CHAIN_TO_ALL || !has_seat(s)));
+    put(&t, "airdeed_has_leader %d\n", (int)(s->stats.leader != CHAIN_TO_ALL || !has_seat(s)));
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         if (plain[i].offset == OF(lag) && !s->lag_known)
             continue;

@@ -429,6 +429,7 @@ void chain_node_stats(const struct chain_node *m, struct chain_node_stats *out)
     node_engine_stats(m, &out->engine);
     out->epoch = m->members->epoch;
     out->seat = m->seat;
+    out->leader = out->engine.leader < m->members->n ? m->members->seats[out->engine.leader] : CHAIN_TO_ALL;
     out->later_epoch = m->later_epoch;
     out->votes = m->engine && m->votes_allowed;
     out->forgot = !m->votes_allowed && node_has_forgotten(m);

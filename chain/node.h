@@ -151,6 +151,7 @@ struct chain_node_stats {
     bool forgot;                /* PBFT: others hold newer votes of ours than our disk does; no vote until they lie behind */
     bool later_epoch;           /* somebody speaks of a later epoch than ours: who is how far ahead is not known */
     uint32_t epoch, seat;       /* CHAIN_MAX_MEMBERS: none */
+    uint32_t leader;            /* key id of who leads; CHAIN_TO_ALL: nobody is known to. (engine.leader is a seat of this epoch) */
 };
 
 struct chain_node;

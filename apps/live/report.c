@@ -141,7 +141,7 @@ static json_t *describe_status(struct app_live *live)
     struct mac_stats mac;
     chain_node_stats(app_station_node(live->station), &node);
     app_station_mac_stats(live->station, app_live_control(live->config), &mac);
-    const struct app_node_party *leader = app_node_cluster_party(&live->config->node.cluster, node.engine.leader);
+    const struct app_node_party *leader = app_node_cluster_party(&live->config->node.cluster, node.leader);
     return json_pack("{s:s, s:f, s:s?, s:I, s:I, s:s?, s:I, s:i, s:I, s:I}", "member", live->config->node.member, "time_s",
                      (double)(app_live_loop_now_ns(&live->loop) - live->begin_ns) * 1e-9, "waiting_for", live->waiting ? "samples" : NULL,
                      "height", (json_int_t)node.height,

@@ -41,6 +41,14 @@ follows_without_a_vote() { # node number: it says so, the others do, and nothing
         grep -qx 'airdeed_has_vote 0' "$work/metrics"
 }
 
+leader_is_named() { # node number to ask: whom its status, `show` and its log call the leader says of itself that it leads
+    local name show
+    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" >"$work/status" 2>&1
+    name=$(sed -n "s/^n$1: .* leader \(n[0-3]\);.*/\1/p" "$work/status")
+    show=$(ask "$1" leader)
+    [ -n "$name" ] && [ "$name" = "$show" ] && grep -qE "^$name: (leader|primary), " "$work/status" && grep ': leader is ' "$dir/n$1.log" | tail -n 1 | grep -q "leader is $name "
+}
+
 run_engine() {
     dir=$work/$engine
     airdeed node --init-cluster 4 --engine "$engine" --dir "$dir" --base-port 0 --clients 3 >/dev/null
@@ -64,6 +72,9 @@ run_engine() {
     check 'four members go on' goes_on 20 5
     check 'of four members one may be lost' goes_on_without 1
     check 'who comes back catches up' follows 1
+    check 'the vote of the first is taken, so that all others change seats' reconfigure remove 0
+    check 'the other three go on again' goes_on 20 5
+    check 'who leads them is named rightly' within 15 leader_is_named 2
     stop_loads
     check 'all have the same height' within 20 same_height 0 1 2 3
     check 'all stop cleanly' stop_all

@@ -137,10 +137,10 @@ START_TEST(a_proven_link_stands_for_the_signature_of_raft_messages_alone)
     cluster_run(c, 500 * MS);
     ck_assert_uint_ge(cluster_height(c), 1);
     struct chain_node_stats s = cluster_stats(c, 0);
-    ck_assert_uint_lt(s.engine.leader, 2);
+    ck_assert_uint_lt(s.leader, 2);
     ck_assert_uint_gt(s.refused_signature, 0); /* what member 2 says as an engine */
     ck_assert_uint_ge(s.certified_height, 1);  /* header votes are signed */
-    ck_assert_uint_lt(cluster_stats(c, s.engine.leader).signed_, 40);
+    ck_assert_uint_lt(cluster_stats(c, s.leader).signed_, 40);
     c->proves_from = 0;
     uint64_t height = cluster_height(c);
     cluster_register_all(c);

@@ -233,6 +233,25 @@ START_TEST(two_headers_of_one_member_end_on_the_ledger_and_cost_it_its_vote)
 }
 END_TEST
 
+START_TEST(the_leader_is_named_by_its_key_where_seats_have_moved)
+{
+    struct cluster *c = cluster_open(engines[_i], 4, 15);
+    cluster_run(c, 800 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 500 * MS);
+    reconfigure(c, false, 0);
+    expect_epoch(c, 1, 3);
+    load(c, 3);
+    cluster_run(c, 500 * MS);
+    for (uint32_t i = 1; i < 4; i++) {
+        uint32_t leader = cluster_stats(c, i).leader;
+        ck_assert_uint_lt(leader, 4);
+        ck_assert(cluster_stats(c, leader).engine.is_leader);
+    }
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_read_sees_what_was_committed_before_it)
 {
     struct cluster *c = cluster_open(engines[_i], 3, 14);
@@ -306,6 +325,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_start_from_a_snapshot_sits_where_its_epoch_says, 0, 8);
     tcase_add_test(tc, a_leader_commits_something_of_its_term_before_it_asks_for_new_members);
     tcase_add_test(tc, two_headers_of_one_member_end_on_the_ledger_and_cost_it_its_vote);
+    tcase_add_loop_test(tc, the_leader_is_named_by_its_key_where_seats_have_moved, 0, 2);
     tcase_add_loop_test(tc, a_read_sees_what_was_committed_before_it, 0, 2);
     suite_add_tcase(suite, tc);
 }
