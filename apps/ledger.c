@@ -1,4 +1,4 @@
-/* airdeed ledger: submit, show, status, get, leases, verify. */
+/* airdeed ledger and its commands. */
 #include "apps/ledger.h"
 
 #include "apps/options.h"
@@ -16,6 +16,7 @@ static const struct {
     {"status", "ledger status", "how a node is, or all of them: term or view, height, lag, peers, errors", app_ledger_status},
     {"get", "ledger get", "a record that a station put on the ledger, as it is now", app_ledger_get},
     {"leases", "ledger leases", "spectrum leases, from a node or a database", app_ledger_leases},
+    {"state", "ledger state", "the state's tables, entry by entry: balances, bars, records and all others", app_ledger_state},
     {"verify", "ledger verify", "executes a database again and compares every row", app_ledger_verify},
     {"prove", "ledger prove", "a proof out of a database", app_ledger_prove},
     {"check", "ledger check", "checks a proof, without any chain", app_ledger_check},

@@ -1,5 +1,6 @@
 /* airdeed ledger check: what does a proof prove? */
 #include "apps/ledger.h"
+#include "apps/ledger_entry.h"
 #include "apps/ledger_json.h"
 #include "apps/node_cluster.h"
 #include "apps/options.h"
@@ -129,12 +130,27 @@ static void describe(const struct chain_proof_result *p, json_t *out, char *word
         json_object_set_new(out, "table", table ? json_string(table->name) : json_integer((json_int_t)c->table));
         json_object_set_new(out, "id", json_integer((json_int_t)c->id));
         json_object_set_new(out, "sub", json_integer((json_int_t)c->sub));
-        if (c->kind == CHAIN_PROOF_ENTRY)
-            json_object_set_new(out, "value", hex_json(c->value, c->value_len));
+        if (c->kind != CHAIN_PROOF_ENTRY)
+            return;
+        json_t *entry = app_ledger_entry_json(&p->genesis, c->table, c->id, c->sub, c->value, c->value_len);
+        json_object_set_new(out, "entry", entry ? entry : json_null()); /* a later version's table may say more */
+        json_object_set_new(out, "value", hex_json(c->value, c->value_len));
     }
 }
 
-static int report(const struct chain_proof_result *p, const char *fault, bool as_json)
+static void print_holds(const struct chain_proof_result *p, const json_t *out, const char *words, const char *chain)
+{
+    const json_t *entry = json_object_get(out, "entry");
+    printf("holds: %s%s\n", words, p->claim.kind == CHAIN_PROOF_TX ? "; it was ordered there, accepted or refused" : "");
+    if (json_is_object(entry)) {
+        printf("entry: ");
+        app_ledger_print_entry(entry);
+    }
+    printf("certificate: %u of %u needed signatures in epoch %u, %s\nledger: %s, genesis %s\n", p->n_signers, p->quorum, p->epoch,
+           p->byzantine ? "Byzantine" : "crash-fault only", p->genesis.name, chain);
+}
+
+int app_ledger_report_proof(const struct chain_proof_result *p, const char *fault, bool as_json)
 {
     json_t *out = json_object();
     char words[200] = "", chain[HEX_BYTES];
@@ -156,9 +172,7 @@ static int report(const struct chain_proof_result *p, const char *fault, bool as
     else if (fault)
         printf("does not hold: %s\n", fault);
     else
-        printf("holds: %s%s\ncertificate: %u of %u needed signatures in epoch %u, %s\nledger: %s, genesis %s\n", words,
-               p->claim.kind == CHAIN_PROOF_TX ? "; it was ordered there, accepted or refused" : "", p->n_signers, p->quorum, p->epoch,
-               p->byzantine ? "Byzantine" : "crash-fault only", p->genesis.name, chain);
+        print_holds(p, out, words, chain);
     json_decref(out);
     return fault ? APP_EXPECTATION_FAILED : APP_OK;
 }
@@ -180,7 +194,7 @@ static int check(const char *path, const char *genesis, const char *chain, bool 
         fprintf(stderr, "airdeed ledger check: %s: no proof\n", path);
     } else {
         bool ours = genesis ? memcmp(&trusted, &result.genesis_hash, sizeof trusted) == 0 : is_chain(chain, &result.genesis_hash);
-        code = report(&result, ours ? result.fault : "it is of another ledger: its genesis block differs", as_json);
+        code = app_ledger_report_proof(&result, ours ? result.fault : "it is of another ledger: its genesis block differs", as_json);
     }
     free(data);
     return code;

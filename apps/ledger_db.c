@@ -120,6 +120,7 @@ json_t *app_ledger_db_show(struct app_ledger_db *db, char *error_out)
                              " (SELECT value FROM meta WHERE key = 'consensus') AS engine,"
                              " coalesce((SELECT max(height) FROM blocks), 0) AS height,"
                              " coalesce((SELECT max(height) FROM certificates), 0) AS certified_height,"
+                             " coalesce((SELECT value FROM meta WHERE key = 'indexed_height'), 0) AS indexed_height,"
                              " (SELECT lower(hex(state_root)) FROM blocks ORDER BY height DESC LIMIT 1) AS state_root,"
                              " (SELECT time_ns FROM blocks ORDER BY height DESC LIMIT 1) AS block_time_ns,"
                              " (SELECT count(*) FROM tx_rows) AS transactions,"

@@ -27,7 +27,7 @@ json_t *app_ledger_lease_json(const struct chain_grant *grant, const char *holde
                      (json_int_t)grant->suspended_ns, "ended_ns", (json_int_t)grant->ended_ns);
 }
 
-static void format_time(json_int_t unix_ns, char out[32])
+void app_ledger_format_time(json_int_t unix_ns, char out[APP_LEDGER_TIME_TEXT])
 {
     time_t seconds = (time_t)(unix_ns / 1000000000);
     struct tm tm;
@@ -35,9 +35,9 @@ static void format_time(json_int_t unix_ns, char out[32])
     char text[24];
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     if (unix_ns <= 0)
-        snprintf(out, 32, "-");
+        snprintf(out, APP_LEDGER_TIME_TEXT, "-");
     else
-        snprintf(out, 32, "%s.%03dZ", text, (int)(unix_ns / 1000000 % 1000));
+        snprintf(out, APP_LEDGER_TIME_TEXT, "%s.%03dZ", text, (int)(unix_ns / 1000000 % 1000));
 }
 
 static json_int_t number(const json_t *object, const char *name)
@@ -58,9 +58,9 @@ void app_ledger_print_leases(const json_t *answer)
         const char *name = json_string_value(json_object_get(lease, "holder_name"));
         const char *word = json_string_value(json_object_get(lease, "state"));
         bool live = word && strcmp(word, "IDLE") != 0; /* that it was suspended once matters only while it lives */
-        char granted[32], until[32], holder[32], band[48], state[32];
-        format_time(number(lease, "granted_ns"), granted);
-        format_time(number(lease, "transmit_expire_ns"), until);
+        char granted[APP_LEDGER_TIME_TEXT], until[APP_LEDGER_TIME_TEXT], holder[32], band[48], state[32];
+        app_ledger_format_time(number(lease, "granted_ns"), granted);
+        app_ledger_format_time(number(lease, "transmit_expire_ns"), until);
         if (name)
             snprintf(holder, sizeof holder, "%s", name);
         else
@@ -123,7 +123,7 @@ void app_ledger_print_object(const json_t *object)
 
 void app_ledger_print_json(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(12));
     printf("%s\n", text ? text : "{}");
     free(text);
 }

@@ -6,6 +6,10 @@
 
 #include <jansson.h>
 
+enum { APP_LEDGER_TIME_TEXT = 32 };
+/* RFC 3339 in milliseconds of UTC; "-" for 0, which stands for never. */
+void app_ledger_format_time(json_int_t unix_ns, char out[APP_LEDGER_TIME_TEXT]);
+
 /* holder: a name, or NULL where only the number is known */
 json_t *app_ledger_lease_json(const struct chain_grant *grant, const char *holder);
 /* {"leases": [...]}: a table on stdout. */

@@ -44,9 +44,10 @@ static int ask_database(const struct source *s, const char *what, json_t **answe
         *answer_out = app_ledger_db_transactions(db, error);
     else
         *answer_out = strcmp(what, "show") == 0 ? app_ledger_db_show(db, error) : app_ledger_db_leases(db, error);
-    if (*answer_out && lag > 0 && (s->transactions || strcmp(what, "leases") == 0))
-        fprintf(stderr, "airdeed ledger %s: %s: as of block %llu; its node has yet to index the %llu after it\n", what, s->database,
-                (unsigned long long)indexed, (unsigned long long)lag);
+    bool counts = strcmp(what, "show") == 0 && !s->transactions;
+    if (*answer_out && lag > 0)
+        fprintf(stderr, "airdeed ledger %s: %s: %sas of block %llu; its node has yet to index the %llu after it\n", what, s->database,
+                counts ? "transactions, stations and leases " : "", (unsigned long long)indexed, (unsigned long long)lag);
     app_ledger_db_close(db);
     return *answer_out ? 0 : APP_EXPECTATION_FAILED;
 }
@@ -103,7 +104,8 @@ int app_ledger_show(int argc, char **argv)
 {
     return run(argc, argv, "show", "ledger show DB | ledger show --node FILE|ENDPOINT --key FILE",
                "Says where a ledger stands: height, state root, and, from a node, its leader and peers.\n"
-               "A database may be read while its node runs.");
+               "A database may be read while its node runs: transactions, stations and leases are then counted up to indexed_height, and it says so\n"
+               "where that is behind.");
 }
 
 int app_ledger_leases(int argc, char **argv)

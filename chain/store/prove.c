@@ -263,14 +263,30 @@ static int load_state(struct prover *p, struct chain_ledger *l, uint64_t height)
     return rc;
 }
 
+/* A ledger at its genesis, for what is read; memory is the caller's to free. */
+static int make_ledger(struct prover *p, void **mem_out, struct chain_ledger **out)
+{
+    size_t len = chain_ledger_bytes(&p->genesis);
+    struct chain_signer signer = chain_signer_ed25519(&p->no_key);
+    *mem_out = malloc(len);
+    if (!*mem_out || chain_ledger_init(*mem_out, len, &p->genesis, &signer, out, NULL) != 0)
+        return fail(p, -ENOMEM, "out of memory");
+    return 0;
+}
+
+static bool is_tip(const struct chain_ledger *l, const void *header, size_t header_len)
+{
+    uint8_t octets[CHAIN_MAX_HEADER_BYTES];
+    long len = chain_header_encode(chain_ledger_tip(l), octets, sizeof(octets));
+    return len > 0 && (size_t)len == header_len && memcmp(octets, header, header_len) == 0;
+}
+
 static int prove_entry_of(struct prover *p, const struct chain_store_question *q, struct chain_ledger *l, uint64_t height)
 {
-    uint8_t header[CHAIN_MAX_HEADER_BYTES];
     int rc = load_state(p, l, height);
     if (rc != 0)
         return rc;
-    long len = chain_header_encode(chain_ledger_tip(l), header, sizeof(header));
-    if (len != (long)p->parts.header_len || memcmp(header, p->parts.header, (size_t)len) != 0)
+    if (!is_tip(l, p->parts.header, p->parts.header_len))
         return fail(p, -EILSEQ, "block %llu is not what execution gives: check it with airdeed ledger verify", (unsigned long long)height);
     bool found = chain_ledger_find_entry(l, q->table, q->id, q->sub, &p->entry);
     p->claim.kind = found ? CHAIN_PROOF_ENTRY : CHAIN_PROOF_ABSENT;
@@ -286,22 +302,59 @@ static int prove_entry_of(struct prover *p, const struct chain_store_question *q
 static int prove_entry(struct prover *p, const struct chain_store_question *q)
 {
     uint64_t height = 0;
+    void *mem = NULL;
+    struct chain_ledger *l;
     int rc = ask_number(p, "SELECT coalesce((SELECT max(height) FROM certificates), 0)", 0, 0, &height);
     if (rc == 0 && height == 0)
         rc = fail(p, -ENOENT, "no block is certified yet");
     if (rc == 0)
         rc = take_block(p, height);
-    if (rc != 0)
-        return rc;
-    size_t len = chain_ledger_bytes(&p->genesis);
-    void *mem = malloc(len);
-    struct chain_signer signer = chain_signer_ed25519(&p->no_key);
-    struct chain_ledger *l;
-    if (!mem || chain_ledger_init(mem, len, &p->genesis, &signer, &l, NULL) != 0)
-        rc = fail(p, -ENOMEM, "out of memory");
-    else
+    if (rc == 0)
+        rc = make_ledger(p, &mem, &l);
+    if (rc == 0)
         rc = prove_entry_of(p, q, l, height);
     free(mem);
+    return rc;
+}
+
+/* Executed up to the newest block, whose row then has to say the same. */
+static int read_tip(struct prover *p, struct chain_ledger *l)
+{
+    uint64_t height = 0;
+    int rc = ask_number(p, "SELECT coalesce((SELECT max(height) FROM blocks), 0)", 0, 0, &height);
+    if (rc == 0)
+        rc = load_state(p, l, height);
+    if (rc != 0 || height == 0)
+        return rc;
+    if (ask(p, &p->block, "SELECT header, state_root FROM blocks WHERE height=?", height, 0) != SQLITE_ROW)
+        return fail_sqlite(p);
+    const struct chain_hash *root = &chain_ledger_tip(l)->state_root;
+    if (sqlite3_column_bytes(p->block, 1) != CHAIN_HASH_BYTES || memcmp(sqlite3_column_blob(p->block, 1), root->octets, CHAIN_HASH_BYTES) != 0 ||
+        !is_tip(l, sqlite3_column_blob(p->block, 0), (size_t)sqlite3_column_bytes(p->block, 0)))
+        return fail(p, -EILSEQ, "the state does not match the state root of block %llu: check it with airdeed ledger verify", (unsigned long long)height);
+    return 0;
+}
+
+int chain_store_read_state(const char *path, void **mem_out, struct chain_ledger **out, char *error_out)
+{
+    struct prover *p = calloc(1, sizeof(*p));
+    *mem_out = NULL;
+    if (!p) {
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: out of memory", path);
+        return -ENOMEM;
+    }
+    p->path = path;
+    p->error = error_out;
+    int rc = open_prover(p);
+    if (rc == 0)
+        rc = make_ledger(p, mem_out, out);
+    if (rc == 0)
+        rc = read_tip(p, *out);
+    close_prover(p);
+    if (rc != 0) {
+        free(*mem_out);
+        *mem_out = NULL;
+    }
     return rc;
 }
 
@@ -367,14 +420,11 @@ static int prove_consistency(struct prover *p, const struct chain_store_question
     int rc = take_block(p, q->later);
     if (rc != 0)
         return rc;
-    size_t len = chain_ledger_bytes(&p->genesis);
-    void *mem = malloc(len);
+    void *mem = NULL;
     struct chain_hash *hashes = calloc(q->later - p->base + 1, sizeof(*hashes));
-    struct chain_signer signer = chain_signer_ed25519(&p->no_key);
     struct chain_ledger *l;
-    if (!mem || !hashes || chain_ledger_init(mem, len, &p->genesis, &signer, &l, NULL) != 0)
-        rc = fail(p, -ENOMEM, "out of memory");
-    else
+    rc = hashes ? make_ledger(p, &mem, &l) : fail(p, -ENOMEM, "out of memory");
+    if (rc == 0)
         rc = prove_consistency_of(p, q, l, hashes);
     free(hashes);
     free(mem);
