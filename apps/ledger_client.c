@@ -137,6 +137,7 @@ int app_ledger_client_ask(struct app_ledger_client *c, json_t *question, bool wa
             memcpy(error_out, why, sizeof why);
         if (!err)
             return 0;
+        c->told_others = c->told_others || err != -ECONNREFUSED;
         if (err == -EACCES)
             return APP_BAD_USAGE;
         struct timespec pause = {0, PAUSE_MS * 1000000L};

@@ -13,6 +13,7 @@ struct app_ledger_client {
     uint32_t self;                 /* whose key it is, on the ledger */
     uint32_t n_members, members[CHAIN_MAX_MEMBERS]; /* to be asked, in turn */
     uint32_t answered;             /* who did, last */
+    bool told_others;              /* others were asked before and gave no answer: they may have taken the question in. Never cleared here */
 };
 
 /* node: a node's file (that one is asked), a cluster file (all are, until one answers), or an endpoint tcp://... of a member of

@@ -13,8 +13,14 @@
 #include <string.h>
 #include <time.h>
 
+/* Of a key's submissions at one time one gets in with each try at least, since its nonce is the highest. */
+enum { MAX_NONCES = 32 };
+
 struct submission {
     size_t n;
+    uint64_t nonce;
+    bool is_given; /* by the caller */
+    int n_nonces;
     struct app_ledger_op read[CHAIN_MAX_TX_OPS];
     struct chain_op ops[CHAIN_MAX_TX_OPS];
     uint8_t body[CHAIN_MAX_TX_BYTES], tx[CHAIN_MAX_TX_BYTES];
@@ -22,7 +28,7 @@ struct submission {
 };
 
 /* Microseconds of the day's clock: above every nonce that this key used before, without asking anybody, for an envelope of 64 is not
- * committed within as many microseconds */
+ * committed within as many microseconds. Another submission of the same key may take it, or leave it behind, meanwhile. */
 static uint64_t next_nonce(void)
 {
     struct timespec t;
@@ -36,7 +42,7 @@ static long sign_tx(const struct app_ledger_client *c, struct submission *s)
     long len = chain_tx_encode(s->ops, s->n, s->body, sizeof s->body);
     if (len < 0)
         return len;
-    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->self, .seq = next_nonce(), .body = s->body, .body_len = (size_t)len};
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = c->self, .seq = s->nonce, .body = s->body, .body_len = (size_t)len};
     struct chain_ed25519 key = {0};
     memcpy(key.secret, c->key.ledger_secret, sizeof key.secret);
     struct chain_signer signer = chain_signer_ed25519(&key);
@@ -100,7 +106,15 @@ static int read_operations(const struct app_ledger_client *c, char **texts, size
     return 0;
 }
 
-static int submit(struct app_ledger_client *c, struct submission *s, int64_t timeout_ns, bool as_json, char *error)
+static int64_t monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Hands it in under the nonce that it has. 0 with an answer, or an exit code. */
+static int hand_in(struct app_ledger_client *c, struct submission *s, int64_t timeout_ns, json_t **answer_out, char *error)
 {
     long len = sign_tx(c, s);
     if (len < 0) {
@@ -109,18 +123,53 @@ static int submit(struct app_ledger_client *c, struct submission *s, int64_t tim
         return APP_BAD_USAGE;
     }
     sodium_bin2hex(s->hex, sizeof s->hex, s->tx, (size_t)len);
-    json_t *question = json_pack("{s:s, s:s}", "ask", "submit", "tx", s->hex), *answer = NULL;
-    int code = app_ledger_client_ask(c, question, true, timeout_ns, &answer, error);
-    if (!code) {
-        error[0] = '\0';
-        code = report(c, answer, as_json);
-    }
+    json_t *question = json_pack("{s:s, s:s}", "ask", "submit", "tx", s->hex);
+    int code = app_ledger_client_ask(c, question, true, timeout_ns, answer_out, error);
     json_decref(question);
-    json_decref(answer);
     return code;
 }
 
-static int read_and_submit(struct app_ledger_client *c, char **texts, size_t n_texts, int64_t timeout_ns, bool as_json, char *error)
+/* Another envelope of this key has the nonce. One that only waits at the node that answered keeps ours out for good only if nobody else was
+ * handed ours: then it is asked about until that is known, and otherwise a fresh nonce harms nothing. */
+static bool next_try(struct app_ledger_client *c, struct submission *s, const json_t *answer)
+{
+    const char *taken = json_string_value(json_object_get(answer, "nonce_taken"));
+    bool is_final = taken && (strcmp(taken, "used") == 0 || !c->told_others);
+    if (!taken || (is_final && (s->is_given || ++s->n_nonces == MAX_NONCES)))
+        return false;
+    const struct timespec pause = {0, is_final ? 2000000 : 50000000};
+    nanosleep(&pause, NULL);
+    if (!is_final)
+        return true;
+    uint64_t before = s->nonce;
+    c->told_others = false;
+    s->nonce = next_nonce();
+    fprintf(stderr, "airdeed ledger submit: nonce %llu went to another submission of this key; tries again with %llu\n", (unsigned long long)before,
+            (unsigned long long)s->nonce);
+    return true;
+}
+
+static int submit(struct app_ledger_client *c, struct submission *s, int64_t timeout_ns, bool as_json, char *error)
+{
+    int64_t until_ns = monotonic_ns() + timeout_ns;
+    for (;;) {
+        json_t *answer = NULL;
+        int code = hand_in(c, s, until_ns - monotonic_ns(), &answer, error);
+        if (!code && monotonic_ns() < until_ns && next_try(c, s, answer)) {
+            json_decref(answer);
+            snprintf(error, APP_NODE_MAX_ERROR, "another submission of this key has the nonce");
+            continue;
+        }
+        if (!code) {
+            error[0] = '\0';
+            code = report(c, answer, as_json);
+        }
+        json_decref(answer);
+        return code;
+    }
+}
+
+static int read_and_submit(struct app_ledger_client *c, char **texts, size_t n_texts, int64_t timeout_ns, uint64_t nonce, bool as_json, char *error)
 {
     if (c->self >= CHAIN_MAX_KEYS) {
         snprintf(error, APP_NODE_MAX_ERROR, "the key of '%s' is neither a member's nor a client's of this cluster", c->key.name);
@@ -129,6 +178,8 @@ static int read_and_submit(struct app_ledger_client *c, char **texts, size_t n_t
     struct submission *s = calloc(1, sizeof *s);
     if (!s)
         return APP_SYSTEM_FAILED;
+    s->is_given = nonce > 0;
+    s->nonce = nonce > 0 ? nonce : next_nonce();
     int code = read_operations(c, texts, n_texts, s, error) ? APP_BAD_USAGE : submit(c, s, timeout_ns, as_json, error);
     free(s);
     return code;
@@ -137,7 +188,8 @@ static int read_and_submit(struct app_ledger_client *c, char **texts, size_t n_t
 static const char about[] =
     "Signs an operation, hands it to a node and waits until it is in a block on that node's disk. Prints height and response code\n"
     "(WINNF-TS-0016: 0 is success). Several, up to 64, as more arguments or as a JSON array, go under one signature into one block; each\n"
-    "succeeds or fails by itself and has its own line. One submission at a time for each key. Operations:\n"
+    "succeeds or fails by itself and has its own line. Submissions of one key at one time may get in each other's way: one whose nonce went to\n"
+    "another takes a fresh one, says so and tries again. With --nonce it does not; the same once more has the same answer. Operations:\n"
     "  {\"op\": \"register\", \"call_sign\": \"AD1\", \"lat_deg\": 48.1, \"lon_deg\": 11.6, \"height_m\": 12}\n"
     "  {\"op\": \"grant\", \"low_hz\": 5190000000, \"high_hz\": 5200000000, \"max_eirp_dbm_mhz\": 20}\n"
     "  {\"op\": \"heartbeat\", \"grant_id\": 1}\n"
@@ -164,11 +216,13 @@ int app_ledger_submit(int argc, char **argv)
     const char *node = NULL, *cluster = NULL, *key = NULL;
     bool as_json = false;
     int64_t timeout_ns = INT64_C(30000000000);
+    uint64_t nonce = 0;
     const struct app_option options[] = {
         {"node", APP_TEXT, &node, "FILE|ENDPOINT", "a node's file, a cluster file (asks until one answers), or tcp://HOST:PORT", 0, 0, NULL},
         {"cluster", APP_TEXT, &cluster, "FILE", "the cluster file, where --node is an endpoint", 0, 0, NULL},
         {"key", APP_TEXT, &key, "FILE", "NAME.key of a member or client", 0, 0, NULL},
         {"timeout", APP_DURATION_NS, &timeout_ns, "TIME", "gives up after this; default 30s", 1e8, 3.6e12, NULL},
+        {"nonce", APP_U64, &nonce, "N", "number of the first operation; default: the day's clock in microseconds", 0, 0, NULL},
         {"json", APP_FLAG, &as_json, NULL, "prints {committed, height, code, code_name, nonce}, of several also operations: [{code, code_name}]", 0, 0, NULL},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL},
     };
@@ -184,7 +238,7 @@ int app_ledger_submit(int argc, char **argv)
     code = client ? app_ledger_client_open(node, cluster, key, client, error) : APP_SYSTEM_FAILED;
     if (!code) {
         error[0] = '\0';
-        code = read_and_submit(client, argv + 1, (size_t)n_positional, timeout_ns, as_json, error);
+        code = read_and_submit(client, argv + 1, (size_t)n_positional, timeout_ns, nonce, as_json, error);
     }
     if (*error)
         fprintf(stderr, "airdeed ledger submit: %s\n", error);

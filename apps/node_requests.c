@@ -1,7 +1,6 @@
 /* Clients' questions. */
 #include "apps/node_requests.h"
 
-#include "apps/ledger_db.h"
 #include "apps/ledger_json.h"
 #include "apps/node_record.h"
 
@@ -12,6 +11,7 @@
 #include <string.h>
 
 enum { MAX_TX_BYTES = CHAIN_MAX_TX_BYTES };
+static const int64_t AGAIN_NS = 50000000;
 
 static void reply(struct app_node_requests *r, const struct chain_net_caller *caller, json_t *answer)
 {
@@ -35,6 +35,8 @@ static void reply_answer(struct app_node_requests *r, const struct chain_net_cal
         code = a->codes[i];
     json_t *json = json_pack("{s:b, s:I, s:i, s:s, s:I}", "committed", a->height > 0, "height", (json_int_t)a->height, "code", code,
                              "code_name", chain_response_name((enum chain_response)code), "nonce", (json_int_t)a->nonce);
+    if (json && a->taken != APP_NONCE_FREE)
+        json_object_set_new(json, "nonce_taken", json_string(a->taken == APP_NONCE_WAITS ? "waits" : "used"));
     if (json && a->n_ops > 1) {
         json_t *each = json_array();
         for (uint32_t i = 0; i < a->n_ops; i++)
@@ -53,54 +55,6 @@ static void reply_refusal(struct app_node_requests *r, const struct chain_net_ca
     reply_answer(r, caller, a);
 }
 
-static bool all_known(const struct app_node_answer *a)
-{
-    return a->known == UINT64_MAX >> (64 - a->n_ops);
-}
-
-/* Each has one place, where a later one may take it: the database knows of what is gone. */
-static size_t place_of(uint32_t author, uint64_t nonce)
-{
-    return (size_t)((nonce ^ (uint64_t)author << 56) * 0x9e3779b97f4a7c15U >> 40) % APP_NODE_RESULTS;
-}
-
-static const struct app_node_result *find_result(const struct app_node_requests *r, uint32_t author, uint64_t nonce)
-{
-    const struct app_node_result *result = &r->results[place_of(author, nonce)];
-    return result->height > 0 && result->author == author && result->nonce == nonce ? result : NULL;
-}
-
-static void note(struct app_node_answer *a, uint32_t i, uint64_t height, int code)
-{
-    a->height = height;
-    a->codes[i] = code;
-    a->known |= UINT64_C(1) << i;
-}
-
-static void find_in_memory(const struct app_node_requests *r, struct app_node_answer *a)
-{
-    for (uint32_t i = 0; i < a->n_ops; i++) {
-        const struct app_node_result *result = find_result(r, a->author, a->nonce + i);
-        if (result)
-            note(a, i, result->height, result->code);
-    }
-}
-
-/* Executed before this node started: its database knows. Asked only for a transaction that the ledger calls used. */
-static void find_on_disk(const struct app_node_requests *r, struct app_node_answer *a)
-{
-    char error[APP_NODE_MAX_ERROR];
-    struct app_ledger_db *db;
-    uint64_t height;
-    int code;
-    if (app_ledger_db_open(r->database_path, &db, error))
-        return;
-    for (uint32_t i = 0; i < a->n_ops; i++)
-        if (app_ledger_db_find_tx(db, a->author, a->nonce + i, &height, &code) == 0)
-            note(a, i, height, code);
-    app_ledger_db_close(db);
-}
-
 static int read_tx(const struct app_node_requests *r, const json_t *ask, uint8_t tx[MAX_TX_BYTES], size_t *len_out, struct app_node_answer *a)
 {
     const char *hex = json_string_value(json_object_get(ask, "tx"));
@@ -112,8 +66,26 @@ static int read_tx(const struct app_node_requests *r, const json_t *ask, uint8_t
     int n = chain_tx_count(msg.body, msg.body_len);
     if (n < 0)
         return -EBADMSG;
-    *a = (struct app_node_answer){.author = msg.author, .n_ops = (uint32_t)n, .nonce = msg.seq};
+    *a = (struct app_node_answer){.author = msg.author, .n_ops = (uint32_t)n, .nonce = msg.seq, .digest = msg.digest};
     return 0;
+}
+
+static bool is_nonce_used(const struct app_node_requests *r, const struct app_node_answer *a)
+{
+    return chain_ledger_nonce_used(chain_node_ledger(r->node), a->author, a->nonce, a->n_ops);
+}
+
+static bool is_settled(const struct app_node_answer *a)
+{
+    return a->taken != APP_NONCE_FREE || app_node_answer_known(a);
+}
+
+static void reply_settled(struct app_node_requests *r, const struct chain_net_caller *caller, struct app_node_answer *a)
+{
+    if (app_node_answer_known(a))
+        reply_answer(r, caller, a);
+    else
+        reply_refusal(r, caller, a, CHAIN_UNSYNC_OP_PARAM);
 }
 
 static int submit(struct app_node_requests *r, const struct chain_net_caller *caller, const json_t *ask, int64_t now_ns)
@@ -126,24 +98,26 @@ static int submit(struct app_node_requests *r, const struct chain_net_caller *ca
         reply_error(r, caller, "no transaction of this ledger");
         return 0;
     }
-    find_in_memory(r, &answer);
+    app_node_results_recall(&r->results, &answer);
     bool room = r->n_waiters < APP_NODE_MAX_WAITERS;
-    int code = all_known(&answer) ? 0 : room ? r->submit(r->submit_ctx, tx, len) : -ENOBUFS;
+    int code = app_node_answer_known(&answer) ? 0 : room ? r->submit(r->submit_ctx, tx, len) : -ENOBUFS;
     if (code == -EIO)
         return code;
-    if (code == -EALREADY && !all_known(&answer))
-        find_on_disk(r, &answer);
-    if (all_known(&answer)) {
-        reply_answer(r, caller, &answer);
+    /* known: it waits here already, or such a nonce was used */
+    bool is_used = code == -EALREADY && is_nonce_used(r, &answer);
+    int64_t again_ns = is_used && !app_node_results_find(&r->results, &answer) ? now_ns + AGAIN_NS : INT64_MAX;
+    if (code == -EEXIST)
+        answer.taken = APP_NONCE_WAITS;
+    if (is_settled(&answer)) {
+        reply_settled(r, caller, &answer);
     } else if (code == 0 || code == -EALREADY) {
         wait_ms = wait_ms < 1 ? 1 : wait_ms > APP_NODE_MAX_WAIT_MS ? APP_NODE_MAX_WAIT_MS : wait_ms;
-        r->waiters[r->n_waiters++] = (struct app_node_waiter){.caller = *caller, .until_ns = now_ns + wait_ms * 1000000, .answer = answer};
+        r->waiters[r->n_waiters++] =
+            (struct app_node_waiter){.caller = *caller, .until_ns = now_ns + wait_ms * 1000000, .again_ns = again_ns, .answer = answer};
     } else if (code > 0) {
         reply_refusal(r, caller, &answer, code);
     } else if (code == -ENOBUFS || code == -EAGAIN) {
         reply_refusal(r, caller, &answer, CHAIN_BUSY);
-    } else if (code == -EEXIST) {
-        reply_refusal(r, caller, &answer, CHAIN_UNSYNC_OP_PARAM); /* another one with such a nonce waits */
     } else {
         reply_error(r, caller, code == -EMSGSIZE ? "larger than a block" : "the signature is not its author's");
     }
@@ -203,7 +177,7 @@ static json_t *list_leases(const struct app_node_requests *r)
 
 static void reply_record(struct app_node_requests *r, const struct chain_net_caller *caller, uint32_t station, uint32_t record)
 {
-    reply(r, caller, app_node_record_json(chain_node_ledger(r->node), station, record, r->read_block, r->read_block_ctx));
+    reply(r, caller, app_node_record_json(chain_node_ledger(r->node), station, record, r->results.read_block, r->results.read_block_ctx));
 }
 
 static int get(struct app_node_requests *r, const struct chain_net_caller *caller, const json_t *ask, int64_t now_ns)
@@ -269,24 +243,21 @@ void app_node_requests_executed(struct app_node_requests *r, const struct chain_
 {
     if (event->kind != CHAIN_LE_TX)
         return;
-    struct app_node_result result = {event->station, event->nonce, event->height, (int)event->code};
-    if (find_result(r, result.author, result.nonce))
-        return; /* ordered twice: the first time counts */
-    r->results[place_of(result.author, result.nonce)] = result;
-    for (uint32_t i = 0; i < r->n_waiters; i++) {
-        struct app_node_answer *a = &r->waiters[i].answer;
-        if (a->author == result.author && result.nonce >= a->nonce && result.nonce - a->nonce < a->n_ops)
-            note(a, (uint32_t)(result.nonce - a->nonce), result.height, result.code);
-    }
+    if (!app_node_results_add(&r->results, event))
+        return;
+    for (uint32_t i = 0; i < r->n_waiters; i++)
+        app_node_results_apply(&r->results, event, &r->waiters[i].answer);
 }
 
 void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns)
 {
     uint32_t n_kept = 0;
     for (uint32_t i = 0; i < r->n_waiters; i++) {
-        const struct app_node_waiter *w = &r->waiters[i];
-        if (all_known(&w->answer))
-            reply_answer(r, &w->caller, &w->answer);
+        struct app_node_waiter *w = &r->waiters[i];
+        if (w->again_ns <= now_ns && !is_settled(&w->answer))
+            w->again_ns = app_node_results_find(&r->results, &w->answer) ? INT64_MAX : now_ns + AGAIN_NS;
+        if (is_settled(&w->answer))
+            reply_settled(r, &w->caller, &w->answer);
         else if (w->until_ns <= now_ns)
             reply_error(r, &w->caller, "not committed in the time given; it may still be");
         else
@@ -303,9 +274,11 @@ void app_node_requests_flush(struct app_node_requests *r, int64_t now_ns)
 int64_t app_node_requests_deadline(const struct app_node_requests *r)
 {
     int64_t first_ns = INT64_MAX;
-    for (uint32_t i = 0; i < r->n_waiters; i++)
-        if (r->waiters[i].until_ns < first_ns)
-            first_ns = r->waiters[i].until_ns;
+    for (uint32_t i = 0; i < r->n_waiters; i++) {
+        const struct app_node_waiter *w = &r->waiters[i];
+        int64_t at_ns = w->again_ns < w->until_ns ? w->again_ns : w->until_ns;
+        first_ns = at_ns < first_ns ? at_ns : first_ns;
+    }
     for (size_t i = 0; i < APP_NODE_MAX_READS; i++)
         if (r->reads[i].id != 0 && r->reads[i].until_ns < first_ns)
             first_ns = r->reads[i].until_ns;

@@ -5,31 +5,20 @@
 #define APPS_NODE_REQUESTS_H
 
 #include "apps/node_config.h"
+#include "apps/node_results.h"
 #include "apps/node_status.h"
 #include "chain/net/net.h"
 #include "chain/node.h"
 
 #include <jansson.h>
 
-enum { APP_NODE_MAX_WAITERS = 256, APP_NODE_RESULTS = 1024, APP_NODE_MAX_WAIT_MS = 60000, APP_NODE_MAX_READS = 64, APP_NODE_READ_MS = 2000 };
-
-struct app_node_result { /* what became of an operation */
-    uint32_t author;
-    uint64_t nonce, height;
-    int code;
-};
-
-struct app_node_answer { /* what became of a transaction's operations, all of one block */
-    uint32_t author, n_ops;
-    uint64_t nonce, height; /* nonce: of the first; height 0: in no block */
-    uint64_t known;         /* bitmap: their code is */
-    int codes[CHAIN_MAX_TX_OPS];
-};
+enum { APP_NODE_MAX_WAITERS = 256, APP_NODE_MAX_WAIT_MS = 60000, APP_NODE_MAX_READS = 64, APP_NODE_READ_MS = 2000 };
 
 struct app_node_waiter {
     struct chain_net_caller caller;
     int64_t until_ns;
-    struct app_node_answer answer; /* goes once all codes are known */
+    int64_t again_ns;              /* when the database is asked again; INT64_MAX: never, since the answer comes with a block */
+    struct app_node_answer answer; /* goes once all codes are known, or its nonce is taken */
 };
 
 struct app_node_read { /* a get that waits for the node's word that it may be served */
@@ -43,11 +32,10 @@ struct app_node_requests {
     const struct app_node_config *config;
     struct chain_net *net;
     struct chain_node *node;
-    const char *database_path;
     struct app_node_status *status; /* NULL: this node does not tell */
     uint32_t n_waiters;
     struct app_node_waiter waiters[APP_NODE_MAX_WAITERS];
-    struct app_node_result results[APP_NODE_RESULTS]; /* late ones, by author and nonce; height 0: none */
+    struct app_node_results results;
     /* steps the node by SUBMIT_TX: chain_node_update.submit_result, or -EIO: fatal */
     int (*submit)(void *ctx, const uint8_t *tx, size_t len);
     void *submit_ctx;
@@ -55,8 +43,6 @@ struct app_node_requests {
     int (*read)(void *ctx, uint64_t id);
     uint64_t last_read;
     struct app_node_read reads[APP_NODE_MAX_READS];
-    int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out); /* as in struct chain_node_config, or NULL */
-    void *read_block_ctx;
     /* is a member within reach? NULL: connected over `net`. With submit_ctx. */
     bool (*is_up)(void *ctx, uint32_t member);
 };

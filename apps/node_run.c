@@ -461,12 +461,13 @@ static int open_all(struct loop *l)
     l->requests.config = l->config;
     l->requests.net = l->net;
     l->requests.node = l->node;
-    l->requests.database_path = l->config->database_path;
+    l->requests.results.database_path = l->config->database_path;
     l->requests.submit = submit_foreign;
     l->requests.submit_ctx = l;
     l->requests.read = ask_to_read;
-    l->requests.read_block = chain_store_read_block;
-    l->requests.read_block_ctx = l->store;
+    l->requests.results.read_block = chain_store_read_block;
+    l->requests.results.read_block_ctx = l->store;
+    l->requests.results.ledger = chain_node_ledger(l->node);
     return 0;
 }
 

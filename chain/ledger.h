@@ -146,6 +146,8 @@ __attribute__((warn_unused_result)) int chain_ledger_init(void *mem, size_t len,
  * It says nothing about rules that depend on what happens before it is ordered, nor about the single operations of an envelope that holds
  * several: each of those gets its own answer. -EALREADY: a nonce of its range was used. */
 int chain_ledger_check_tx(const struct chain_ledger *l, const struct chain_msg *tx);
+/* Was a nonce of these used, or are they below what is still taken? */
+bool chain_ledger_nonce_used(const struct chain_ledger *l, uint32_t author, uint64_t first, uint64_t n);
 /* Would this node vote for the batch? Decodes, checks each envelope's form and signature, and time (> the tip's; <= now + max_ahead).
  * is_next: it would be the block after the tip, so that nonces are checked too; a later one's are left to its execution, which refuses
  * what was used with a code. 0, -EBADMSG (malformed, too many operations, bad signature), -ETIME (time), -EALREADY (a nonce used twice). */

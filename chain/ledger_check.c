@@ -124,6 +124,11 @@ enum chain_response chain_ledger_check_op(const struct chain_ledger *l, const st
     }
 }
 
+bool chain_ledger_nonce_used(const struct chain_ledger *l, uint32_t author, uint64_t first, uint64_t n)
+{
+    return author >= CHAIN_MAX_KEYS || chain_ledger_nonce_check(&l->nonces[author], first, n) != 0;
+}
+
 int chain_ledger_check_tx(const struct chain_ledger *l, const struct chain_msg *tx)
 {
     struct chain_tx_reader r;

@@ -46,7 +46,10 @@ int app_live_door_open(struct app_live *live)
     r->config = node;
     r->net = live->net;
     r->node = app_station_node(live->station);
-    r->database_path = node->database_path;
+    r->results.database_path = node->database_path;
+    r->results.read_block = chain_store_read_block;
+    r->results.read_block_ctx = live->store;
+    r->results.ledger = chain_node_ledger(r->node);
     r->submit = submit;
     r->submit_ctx = live;
     r->is_up = app_live_is_heard;

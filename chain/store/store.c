@@ -279,6 +279,7 @@ void chain_store_set_policy(struct chain_store *s, const struct chain_store_poli
 
 int chain_store_begin(struct chain_store *s, char *error_out)
 {
+    sqlite3_reset(s->read_block); /* or it is itself a reader that keeps the log from beginning anew */
     int bound = store_bound_log(s, error_out);
     if (bound != 0)
         return bound;
@@ -317,6 +318,7 @@ int chain_store_write(struct chain_store *s, const struct chain_node_update *upd
 int chain_store_commit(struct chain_store *s, char *error_out)
 {
     s->in_turn = false;
+    sqlite3_reset(s->read_block);
     int rc = store_rows_run(&s->rows, STORE_COMMIT, "");
     s->broken = s->broken || rc != SQLITE_OK;
     if (rc != SQLITE_OK)

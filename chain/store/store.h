@@ -50,7 +50,7 @@ __attribute__((warn_unused_result)) int chain_store_install_snapshot(struct chai
 /* Feeds RESTORE_SNAPSHOT, RESTORE_BLOCK, RESTORE_RECORD and START to a node, which then wants a TICK at once. -EILSEQ: a row is not what it was. */
 __attribute__((warn_unused_result)) int chain_store_restore(struct chain_store *s, struct chain_node *node, int64_t now_ns,
                                                             char *error_out);
-/* chain_node_config.read_block, with the store as read_block_ctx. */
+/* chain_node_config.read_block, with the store as read_block_ctx. What it points to is there until the next call of any of these. */
 int chain_store_read_block(void *store, uint64_t height, struct chain_node_block *out);
 /* File syncs since it was opened, as SQLite asked the system for them. */
 uint64_t chain_store_syncs(const struct chain_store *s);
