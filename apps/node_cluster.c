@@ -169,6 +169,7 @@ static const struct app_yaml_field sensing_fields[] = {
     {.name = "p_fa", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(local_p_fa), .min = 1e-9, .max = 0.5},
     {.name = "min_positive", .kind = APP_YAML_U32, .offset = IN_GENESIS(fuse_min_positive), .min = 1, .max = CHAIN_MAX_KEYS},
     {.name = "white_after", .kind = APP_YAML_U32, .offset = IN_GENESIS(white_after), .min = 0, .max = 1e6},
+    {.name = "plain", .kind = APP_YAML_BOOL, .offset = IN_GENESIS(fuse_plain)},
     DURATION("decide_after", IN_GENESIS(fuse_after_ns), 1, YEAR_NS),
     END,
 };
@@ -203,28 +204,6 @@ static const struct app_yaml_field limit_fields[] = {
     {.name = "put_keys", .kind = APP_YAML_U32, .offset = IN_GENESIS(put_keys), .min = 0, .max = CHAIN_MAX_PUT_KEYS},
     END,
 };
-static const struct app_yaml_field admission_fields[] = {
-    {.name = "authority", .kind = APP_YAML_TEXT, .offset = IN_CLUSTER(authority), .cap = APP_NODE_NAME},
-    {.name = "votes", .kind = APP_YAML_U32, .offset = IN_GENESIS(admit_votes), .min = 0, .max = CHAIN_MAX_MEMBERS},
-    END,
-};
-static const struct app_yaml_field access_fields[] = {
-    {.name = "threshold", .kind = APP_YAML_U32, .offset = IN_GENESIS(access_threshold), .min = 0, .max = CHAIN_MAX_ACCESS},
-    DURATION("window", IN_GENESIS(access_window_ns), 0, YEAR_NS),
-    DURATION("bar", IN_GENESIS(bar_ns), 0, YEAR_NS),
-    {.name = "witness_range", .kind = APP_YAML_U32, .offset = IN_GENESIS(witness_range_m), .min = 0, .max = UINT32_MAX, .unit = "m"},
-    END,
-};
-static const struct app_yaml_field unit_fields[] = {
-    {.name = "supply", .kind = APP_YAML_U64, .offset = IN_GENESIS(supply), .min = 0, .max = (double)CHAIN_MAX_SUPPLY},
-    {.name = "endowment", .kind = APP_YAML_U64, .offset = IN_GENESIS(endowment), .min = 0, .max = (double)CHAIN_MAX_SUPPLY},
-    {.name = "grant_price", .kind = APP_YAML_U32, .offset = IN_GENESIS(grant_price), .min = 0, .max = UINT32_MAX},
-    {.name = "share_rebate", .kind = APP_YAML_U32, .offset = IN_GENESIS(share_rebate), .min = 0, .max = UINT32_MAX},
-    {.name = "refund", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(refund), .min = 0, .max = 1},
-    {.name = "sense_reward", .kind = APP_YAML_U32, .offset = IN_GENESIS(sense_reward), .min = 0, .max = UINT32_MAX},
-    {.name = "accuse_reward", .kind = APP_YAML_U32, .offset = IN_GENESIS(accuse_reward), .min = 0, .max = UINT32_MAX},
-    END,
-};
 static const struct app_yaml_field member_fields[] = {
     {.name = "name", .kind = APP_YAML_TEXT, .required = true, .offset = IN_PARTY(name), .cap = APP_NODE_NAME},
     {.name = "endpoint", .kind = APP_YAML_TEXT, .required = true, .offset = IN_PARTY(endpoint), .cap = APP_NODE_ENDPOINT},
@@ -250,9 +229,9 @@ static const struct app_yaml_field cluster_fields[] = {
     {.name = "lease", .kind = APP_YAML_MAP, .fields = lease_fields},
     {.name = "timing", .kind = APP_YAML_MAP, .fields = timing_fields, .check = check_timing},
     {.name = "limits", .kind = APP_YAML_MAP, .fields = limit_fields},
-    {.name = "admission", .kind = APP_YAML_MAP, .fields = admission_fields},
-    {.name = "access", .kind = APP_YAML_MAP, .fields = access_fields},
-    {.name = "units", .kind = APP_YAML_MAP, .fields = unit_fields},
+    {.name = "admission", .kind = APP_YAML_MAP, .offset = IN_CLUSTER(rules), .fields = app_genesis_admission_fields},
+    {.name = "access", .kind = APP_YAML_MAP, .offset = IN_CLUSTER(rules), .fields = app_genesis_access_fields, .check = app_genesis_check_access},
+    {.name = "units", .kind = APP_YAML_MAP, .offset = IN_CLUSTER(rules), .fields = app_genesis_unit_fields, .check = app_genesis_check_units},
     {.name = "members", .kind = APP_YAML_LIST, .required = true, .item = APP_YAML_MAP, .offset = IN_CLUSTER(members), .min_items = 1,
      .cap = CHAIN_MAX_MEMBERS, .stride = sizeof(struct app_node_party), .count_offset = IN_CLUSTER(n_members), .fields = member_fields,
      .check = check_member},
@@ -306,9 +285,6 @@ static const struct {
     {"max_ahead_ns", "timing.max_ahead lease.stop", "timing.max_ahead must not be above lease.stop + timing.max_skew + 2 lease.drift_guard"},
     {"fuse_min_positive", "sensing.min_positive", "must not be above the number of members and clients"},
     {"admit_votes", "admission.votes", "must not be above the number of members"},
-    {"access_window_ns", "access.window", "must not be 0 where access.threshold is not"},
-    {"bar_ns", "access.bar", "must not be 0 where access.threshold is not"},
-    {"endowment", "units.endowment units.supply", "units.endowment must not be above units.supply"},
     {"fuse_after_ns", "sensing.decide_after quiet.period", "sensing.decide_after must not be above four times quiet.period"},
 };
 
@@ -327,15 +303,14 @@ static int finish(void *root, void *item, const char **field_out, char *why)
     g->members.n_keys = c->n_members + c->n_clients;
     for (uint32_t i = 0; i < g->members.n_keys; i++)
         memcpy(g->members.keys[i], app_node_cluster_party(c, i)->ledger_key, CHAIN_KEY_BYTES);
-    uint32_t authority = *c->authority ? app_node_cluster_find(c, c->authority) : 0;
+    const char *name = c->rules.authority;
+    uint32_t authority = *name ? app_node_cluster_find(c, name) : 0;
     if (authority >= CHAIN_MAX_KEYS) {
         *field_out = "admission.authority";
-        snprintf(why, APP_YAML_MAX_WHY, "'%s' is no member or client of the cluster", c->authority);
+        snprintf(why, APP_YAML_MAX_WHY, "'%s' is no member or client of the cluster", name);
         return -EINVAL;
     }
-    g->has_authority = *c->authority;
-    g->authority = authority;
-    g->refund_permille = (uint32_t)lround(c->refund * 1000);
+    app_genesis_set_rules(g, &c->rules, authority);
     g->max_eirp_cdbm_mhz = (int32_t)lround(c->max_eirp_dbm_mhz * 100);
     g->local_p_fa_ppb = (uint32_t)lround(c->local_p_fa * 1e9);
     g->max_batch_bytes = c->max_batch_bytes;

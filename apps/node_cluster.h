@@ -3,7 +3,7 @@
 #ifndef APPS_NODE_CLUSTER_H
 #define APPS_NODE_CLUSTER_H
 
-#include "chain/genesis.h"
+#include "apps/genesis_rules.h"
 
 enum { APP_NODE_MAX_ERROR = 400, APP_NODE_NAME = 32, APP_NODE_ENDPOINT = 96 };
 
@@ -17,8 +17,8 @@ struct app_node_party {
 struct app_node_cluster {
     struct chain_genesis genesis;    /* finished: members and chain id are filled */
     struct chain_hash genesis_hash;
-    double max_eirp_dbm_mhz, local_p_fa, refund; /* as written; genesis holds them as integers */
-    char authority[APP_NODE_NAME];       /* a name; "": nobody */
+    double max_eirp_dbm_mhz, local_p_fa; /* as written; genesis holds them as integers */
+    struct app_genesis_rules rules;
     int64_t heartbeat_ns, timeout_ns, timeout_max_ns, gossip_ns, status_ns, propose_delay_ns;
     uint32_t mempool_txs, max_batch_bytes;
     uint32_t n_members, n_clients;

@@ -180,6 +180,6 @@ void app_format_quantity(enum app_option_kind kind, double value, char *out, siz
         format_duration((int64_t)value, out, cap);
     else if (kind == APP_FREQ_HZ)
         format_freq(value, out, cap);
-    else
-        snprintf(out, cap, "%.12g", value);
+    else /* a whole number in all its digits */
+        snprintf(out, cap, value == floor(value) && fabs(value) < 1e19 ? "%.0f" : "%.12g", value);
 }

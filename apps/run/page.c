@@ -50,6 +50,8 @@ static bool describe_ledger(const json_t *e, const char *kind, const char *chann
         snprintf(out, cap, "grant %lld of %s on channel %s: %s", int_of(e, "id"), by, channel,
                  int_of(e, "code") == CHAIN_TERMINATED_GRANT ? "grantExpireTime passed: the grant ended (-> IDLE)"
                                                              : "transmitExpireTime passed (AUTHORIZED -> GRANTED)");
+    else if (strcmp(kind, "barred") == 0)
+        snprintf(out, cap, "%s is barred from channel %s for a time", by, channel);
     else if (strcmp(kind, "relinquished") == 0)
         snprintf(out, cap, "grant %lld of %s on channel %s is given back (-> IDLE)", int_of(e, "id"), by, channel);
     else if (strcmp(kind, "evidence") == 0)

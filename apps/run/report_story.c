@@ -29,6 +29,7 @@ static const struct {
     {"suspended", "ledger", "bad", "grant @i on channel @c is suspended (code @e)"},
     {"expired:500", "ledger", "bad", "grant @i on channel @c ends: grantExpireTime passed"},
     {"expired", "ledger", "", "transmitExpireTime of grant @i on channel @c passed without a heartbeat: it is no longer authorized"},
+    {"barred", "ledger", "bad", "@b is barred from channel @c"},
     {"relinquished", "ledger", "", "@b gives grant @i on channel @c back"},
     {"evidence", "ledger", "verdict", "@b's evidence of jamming on channel @c is recorded"},
     {"evidence-confirmed", "ledger", "verdict", "jamming on channel @c is confirmed by enough witnesses"},

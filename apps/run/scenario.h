@@ -3,6 +3,8 @@
 #ifndef APPS_RUN_SCENARIO_H
 #define APPS_RUN_SCENARIO_H
 
+#include "apps/genesis_rules.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -127,13 +129,18 @@ struct app_scenario {
     struct {
         double p_fa;             /* of one station's decision */
         uint32_t min_positive, white_after;
+        bool plain;              /* every report counts the same, whoever it is from */
         int64_t decide_after_ns;
     } sensing;
     struct {
         int64_t transmit_expire_ns, heartbeat_ns, stop_ns, grant_ns, max_skew_ns, drift_guard_ns;
         int64_t vacate_limit_ns; /* expectation: primary's first sample to holder's last */
         double max_eirp_dbm_mhz;
+        int64_t abandon_ns;      /* without heartbeats for so long, a grant ends */
+        uint32_t abandon_line;   /* where the scenario gives it; 0: it does not, and it is 2 transmit_expire_ns */
+        uint32_t reuse_m;
     } lease;
+    struct app_genesis_rules rules;
     struct {
         int64_t verify_ns, sign_ns, execute_ns, persist_ns; /* what a virtual station takes for one of each */
     } processing;
@@ -145,5 +152,7 @@ struct app_scenario {
 /* path: a YAML file, or the bare name of an embedded scenario ("quickstart"). fidelity: "iq", "packet" or NULL, the file's.
  * 0; -ENOENT, -EINVAL with one line in error_out. */
 __attribute__((warn_unused_result)) int app_scenario_load(const char *path, const char *fidelity, struct app_scenario *out, char *error_out);
+/* The station that admission.authority names; n_stations: none. */
+uint32_t app_scenario_authority(const struct app_scenario *s);
 bool app_scenario_is_packet(const struct app_scenario *s);
 #endif

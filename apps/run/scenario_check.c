@@ -212,6 +212,23 @@ static int check_clocks(const struct app_scenario *s, const char **field_out, ch
     return 0;
 }
 
+uint32_t app_scenario_authority(const struct app_scenario *s)
+{
+    uint32_t i = 0;
+    while (i < s->n_stations && strcmp(s->stations[i].name, s->rules.authority) != 0)
+        i++;
+    return i;
+}
+
+static int check_admission(const struct app_scenario *s, const char **field_out, char *why_out)
+{
+    if (*s->rules.authority && app_scenario_authority(s) == s->n_stations)
+        return refuse(field_out, "admission.authority", why_out, "'%s': no station has this name", s->rules.authority);
+    if (s->rules.admit_votes > s->n_stations)
+        return refuse(field_out, "admission.votes", why_out, "must not exceed the number of stations, %u", s->n_stations);
+    return 0;
+}
+
 int app_scenario_check_whole(void *root, void *item, const char **field_out, char *why_out)
 {
     (void)item;
@@ -232,5 +249,6 @@ int app_scenario_check_whole(void *root, void *item, const char **field_out, cha
     if (s->sensing.decide_after_ns > MAX_DECIDE_PERIODS * s->quiet.period_ns)
         return refuse(field_out, "sensing.decide_after quiet.period", why_out,
                       "sensing.decide_after must not be longer than %d quiet.period", MAX_DECIDE_PERIODS);
-    return check_clocks(s, field_out, why_out);
+    int err = check_admission(s, field_out, why_out);
+    return err ? err : check_clocks(s, field_out, why_out);
 }

@@ -181,6 +181,7 @@ static const struct app_yaml_field sensing_fields[] = {
     {.name = "min_positive", .kind = APP_YAML_U32, AT(app_scenario, sensing.min_positive), .min = 1, .max = APP_MAX_STATIONS,
      .unit = "stations"},
     {.name = "white_after", .kind = APP_YAML_U32, AT(app_scenario, sensing.white_after), .min = 0, .max = 100, .unit = "windows"},
+    {.name = "plain", .kind = APP_YAML_BOOL, AT(app_scenario, sensing.plain)},
     DURATION("decide_after", app_scenario, sensing.decide_after_ns, MS, 60 * SECOND),
     {.name = ""},
 };
@@ -195,6 +196,9 @@ static const struct app_yaml_field lease_fields[] = {
     DURATION("vacate_limit", app_scenario, lease.vacate_limit_ns, MS, 60 * SECOND),
     {.name = "max_eirp_dbm_mhz", .kind = APP_YAML_REAL, AT(app_scenario, lease.max_eirp_dbm_mhz), .min = -137, .max = 37,
      .unit = "dBm/MHz"},
+    {.name = "abandon", .kind = APP_YAML_DURATION_NS, AT(app_scenario, lease.abandon_ns), .min = 0, .max = 24 * HOUR,
+     .line_offset = offsetof(struct app_scenario, lease.abandon_line)},
+    {.name = "reuse", .kind = APP_YAML_U32, AT(app_scenario, lease.reuse_m), .min = 0, .max = 200e3, .unit = "m"},
     {.name = ""},
 };
 
@@ -231,6 +235,8 @@ static const struct app_scenario_jammer jammer_defaults = {
      .item_defaults = (defaults_), .check = (check_), .required = (fewest) > 0}
 /* The offsets of a map's rows count from the struct of its table; these maps lie in struct app_scenario itself. */
 #define MAP_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, .offset = 0, .fields = (fields_), .check = (check_)}
+/* As the cluster file of ledger nodes has them. */
+#define RULES_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, AT(app_scenario, rules), .fields = (fields_), .check = (check_)}
 
 const struct app_yaml_field app_scenario_fields[] = {
     {.name = "name", .kind = APP_YAML_TEXT, AT(app_scenario, name), SIZE_OF(app_scenario, name), .required = true},
@@ -261,6 +267,9 @@ const struct app_yaml_field app_scenario_fields[] = {
     MAP_OF("quiet", quiet_fields, app_scenario_check_quiet),
     MAP_OF("sensing", sensing_fields, NULL),
     MAP_OF("lease", lease_fields, app_scenario_check_lease),
+    RULES_OF("admission", app_genesis_admission_fields, NULL),
+    RULES_OF("access", app_genesis_access_fields, app_genesis_check_access),
+    RULES_OF("units", app_genesis_unit_fields, app_genesis_check_units),
     MAP_OF("processing", processing_fields, NULL),
     MAP_OF("engine", engine_fields, app_scenario_check_engine),
     {.name = ""},

@@ -66,12 +66,15 @@ static void describe_genesis(struct app_world *w)
     g->stop_ns = sc->lease.stop_ns;
     g->grant_ns = sc->lease.grant_ns;
     g->drift_guard_ns = sc->lease.drift_guard_ns;
-    g->abandon_ns = 2 * sc->lease.transmit_expire_ns;
+    g->abandon_ns = sc->lease.abandon_line ? sc->lease.abandon_ns : 2 * sc->lease.transmit_expire_ns;
+    g->reuse_m = sc->lease.reuse_m;
     g->max_eirp_cdbm_mhz = (int32_t)(sc->lease.max_eirp_dbm_mhz * 100.0);
     g->local_p_fa_ppb = (uint32_t)(sc->sensing.p_fa * 1e9 + .5);
     g->fuse_min_positive = sc->sensing.min_positive;
     g->white_after = sc->sensing.white_after;
+    g->fuse_plain = sc->sensing.plain;
     g->fuse_after_ns = sc->sensing.decide_after_ns;
+    app_genesis_set_rules(g, &sc->rules, app_scenario_authority(sc));
     g->min_block_interval_ns = sc->engine.min_block_interval_ns;
     int64_t tail_ns = g->stop_ns + g->max_skew_ns + 2 * g->drift_guard_ns;
     g->max_ahead_ns = tail_ns < 20000000 ? tail_ns : 20000000;

@@ -41,6 +41,7 @@ static const char *kind_word(enum app_yaml_kind kind)
     case APP_YAML_U64: return "whole number";
     case APP_YAML_LIST: return "list";
     case APP_YAML_PARSED: return "name";
+    case APP_YAML_BOOL: return "true or false";
     default: return "text";
     }
 }
@@ -79,6 +80,10 @@ static void print_default(const struct app_yaml_field *f, const void *defaults, 
         snprintf(out, cap, "`%s`", at);
         return;
     }
+    if (f->kind == APP_YAML_BOOL) {
+        snprintf(out, cap, "%s", at && *(const bool *)at ? "true" : "false");
+        return;
+    }
     if (at && f->kind == APP_YAML_DURATION_NS)
         value = (double)*(const int64_t *)at;
     else if (at && (f->kind == APP_YAML_U32 || f->kind == APP_YAML_FREQ_U32_HZ))
@@ -100,7 +105,7 @@ static unsigned check_rows(const struct app_yaml_field *fields, const void *defa
         if (f->kind == APP_YAML_MAP || (f->kind == APP_YAML_LIST && f->item == APP_YAML_MAP)) {
             char below[MAX_NAME + 4];
             snprintf(below, sizeof below, "%s%s", name, f->kind == APP_YAML_MAP ? "." : "[].");
-            n += check_rows(f->fields, f->kind == APP_YAML_MAP ? defaults : f->item_defaults, below);
+            n += check_rows(f->fields, f->kind == APP_YAML_MAP ? (const char *)defaults + f->offset : f->item_defaults, below);
             if (f->kind == APP_YAML_MAP)
                 continue;
         }
