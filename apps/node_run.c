@@ -263,7 +263,8 @@ static int open_node(struct loop *l)
                                     .trust_disk = config->trust_disk,
                                     .propose_delay_ns = config->cluster.propose_delay_ns,
                                     .mempool_txs = config->cluster.mempool_txs,
-                                    .read_block = chain_store_read_block,
+                                    .read_block = chain_store_read_block, .read_snapshot = chain_store_read_part,
+                                    .read_epoch = chain_store_read_epoch,
                                     .read_block_ctx = l->store};
     randombytes_buf(&cfg.seed, sizeof cfg.seed); /* nobody may foresee a live node's timeouts */
     size_t len = chain_node_bytes(&cfg);

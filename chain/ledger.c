@@ -310,6 +310,11 @@ uint64_t chain_ledger_next_nonce(const struct chain_ledger *l, uint32_t key_id)
     return key_id < l->genesis.members.n_keys ? l->nonces[key_id].top : 0;
 }
 
+bool chain_ledger_nonces_unused(const struct chain_ledger *l, uint32_t key_id, uint64_t first, uint64_t n)
+{
+    return key_id < l->genesis.members.n_keys && chain_ledger_nonce_check(&l->nonces[key_id], first, n) == 0;
+}
+
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station)
 {
     if (!chain_ledger_registered(l, station))

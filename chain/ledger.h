@@ -185,6 +185,8 @@ size_t chain_ledger_n_evidence(const struct chain_ledger *l);
 const struct chain_evidence *chain_ledger_evidence(const struct chain_ledger *l, size_t i);
 /* One above the highest nonce that a key used; 0 if it used none. */
 uint64_t chain_ledger_next_nonce(const struct chain_ledger *l, uint32_t key_id);
+/* May an envelope of the key still use these nonces? */
+bool chain_ledger_nonces_unused(const struct chain_ledger *l, uint32_t key_id, uint64_t first, uint64_t n);
 bool chain_ledger_registered(const struct chain_ledger *l, uint32_t station);
 uint32_t chain_ledger_reputation(const struct chain_ledger *l, uint32_t station);
 /* NULL for what is no station or channel. */

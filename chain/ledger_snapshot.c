@@ -39,6 +39,13 @@ size_t chain_snapshot_bytes(const struct chain_ledger *l)
     return 1 + 1 + sizeof MAGIC + CHAIN_MAX_HEADER_BYTES + 3 + 64 * (2 + CHAIN_HASH_BYTES) + head_octets(count.n) + count.octets;
 }
 
+size_t chain_snapshot_max_bytes(const struct chain_genesis *genesis)
+{
+    static const size_t heads = 1 + 3 * 9 + 5; /* of an entry, its three numbers and its value */
+    return 1 + 1 + sizeof MAGIC + CHAIN_MAX_HEADER_BYTES + 3 + 64 * (2 + CHAIN_HASH_BYTES) + 9 +
+           chain_ledger_max_entries(genesis) * (heads + CHAIN_MAX_ENTRY_VALUE);
+}
+
 long chain_snapshot_encode(const struct chain_ledger *l, uint8_t *out, size_t cap)
 {
     struct chain_cbor_writer w = {.out = out, .cap = cap};

@@ -347,6 +347,17 @@ void chain_mempool_used(struct chain_mempool *p, uint32_t author, uint64_t nonce
         remove_tx(p, i);
 }
 
+void chain_mempool_follow(struct chain_mempool *p, const struct chain_ledger *l)
+{
+    for (uint32_t author = 0; author < CHAIN_MAX_KEYS; author++)
+        for (uint32_t i = p->authors[author].txs.first, next; i != NO_SLOT; i = next) {
+            const struct chain_mempool_tx *tx = &p->slots[i];
+            next = tx->link[BY_AUTHOR].next;
+            if (!chain_ledger_nonces_unused(l, author, tx->seq, tx->n_ops))
+                remove_tx(p, i);
+        }
+}
+
 static int64_t expiry_of(const struct chain_mempool *p, bool own)
 {
     if (p->ages[own].first == NO_SLOT)

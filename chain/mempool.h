@@ -61,6 +61,8 @@ __attribute__((warn_unused_result)) int chain_mempool_add(struct chain_mempool *
 void chain_mempool_copy(const struct chain_mempool *p, const struct chain_mempool_tx *tx, uint8_t *out);
 /* A nonce was used on the ledger: forgets the envelope that holds it, and what lies below the ledger's window then. */
 void chain_mempool_used(struct chain_mempool *p, uint32_t author, uint64_t nonce);
+/* The ledger went further than block by block: forgets what it holds by now. */
+void chain_mempool_follow(struct chain_mempool *p, const struct chain_ledger *l);
 /* Forgets what is too old: a transaction that no honest proposer includes must not stall anything. Returns how many. */
 size_t chain_mempool_expire(struct chain_mempool *p, int64_t now_ns);
 

@@ -15,7 +15,8 @@ enum chain_msg_kind {
     CHAIN_MSG_BLOCK = 4,        /* seq: height; body: CBOR [batch, header, certificate] */
     CHAIN_MSG_SEEN_ASK = 5,     /* a member that starts: what did you last see signed by my key? seq: a number of its choice */
     CHAIN_MSG_SEEN = 6,         /* the answer, seq repeated; body */
-    CHAIN_MSG_SNAPSHOT = 7,     /* seq: height; body: a part of the state */
+    CHAIN_MSG_SNAPSHOT = 7,     /* seq: height; body: a part of the state (chain/node_pull.c) */
+    CHAIN_MSG_SNAPSHOT_ASK = 8, /* seq: height, 0 for the newest; body: CBOR [target, epoch, offset] */
     /* engines */
     CHAIN_MSG_RAFT_APPEND = 16,
     CHAIN_MSG_RAFT_APPEND_REPLY = 17,

@@ -1,5 +1,6 @@
 /* The node's machine: set-up, one step, deadline. What a step does is spread over node_*.c by concept. */
 #include "chain/node_internal.h"
+#include "chain/snapshot.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,7 +46,7 @@ static struct chain_engine_config engine_config(const struct chain_node_config *
 
 /* Where each part lies behind the struct. */
 struct layout {
-    size_t pool, ledger, engine, batches, inbox, outbox, bundle, scratch, proposal, events, end;
+    size_t pool, ledger, engine, batches, inbox, outbox, bundle, scratch, proposal, events, spare, pull, epochs, end;
 };
 
 static struct layout lay_out(const struct chain_node_config *cfg)
@@ -63,7 +64,10 @@ static struct layout lay_out(const struct chain_node_config *cfg)
     l.scratch = l.bundle + NODE_BUNDLE_BYTES;
     l.proposal = l.scratch + CHAIN_MAX_MSG_BYTES;
     l.events = l.proposal + round_up(cfg->genesis->max_batch_bytes);
-    l.end = l.events + round_up(CHAIN_MAX_LEDGER_EVENTS * sizeof(struct chain_ledger_event));
+    l.spare = l.events + round_up(CHAIN_MAX_LEDGER_EVENTS * sizeof(struct chain_ledger_event));
+    l.pull = l.spare + round_up(chain_ledger_bytes(cfg->genesis));
+    l.epochs = l.pull + round_up(chain_snapshot_max_bytes(cfg->genesis));
+    l.end = l.epochs + NODE_PULL_EPOCHS_BYTES;
     return l;
 }
 
@@ -112,6 +116,9 @@ static void place_buffers(struct chain_node *m, uint8_t *base, const struct layo
     m->scratch = base + l->scratch;
     m->proposal = base + l->proposal;
     m->events = (struct chain_ledger_event *)(void *)(base + l->events);
+    m->pull_octets = base + l->pull;
+    m->pull_epochs = base + l->epochs;
+    m->pull_cap = l->epochs - l->pull;
 }
 
 int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, struct chain_node **out,
@@ -128,7 +135,7 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     m->cfg = *cfg;
     m->vote_next = 1;
     m->vote_due_ns = m->status_due_ns = m->certify_due_ns = INT64_MAX;
-    m->gossip_due_ns = m->fetch_due_ns = m->told_pending_ns = INT64_MAX;
+    m->gossip_due_ns = m->fetch_due_ns = m->told_pending_ns = m->pull.due_ns = INT64_MAX;
     m->tell_successor = CHAIN_MAX_MEMBERS;
     m->ask_due_ns = m->answer_due_ns = INT64_MAX;
     for (size_t i = 0; i < CHAIN_MAX_KEYS; i++)
@@ -140,6 +147,8 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     int rc = chain_mempool_init(base + l.pool, l.ledger - l.pool, &pool, &m->pool, bad_field_out);
     if (rc == 0)
         rc = chain_ledger_init(base + l.ledger, l.engine - l.ledger, cfg->genesis, &m->signer, &m->ledger, bad_field_out);
+    if (rc == 0)
+        rc = chain_ledger_init(base + l.spare, l.pull - l.spare, cfg->genesis, &m->signer, &m->spare, bad_field_out);
     m->engine_cfg = engine_config(cfg);
     m->engine_cfg.signer = &m->signer;
     m->engine_cfg.check_ctx = m;
@@ -183,6 +192,7 @@ static void clear(struct chain_node_update *out)
     out->persist_seq = out->submitted_nonce = out->fatal_height = 0;
     out->events = NULL;
     out->ledger = NULL;
+    out->install = NULL;
     out->hurry = false;
     out->submit_result = out->fatal = 0;
     out->n_verified = out->n_signed = out->n_executed = 0;
@@ -342,7 +352,7 @@ static bool message_waits(const struct chain_node *m)
 
 static void number_update(struct chain_node *m, struct chain_node_update *out)
 {
-    if (out->n_records == 0 && out->n_blocks == 0)
+    if (out->n_records == 0 && out->n_blocks == 0 && !out->install)
         return;
     assert(m->n_unpersisted < NODE_MAX_UNPERSISTED);
     out->persist_seq = ++m->persist_seq;
@@ -383,6 +393,7 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         node_vote_timers(m);
         node_gossip_timer(m);
         node_fetch_timer(m);
+        node_pull_timer(m);
         node_seen_timer(m);
         number_update(m, out);
         if (m->fatal == 0)
@@ -414,7 +425,7 @@ int64_t chain_node_deadline(const struct chain_node *m)
         return INT64_MAX;
     if (work_at_hand(m) || node_outbox_ready(m))
         return m->now_ns;
-    int64_t at_ns = earlier(earlier(node_vote_deadline(m), node_seen_deadline(m)), earlier(m->gossip_due_ns, m->fetch_due_ns));
+    int64_t at_ns = earlier(earlier(node_vote_deadline(m), node_seen_deadline(m)), earlier(m->gossip_due_ns, earlier(m->fetch_due_ns, m->pull.due_ns)));
     at_ns = earlier(at_ns, chain_mempool_expires_at(m->pool));
     if (m->n_unpersisted < NODE_MAX_UNPERSISTED)
         at_ns = earlier(at_ns, m->certify_due_ns);

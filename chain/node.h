@@ -7,12 +7,28 @@
 
 #include "chain/engine.h"
 #include "chain/ledger.h"
+#include "chain/proof.h"
 
 struct chain_node_block { /* a row for the store; a later one for the same height replaces the certificate */
     uint64_t height;
     const uint8_t *batch, *header, *cert; /* batch and header NULL when only the certificate is new; cert NULL while it lacks */
     size_t batch_len, header_len, cert_len;
     uint32_t n_signers;
+};
+
+struct chain_node_snapshot { /* of a certified height, in the store */
+    uint64_t height;
+    size_t len;          /* of the whole */
+    const uint8_t *part;
+    size_t part_len;
+};
+
+/* The node has gone to a snapshot that it got from others: it takes the place of all blocks that are in the store, engine rows aside. */
+struct chain_node_install {
+    struct chain_node_block block; /* of its height, certified, without its batch */
+    const uint8_t *snapshot, *epochs; /* epochs: [header, certificate, members, path] of each epoch's end on the way (chain/proof.h), one after the other */
+    size_t len, epochs_len, n_epochs;
+    const struct chain_ledger *ledger;
 };
 
 struct chain_node_config {
@@ -37,7 +53,12 @@ struct chain_node_config {
     /* Blocks that left memory, for members that were away for long. 0, -ENOENT or another negative errno; the pointers are
      * valid until the next call. NULL: only what memory holds is served. */
     int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out);
-    void *read_block_ctx;
+    /* What stands for blocks that are gone, for members that lack them. Height 0: the newest snapshot. A part from offset on, of at most
+     * `most` octets, at least one if most is not 0. 0, or -ENOENT; pointers as read_block's. NULL: there never is one. */
+    int (*read_snapshot)(void *ctx, uint64_t height, size_t offset, size_t most, struct chain_node_snapshot *out);
+    /* How an epoch ended. 0, -ENOENT; pointers are valid until the next call. */
+    int (*read_epoch)(void *ctx, uint64_t epoch, uint64_t *height_out, struct chain_proof_epoch *out);
+    void *read_block_ctx; /* of all three */
 };
 
 enum chain_node_event_kind {
@@ -111,6 +132,7 @@ struct chain_node_update {
     struct chain_node_block blocks[CHAIN_NODE_MAX_BLOCKS];
     uint64_t persist_seq;  /* 0: nothing to persist. Otherwise feed PERSISTED(persist_seq) once all of the above is on disk */
     bool hurry;            /* a message or the engine waits for that; otherwise these rows may join what is written next */
+    const struct chain_node_install *install; /* or NULL; comes before records, and with no blocks; valid until the next step */
     size_t n_sends;
     struct chain_node_send sends[CHAIN_NODE_MAX_SENDS];
     size_t n_events;
@@ -137,6 +159,8 @@ struct chain_node_stats {
     uint64_t height, certified_height;
     uint64_t mempool, received, refused_malformed, refused_signature, refused_stranger, refused_epoch, duplicates, mempool_full;
     uint64_t blocks_fetched, fetches_served;
+    uint64_t snapshots_installed, parts_taken, parts_served;
+    uint64_t refused_snapshot;  /* answers that did not hold: an epoch's end, a certificate, a part, or the whole state */
     uint64_t refused_engine;    /* by the engine, its reasons are in engine */
     uint64_t refused_stale;     /* below what is certified, or of an older view; not verified */
     uint64_t refused_conflict;  /* one author and nonce, or one voter and height, with two contents */

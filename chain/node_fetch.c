@@ -1,6 +1,8 @@
 /* Catching up, both sides: asking a member that signed a higher header, and answering such a question. */
 #include "chain/node_internal.h"
 
+#include <string.h>
+
 enum { FETCH_ANYONE = 4, FETCH_MAX_HINTS = 12 };
 static const int64_t NEXT_FETCH_NS = 2000000; /* the member that asks is catching up: what comes next, it asks for soon */
 
@@ -23,13 +25,23 @@ static void put_block(struct chain_node *m, const struct chain_node_block *block
         node_put(m, &msg, to, CHAIN_URGENT_GOSSIP, 0);
 }
 
+/* An epoch's last block or a snapshot's is kept for its header: without the batch it is no block. */
+static bool is_complete(const struct chain_node *m, const struct chain_node_block *block)
+{
+    struct chain_header header;
+    struct chain_hash digest;
+    return block->batch_len > 0 || (chain_header_decode(&header, block->header, block->header_len) == 0 &&
+                                    chain_batch_digest(m->members, block->batch, 0, &digest) == 0 &&
+                                    memcmp(&digest, &header.batch_digest, sizeof(digest)) == 0);
+}
+
 /* A block from memory, with what is known of its certificate, or from the store. False if it cannot be had. */
 static bool read_block(struct chain_node *m, uint64_t height, uint8_t cert_octets[CHAIN_MAX_CERT_BYTES],
                        struct chain_node_block *out)
 {
     struct node_block *block = node_find_block(m, height);
     if (!block)
-        return m->cfg.read_block && m->cfg.read_block(m->cfg.read_block_ctx, height, out) == 0 && out->cert_len > 0;
+        return m->cfg.read_block && m->cfg.read_block(m->cfg.read_block_ctx, height, out) == 0 && out->cert_len > 0 && is_complete(m, out);
     if (block->persist_seq > m->persisted_seq)
         return false; /* our vote in its certificate is not on disk */
     *out = (struct chain_node_block){.height = height,
@@ -56,8 +68,11 @@ static void serve_from(struct chain_node *m, uint64_t height, uint64_t count, ui
     size_t bytes = 0;
     for (uint64_t i = 0; i < limit && height + i <= node_tip(m); i++) {
         struct chain_node_block block;
-        if (!read_block(m, height + i, cert_octets, &block))
+        if (!read_block(m, height + i, cert_octets, &block)) {
+            if (i == 0)
+                node_tell_pruned(m, height, to);
             return;
+        }
         if (count == 0)
             block.batch_len = block.header_len = 0;
         size_t size = block.batch_len + block.header_len + block.cert_len + 2 * CHAIN_TX_OVERHEAD;

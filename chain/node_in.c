@@ -148,6 +148,11 @@ bool node_take_next(struct chain_node *m, struct chain_node_update *out)
         return false;
     case CHAIN_MSG_BLOCK:
         return node_take_block(m, msg, out);
+    case CHAIN_MSG_SNAPSHOT_ASK:
+        node_take_snapshot_ask(m, msg);
+        return false;
+    case CHAIN_MSG_SNAPSHOT:
+        return node_take_snapshot(m, msg, out);
     default:
         take_engine_message(m, entry, out);
         return false;

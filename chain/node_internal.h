@@ -22,7 +22,7 @@ enum {
     NODE_TX_OVERHEAD = 3
 };
 
-enum node_purpose { NODE_JITTER_VOTE = 1, NODE_JITTER_STATUS, NODE_JITTER_GOSSIP, NODE_JITTER_FETCH, NODE_JITTER_SEEN, NODE_PURPOSES };
+enum node_purpose { NODE_JITTER_VOTE = 1, NODE_JITTER_STATUS, NODE_JITTER_GOSSIP, NODE_JITTER_FETCH, NODE_JITTER_SEEN, NODE_JITTER_PULL, NODE_PURPOSES };
 
 struct node_block { /* one executed block; slot height % CHAIN_NODE_RING */
     uint64_t height; /* 0: none yet */
@@ -79,6 +79,30 @@ struct node_lost {
 struct node_claim {
     uint32_t epoch;
     uint64_t promised, log_term, log_index, committed;
+};
+
+enum { NODE_PULL_EPOCHS_BYTES = 1 << 20 }; /* ends of epochs on the way to one snapshot: some hundreds */
+
+/* A snapshot on its way to us (node_pull.c). */
+struct node_pull {
+    bool active, alone;     /* alone: one member tells all of it, since what several told did not hold */
+    uint64_t holders, barred; /* keys: who says that it pruned what we asked for; who told nonsense since */
+    uint32_t target, attempts;
+    int64_t due_ns;
+    struct chain_light light; /* knows the members of the epoch that was reached */
+    uint64_t height;          /* 0: not known yet */
+    size_t total, have;       /* octets */
+    uint64_t sources;         /* keys that told them */
+    struct chain_hash hash;
+    size_t header_len, cert_len, epochs_len, n_epochs;
+    uint32_t n_signers;
+    uint8_t header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
+};
+
+struct node_pull_served { /* a question that was answered */
+    bool used;
+    uint64_t height, epoch, offset;
+    int64_t at_ns;
 };
 
 struct node_outbox_entry {
@@ -159,6 +183,14 @@ struct chain_node {
 
     size_t n_tell_reads; /* that the engine has not heard of */
     uint64_t tell_reads[CHAIN_MAX_READS];
+
+    struct node_pull pull;
+    struct chain_node_install install; /* what the last update points to */
+    struct chain_ledger *spare;        /* a snapshot is tried out there */
+    size_t pull_cap;
+    uint8_t *pull_octets, *pull_epochs;
+    struct node_pull_served pull_served[CHAIN_MAX_KEYS];
+
     size_t n_reads; /* whose height is known and not executed */
     struct node_read {
         uint64_t id, height;
@@ -291,6 +323,16 @@ void node_serve(struct chain_node *m, const struct chain_msg *msg);
 void node_fetch_timer(struct chain_node *m);
 /* True if a block was executed. */
 bool node_take_block(struct chain_node *m, const struct chain_msg *msg, struct chain_node_update *out);
+
+/* node_pull.c: snapshots, where blocks are gone */
+/* Somebody asks for a block that we pruned: what we have instead, unless it lies below the height. */
+void node_tell_pruned(struct chain_node *m, uint64_t height, uint32_t to);
+void node_take_snapshot_ask(struct chain_node *m, const struct chain_msg *msg);
+/* True if a snapshot was installed. */
+bool node_take_snapshot(struct chain_node *m, const struct chain_msg *msg, struct chain_node_update *out);
+/* Blocks are to be had after all. */
+void node_pull_stop(struct chain_node *m);
+void node_pull_timer(struct chain_node *m);
 
 /* node_submit.c: transactions */
 void node_submit_body(struct chain_node *m, const uint8_t *body, size_t len, struct chain_node_update *out);

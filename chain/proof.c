@@ -57,6 +57,15 @@ static void put_claim(struct chain_cbor_writer *w, const struct chain_proof_clai
     }
 }
 
+void chain_proof_put_epoch(struct chain_cbor_writer *w, const struct chain_proof_epoch *e)
+{
+    chain_cbor_put_array(w, 4);
+    chain_cbor_put_bytes(w, e->header, e->header_len);
+    chain_cbor_put_bytes(w, e->cert, e->cert_len);
+    chain_cbor_put_bytes(w, e->members, e->members_len);
+    put_map(w, e->path, false);
+}
+
 long chain_proof_encode(const struct chain_proof_parts *parts, uint8_t *out, size_t cap)
 {
     struct chain_cbor_writer w = {.out = out, .cap = cap};
@@ -65,14 +74,8 @@ long chain_proof_encode(const struct chain_proof_parts *parts, uint8_t *out, siz
     chain_cbor_put_uint(&w, VERSION);
     chain_cbor_put_bytes(&w, parts->genesis, parts->genesis_len);
     chain_cbor_put_array(&w, parts->n_epochs);
-    for (size_t i = 0; i < parts->n_epochs; i++) {
-        const struct chain_proof_epoch *e = &parts->epochs[i];
-        chain_cbor_put_array(&w, 4);
-        chain_cbor_put_bytes(&w, e->header, e->header_len);
-        chain_cbor_put_bytes(&w, e->cert, e->cert_len);
-        chain_cbor_put_bytes(&w, e->members, e->members_len);
-        put_map(&w, e->path, false);
-    }
+    for (size_t i = 0; i < parts->n_epochs; i++)
+        chain_proof_put_epoch(&w, &parts->epochs[i]);
     chain_cbor_put_bytes(&w, parts->header, parts->header_len);
     chain_cbor_put_bytes(&w, parts->cert, parts->cert_len);
     put_claim(&w, parts->claim);
@@ -179,27 +182,44 @@ static const char *check_consistency(struct chain_proof_result *p)
     return NULL;
 }
 
+bool chain_proof_get_epoch(struct chain_cbor_reader *r, struct chain_proof_epoch *out, struct chain_map_proof *path)
+{
+    uint8_t octets[CHAIN_ENTRY_KEY_BYTES];
+    chain_cbor_expect_array(r, 4);
+    out->header = chain_cbor_get_bytes(r, &out->header_len);
+    out->cert = chain_cbor_get_bytes(r, &out->cert_len);
+    out->members = chain_cbor_get_bytes(r, &out->members_len);
+    out->path = path;
+    get_map(r, false, path);
+    if (r->bad)
+        return false;
+    path->empty = false;
+    chain_hash_of(octets, chain_entry_key(CHAIN_MEMBERS_TABLE, 0, 0, octets), &path->key);
+    chain_hash_of(out->members, out->members_len, &path->value);
+    return true;
+}
+
+const char *chain_proof_follow_epoch(struct chain_light *light, const struct chain_proof_epoch *end)
+{
+    struct chain_header header;
+    if (chain_header_decode(&header, end->header, end->header_len) != 0)
+        return "the last block of an epoch has no header";
+    if (chain_light_feed(light, end->header, end->header_len, end->cert, end->cert_len) != 0)
+        return "the last block of an epoch is not certified by its members";
+    if (chain_light_next_epoch(light, &header, end->members, end->members_len, end->path) != 0)
+        return "the members of an epoch are not those of the state before it";
+    return NULL;
+}
+
 /* One epoch's end: from its members to the next ones. False: the octets are no such thing. */
 static bool follow_epoch(struct chain_cbor_reader *r, struct chain_light *light, struct chain_map_proof *path, const char **fault)
 {
-    size_t header_len, cert_len, members_len;
-    uint8_t octets[CHAIN_ENTRY_KEY_BYTES];
+    struct chain_proof_epoch end;
     struct chain_header header;
-    chain_cbor_expect_array(r, 4);
-    const uint8_t *octets_header = chain_cbor_get_bytes(r, &header_len);
-    const uint8_t *cert = chain_cbor_get_bytes(r, &cert_len);
-    const uint8_t *members = chain_cbor_get_bytes(r, &members_len);
-    get_map(r, false, path);
-    if (r->bad || chain_header_decode(&header, octets_header, header_len) != 0)
+    if (!chain_proof_get_epoch(r, &end, path) || chain_header_decode(&header, end.header, end.header_len) != 0)
         return false;
-    chain_hash_of(octets, chain_entry_key(CHAIN_MEMBERS_TABLE, 0, 0, octets), &path->key);
-    chain_hash_of(members, members_len, &path->value);
-    if (*fault)
-        return true;
-    if (chain_light_feed(light, octets_header, header_len, cert, cert_len) != 0)
-        *fault = "the last block of an epoch is not certified by its members";
-    else if (chain_light_next_epoch(light, &header, members, members_len, path) != 0)
-        *fault = "the members of an epoch are not those of the state before it";
+    if (!*fault)
+        *fault = chain_proof_follow_epoch(light, &end);
     return true;
 }
 

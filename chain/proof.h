@@ -3,6 +3,7 @@
 #ifndef CHAIN_PROOF_H
 #define CHAIN_PROOF_H
 
+#include "chain/cbor.h"
 #include "chain/light.h"
 
 enum chain_proof_kind {
@@ -36,6 +37,13 @@ struct chain_proof_epoch {
     size_t header_len, cert_len, members_len;
     const struct chain_map_proof *path;
 };
+
+/* [header, certificate, members, path] */
+void chain_proof_put_epoch(struct chain_cbor_writer *w, const struct chain_proof_epoch *end);
+/* Borrows from the reader's octets; path is filled. False: no such thing. */
+bool chain_proof_get_epoch(struct chain_cbor_reader *r, struct chain_proof_epoch *out, struct chain_map_proof *path);
+/* The light station goes from the epoch to the next one. NULL, or what does not hold. */
+const char *chain_proof_follow_epoch(struct chain_light *light, const struct chain_proof_epoch *end);
 
 struct chain_proof_parts {
     const uint8_t *genesis, *header, *cert;

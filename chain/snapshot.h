@@ -10,6 +10,8 @@ enum { CHAIN_SNAPSHOT_PART_BYTES = 32768 }; /* whoever stores or sends one cuts 
 
 /* How many octets the state takes now. */
 size_t chain_snapshot_bytes(const struct chain_ledger *l);
+/* No snapshot of a ledger of this genesis is longer. */
+size_t chain_snapshot_max_bytes(const struct chain_genesis *genesis);
 /* The state after the tip. Octets written, or -ENOSPC. */
 long chain_snapshot_encode(const struct chain_ledger *l, uint8_t *out, size_t cap);
 /* The header that a snapshot claims to belong to, for checking its certificate first. 0, or -EBADMSG. */

@@ -223,7 +223,8 @@ static struct chain_node_config describe_node(struct app_live *live)
                                       .status_ns = cluster->status_ns,
                                       .propose_delay_ns = cluster->propose_delay_ns,
                                       .mempool_txs = cluster->mempool_txs,
-                                      .read_block = chain_store_read_block,
+                                      .read_block = chain_store_read_block, .read_snapshot = chain_store_read_part,
+                                      .read_epoch = chain_store_read_epoch,
                                       .read_block_ctx = live->store};
 }
 

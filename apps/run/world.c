@@ -360,7 +360,8 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
                  .status_ns = sc->engine.status_ns,
                  .propose_delay_ns = sc->engine.propose_delay_ns,
                  .mempool_txs = 256,
-                 .read_block = chain_store_read_block,
+                 .read_block = chain_store_read_block, .read_snapshot = chain_store_read_part,
+                 .read_epoch = chain_store_read_epoch,
                  .read_block_ctx = w->stations[i].store}};
     snprintf(cfg.call_sign, sizeof cfg.call_sign, "%.31s", sc->stations[i].name);
     describe_traffic(w, i, &cfg.traffic);

@@ -132,13 +132,7 @@ static int take_epochs(struct prover *p, uint64_t height)
                 return fail(p, -ENOMEM, "out of memory");
             memcpy(copies[i], sqlite3_column_blob(p->ends, i), len);
         }
-        const uint8_t *path = sqlite3_column_blob(p->ends, 3);
-        size_t n_steps = (size_t)sqlite3_column_bytes(p->ends, 3) / STORE_STEP_BYTES;
-        p->paths[n].n_steps = n_steps < CHAIN_MAP_MAX_STEPS ? n_steps : CHAIN_MAP_MAX_STEPS;
-        for (size_t i = 0; i < p->paths[n].n_steps; i++) {
-            p->paths[n].steps[i].bit = path[i * STORE_STEP_BYTES];
-            memcpy(p->paths[n].steps[i].sibling.octets, path + i * STORE_STEP_BYTES + 1, CHAIN_HASH_BYTES);
-        }
+        store_path_from_row(sqlite3_column_blob(p->ends, 3), (size_t)sqlite3_column_bytes(p->ends, 3), &p->paths[n]);
         p->epochs[n] = (struct chain_proof_epoch){.header = copies[0], .cert = copies[1], .members = copies[2], .path = &p->paths[n],
                                                   .header_len = (size_t)sqlite3_column_bytes(p->ends, 0),
                                                   .cert_len = (size_t)sqlite3_column_bytes(p->ends, 1),

@@ -139,11 +139,51 @@ static bool fault_reading(struct store_check *c, uint64_t height)
     return store_fault(c, "block %llu: %s: %s", (unsigned long long)height, where, why);
 }
 
+/* From genesis through the ends of the epochs below the base: who may certify it is not for its own state to say. */
+static bool follow_epochs(struct store_check *c, struct chain_light *light)
+{
+    sqlite3_stmt *query = NULL;
+    bool ok = true;
+    chain_light_init(light, &c->genesis, &c->signer);
+    int rc = sqlite3_prepare_v2(c->db, "SELECT height, header, certificate, members, path FROM epochs JOIN blocks USING (height) "
+                                       "LEFT JOIN certificates USING (height) WHERE height < ? ORDER BY height", -1, &query, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(query, 1, (int64_t)c->verdict->base);
+    while (ok && rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
+        struct chain_map_proof path;
+        struct chain_proof_epoch end = {.header = sqlite3_column_blob(query, 1), .cert = sqlite3_column_blob(query, 2),
+                                        .members = sqlite3_column_blob(query, 3), .path = &path,
+                                        .header_len = (size_t)sqlite3_column_bytes(query, 1),
+                                        .cert_len = (size_t)sqlite3_column_bytes(query, 2),
+                                        .members_len = (size_t)sqlite3_column_bytes(query, 3)};
+        uint8_t octets[CHAIN_ENTRY_KEY_BYTES];
+        store_path_from_row(sqlite3_column_blob(query, 4), (size_t)sqlite3_column_bytes(query, 4), &path);
+        chain_hash_of(octets, chain_entry_key(CHAIN_MEMBERS_TABLE, 0, 0, octets), &path.key);
+        chain_hash_of(end.members, end.members_len, &path.value);
+        const char *fault = chain_proof_follow_epoch(light, &end);
+        ok = !fault || store_fault(c, "epochs row %llu: %s", (unsigned long long)sqlite3_column_int64(query, 0), fault);
+        rc = SQLITE_OK;
+    }
+    if (ok && rc != SQLITE_DONE)
+        ok = store_fault_sqlite(c, "table epochs");
+    sqlite3_finalize(query);
+    return ok;
+}
+
+static bool check_base_members(struct store_check *c, const struct chain_members *state, const struct chain_members *certified)
+{
+    bool same = state->epoch == certified->epoch && state->n == certified->n && memcmp(state->seats, certified->seats, state->n) == 0;
+    return same || store_fault(c, "snapshots row %llu: its members are not those that the ends of the epochs lead to",
+                               (unsigned long long)c->verdict->base);
+}
+
 /* The base's own row: its header is the snapshot's, and certified; what its batch did is not executed again. */
 static bool replay_base(struct store_check *c, struct replay *r, struct chain_node_block *row)
 {
     const struct chain_header *header = chain_ledger_tip(r->ledger);
-    if (!check_header(c, row, header) || !check_certificate(c, r, row, chain_ledger_members(r->ledger), header))
+    struct chain_light light;
+    if (!follow_epochs(c, &light) || !check_base_members(c, chain_ledger_members(r->ledger), &light.members) ||
+        !check_header(c, row, header) || !check_certificate(c, r, row, &light.members, header))
         return false;
     if (r->open_end)
         return store_fault(c, "block %llu: certificate of the base is missing", (unsigned long long)row->height);

@@ -295,6 +295,12 @@ enum { MAX_QUEUED_OCTETS = 16 << 20 };
 int chain_store_write(struct chain_store *s, const struct chain_node_update *update, char *error_out)
 {
     int rc = SQLITE_OK;
+    if (update->install) {
+        int installed = chain_store_install_snapshot(s, update->install, error_out);
+        s->broken = s->broken || installed != 0;
+        if (installed != 0)
+            return installed;
+    }
     for (size_t i = 0; i < update->n_records && rc == SQLITE_OK; i++)
         rc = store_rows_put_record(&s->rows, &update->records[i]);
     for (size_t i = 0; i < update->n_blocks && rc == SQLITE_OK; i++) {
@@ -368,6 +374,7 @@ void chain_store_close(struct chain_store *s)
             continue;
     store_checkpointer_close(s->checkpointer);
     sqlite3_finalize(s->read_block);
+    sqlite3_finalize(s->read_epoch);
     store_rows_close(&s->rows);
     store_queue_free(&s->queue);
     free(s->snapshot.octets);

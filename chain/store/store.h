@@ -42,16 +42,18 @@ __attribute__((warn_unused_result)) int chain_store_write(struct chain_store *s,
 __attribute__((warn_unused_result)) int chain_store_commit(struct chain_store *s, char *error_out);
 /* The newest snapshot that is in the database, its block's header and certificate beside it: *out is the caller's to free. 0, -ENOENT. */
 __attribute__((warn_unused_result)) int chain_store_read_snapshot(struct chain_store *s, uint64_t *height_out, uint8_t **out, size_t *len_out);
-/* Takes the place of everything: the node has gone to a snapshot that it got from others (inside a turn). ledger: as loaded; block: of that
- * height, with its certificate, the batch may be missing. */
-__attribute__((warn_unused_result)) int chain_store_install_snapshot(struct chain_store *s, const struct chain_node_block *block,
-                                                                     const uint8_t *snapshot, size_t len, const struct chain_ledger *ledger,
+/* Takes the place of everything but the ends of epochs and the engine's rows: the node has gone to a snapshot that it got from others (inside a
+ * turn; chain_store_write does it for an update that says so). */
+__attribute__((warn_unused_result)) int chain_store_install_snapshot(struct chain_store *s, const struct chain_node_install *install,
                                                                      char *error_out);
 /* Feeds RESTORE_SNAPSHOT, RESTORE_BLOCK, RESTORE_RECORD and START to a node, which then wants a TICK at once. -EILSEQ: a row is not what it was. */
 __attribute__((warn_unused_result)) int chain_store_restore(struct chain_store *s, struct chain_node *node, int64_t now_ns,
                                                             char *error_out);
 /* chain_node_config.read_block, with the store as read_block_ctx. What it points to is there until the next call of any of these. */
 int chain_store_read_block(void *store, uint64_t height, struct chain_node_block *out);
+/* chain_node_config.read_snapshot and read_epoch, likewise. */
+int chain_store_read_part(void *store, uint64_t height, size_t offset, size_t most, struct chain_node_snapshot *out);
+int chain_store_read_epoch(void *store, uint64_t epoch, uint64_t *height_out, struct chain_proof_epoch *out);
 /* File syncs since it was opened, as SQLite asked the system for them. */
 uint64_t chain_store_syncs(const struct chain_store *s);
 /* Without an open turn everything is on disk: the write-ahead log goes into the file, and the lock is gone. NULL is fine. */

@@ -4,6 +4,8 @@
 
 #include <limits.h>
 
+#include "chain/ledger_state.h"
+#include "chain/snapshot.h"
 #include "chain/store/rows.h"
 #include "chain/store/store.h"
 #include "chain/store/sync_vfs.h"
@@ -17,7 +19,10 @@ struct chain_store {
     struct chain_store_owner owner;
     char owner_name[CHAIN_MAX_NAME];
     struct store_rows rows;
-    sqlite3_stmt *read_block;
+    sqlite3_stmt *read_block, *read_epoch;
+    uint8_t part[CHAIN_SNAPSHOT_PART_BYTES]; /* of the snapshot that was asked for last */
+    struct chain_map_proof end_path;         /* of the epoch's end that was asked for last, with header, certificate and members */
+    uint8_t end[CHAIN_MAX_HEADER_BYTES + CHAIN_MAX_CERT_BYTES + CHAIN_MAX_ENTRY_VALUE];
     bool in_turn, broken; /* broken: a turn failed; what waits may be of blocks that are not there */
     enum chain_store_sync sync;
     struct chain_store_policy policy;
@@ -47,6 +52,9 @@ int store_read_heights(struct chain_store *s);
  * says what is wrong with it, without the file's name. */
 int store_read_snapshot(sqlite3 *db, uint64_t height, uint8_t **out, size_t *len_out, char *error_out);
 int store_write_snapshot(struct store_rows *r, uint64_t height, const uint8_t *octets, size_t len);
+
+/* A path as epochs has it. */
+void store_path_from_row(const uint8_t *row, size_t len, struct chain_map_proof *out);
 
 /* checkpoint.c: a thread with a connection of its own moves the log into the file. NULL where it cannot be had. */
 struct store_checkpointer *store_checkpointer_open(const char *path);

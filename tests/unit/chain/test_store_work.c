@@ -437,8 +437,9 @@ START_TEST(a_member_that_was_away_goes_on_from_the_others_snapshot)
     /* another database, that has only the beginning */
     char error[CHAIN_STORE_MAX_ERROR] = "";
     s = open_store(&chain->genesis, CHAIN_STORE_SYNC_OFF, NULL);
+    struct chain_node_install install = {.block = tip, .snapshot = octets, .len = (size_t)len, .ledger = chain->ledger};
     ck_assert_int_eq(chain_store_begin(s, error), 0);
-    ck_assert_msg(chain_store_install_snapshot(s, &tip, octets, (size_t)len, chain->ledger, error) == 0, "%s", error);
+    ck_assert_msg(chain_store_install_snapshot(s, &install, error) == 0, "%s", error);
     ck_assert_int_eq(chain_store_commit(s, error), 0);
     for (int i = 0; i < 10; i++)
         add_block(s, 3);
