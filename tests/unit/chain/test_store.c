@@ -452,42 +452,6 @@ START_TEST(a_database_verifies_while_its_node_writes_and_after_a_kill)
 }
 END_TEST
 
-/* The text of this repository's file. */
-static char *read_source(const char *name)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", AIRDEED_ROOT, name);
-    size_t len;
-    uint8_t *data = read_file(path, &len);
-    char *text = calloc(1, len + 1);
-    memcpy(text, data, len);
-    free(data);
-    return text;
-}
-
-START_TEST(each_question_of_the_documentation_has_an_answer)
-{
-    make_databases("a", &chain_raft_ops);
-    char path[128];
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open_v2(name_file(path, sizeof path, "a-0.db"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    char *text = read_source("docs/ledger-db.md");
-    int n = 0;
-    for (char *at = strstr(text, "```sql\n"); at; at = strstr(at, "```sql\n"), n++) {
-        char *sql = at + 7, *end = strstr(sql, "```");
-        *end = '\0';
-        sqlite3_stmt *s = NULL;
-        ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
-        ck_assert_msg(sqlite3_step(s) == SQLITE_ROW, "%s: no row", sql);
-        sqlite3_finalize(s);
-        at = end + 1;
-    }
-    ck_assert_int_ge(n, 8);
-    free(text);
-    sqlite3_close(db);
-}
-END_TEST
-
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("store");
@@ -504,6 +468,5 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, every_turn_is_synced_when_it_has_to_be);
     tcase_add_test(tc, a_full_disk_fails_with_the_name_of_the_file);
     tcase_add_test(tc, a_database_verifies_while_its_node_writes_and_after_a_kill);
-    tcase_add_test(tc, each_question_of_the_documentation_has_an_answer);
     suite_add_tcase(suite, tc);
 }
