@@ -106,6 +106,18 @@ void app_node_log_leader(struct app_node_log *log, const struct chain_node *node
     }
 }
 
+void app_node_log_wal(struct app_node_log *log, uint64_t octets, uint64_t bound)
+{
+    uint64_t quarters = octets / (bound / 4);
+    if (quarters > log->wal_quarters)
+        app_node_log_error(log, "the database's write-ahead log has grown to %" PRIu64 " MiB, since a reader stays in one transaction: end it, for at %" PRIu64
+                           " MiB this node stops", octets >> 20, bound >> 20);
+    else if (quarters == 0 && log->wal_quarters > 0)
+        app_node_log(log, "the database's write-ahead log begins anew");
+    if (quarters > log->wal_quarters || quarters == 0)
+        log->wal_quarters = quarters;
+}
+
 void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns)
 {
     struct chain_node_stats stats;

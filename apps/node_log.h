@@ -15,6 +15,7 @@ struct app_node_log {
     uint64_t view, told_fetched;
     uint64_t strangers;
     bool forgot;
+    uint64_t wal_quarters;  /* of the bound of the write-ahead log, last told */
     char last_error[APP_NODE_LOG_TEXT]; /* the last thing that went wrong, empty if nothing did */
     int64_t last_error_ns;  /* Unix time */
     int64_t next_ns;        /* counters are told at most once in ten seconds */
@@ -29,5 +30,7 @@ void app_node_log_peer(struct app_node_log *log, const struct chain_net_event *e
 void app_node_log_ledger(const struct app_node_log *log, const struct chain_ledger_event *event);
 /* Who leads, where that is another than was told last. */
 void app_node_log_leader(struct app_node_log *log, const struct chain_node *node);
+/* How long the database's write-ahead log is, in octets, of those at which the node stops: told with each quarter of them. */
+void app_node_log_wal(struct app_node_log *log, uint64_t octets, uint64_t bound);
 void app_node_log_changes(struct app_node_log *log, const struct chain_node *node, const struct chain_net *net, int64_t now_ns);
 #endif

@@ -10,6 +10,7 @@
 #include "apps/options.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -173,6 +174,7 @@ static long write_metrics(void *ctx, char *out, size_t cap)
     struct loop *l = ctx;
     l->status.now_ns = l->now_ns;
     l->status.syncs = chain_store_syncs(l->store);
+    l->status.wal_octets = chain_store_log_octets(l->store, &l->status.wal_bound);
     l->status.intake = l->intake.stats;
     app_node_status_take(&l->status, l->net);
     return app_node_status_metrics(&l->status, out, cap);
@@ -241,6 +243,8 @@ static int run_turn(struct loop *l)
     if (idle && l->now_ns - l->heard_ns >= QUIET_NS && work_on_store(l))
         return APP_SYSTEM_FAILED;
     app_node_log_changes(&l->log, l->node, l->net, l->now_ns);
+    uint64_t wal_bound, wal_octets = chain_store_log_octets(l->store, &wal_bound);
+    app_node_log_wal(&l->log, wal_octets, wal_bound);
     return 0;
 }
 
@@ -348,12 +352,12 @@ static int open_signals(struct loop *l)
     return APP_SYSTEM_FAILED;
 }
 
-/* Whoever has most of the blocks, of those within reach. CHAIN_MAX_KEYS: nobody */
-static uint32_t find_successor(const struct loop *l)
+/* Whoever has most of the blocks, of those within reach that were not asked before. CHAIN_MAX_KEYS: nobody */
+static uint32_t find_successor(const struct loop *l, uint64_t asked)
 {
     uint32_t best = CHAIN_MAX_KEYS;
     for (uint32_t i = 0; i < l->config->cluster.n_members; i++)
-        if (i != l->config->self && chain_net_is_up(l->net, i) &&
+        if (i != l->config->self && !(asked >> i & 1) && chain_net_is_up(l->net, i) &&
             chain_members_seat(chain_ledger_members(chain_node_ledger(l->node)), i) < CHAIN_MAX_MEMBERS &&
             (best == CHAIN_MAX_KEYS || chain_node_reported(l->node, i) > chain_node_reported(l->node, best)))
             best = i;
@@ -367,18 +371,31 @@ static bool leads(const struct loop *l)
     return s.engine.is_leader || s.leader == CHAIN_TO_ALL;
 }
 
-/* A Raft leader that goes does not let the others wait until they miss it; its engine tries for an election timeout. 0, or an exit code */
+/* A Raft leader that goes does not let the others wait until they miss it. One that started just now may not take over before it knows
+ * what others saw of it and that its leader lives: so one after the other is asked, every two heartbeats, for an election timeout.
+ * 0, or an exit code */
 static int hand_over(struct loop *l)
 {
     struct chain_node_stats s;
     chain_node_stats(l->node, &s);
-    struct chain_node_event event = {.kind = CHAIN_NODE_HAND_OVER, .now_ns = l->now_ns, .successor = find_successor(l)};
-    if (chain_engine_find(l->config->cluster.genesis.engine)->byzantine || !s.engine.is_leader || event.successor == CHAIN_MAX_KEYS)
+    if (chain_engine_find(l->config->cluster.genesis.engine)->byzantine || !s.engine.is_leader || find_successor(l, 0) == CHAIN_MAX_KEYS)
         return 0;
-    int64_t until_ns = l->now_ns + l->config->cluster.timeout_ns;
-    int code = step(l, &event);
-    while (!code && leads(l) && l->now_ns < until_ns)
-        code = run_turn(l);
+    int64_t until_ns = l->now_ns + l->config->cluster.timeout_ns, again_ns = l->now_ns;
+    uint64_t asked = 0;
+    int code = 0;
+    while (!code && leads(l) && l->now_ns < until_ns) {
+        chain_node_stats(l->node, &s);
+        if (s.engine.is_leader && l->now_ns >= again_ns) {
+            asked = find_successor(l, asked) == CHAIN_MAX_KEYS ? 0 : asked;
+            struct chain_node_event event = {.kind = CHAIN_NODE_HAND_OVER, .now_ns = l->now_ns, .successor = find_successor(l, asked)};
+            asked |= event.successor < CHAIN_MAX_KEYS ? UINT64_C(1) << event.successor : 0;
+            again_ns = l->now_ns + 2 * l->config->cluster.heartbeat_ns;
+            code = event.successor < CHAIN_MAX_KEYS ? step(l, &event) : 0;
+        }
+        code = code ? code : run_turn(l);
+    }
+    if (!code && leads(l))
+        app_node_log(&l->log, "nobody took over within %" PRId64 " ms: the others elect a leader", l->config->cluster.timeout_ns / 1000000);
     return code;
 }
 

@@ -129,6 +129,8 @@ static const struct {
     {"operations_submitted_total", "counter", "Operations taken in from clients' submissions.", OF(intake.submitted)},
     {"operations_answered_total", "counter", "Answers given to operations of clients' submissions.", OF(intake.answered)},
     {"disk_syncs_total", "counter", "File syncs that the database asked for.", OF(syncs)},
+    {"wal_bytes", "gauge", "Octets of the database's write-ahead log that are in use.", OF(wal_octets)},
+    {"wal_limit_bytes", "gauge", "At so many of them the node stops.", OF(wal_bound)},
     {"network_messages_received_total", "counter", "Messages from members and clients.", OF(net.received)},
     {"network_messages_sent_total", "counter", "Messages to members and clients.", OF(net.sent)},
 };

@@ -16,7 +16,7 @@ struct app_node_status {
     struct chain_node_stats stats;
     struct chain_net_stats net;
     struct app_intake_stats intake;
-    uint64_t syncs;
+    uint64_t syncs, wal_octets, wal_bound;
     uint64_t reported[CHAIN_MAX_MEMBERS]; /* by member of the cluster file: the height that it last said it executed; own too */
     bool up[CHAIN_MAX_MEMBERS];
     bool votes[CHAIN_MAX_MEMBERS]; /* it has a seat, as far as this node has executed */

@@ -85,6 +85,12 @@ void store_checkpointer_close(struct store_checkpointer *c)
     free(c);
 }
 
+uint64_t chain_store_log_octets(const struct chain_store *s, uint64_t *bound_out)
+{
+    *bound_out = s->policy.log_octets;
+    return s->log_pages * PAGE_OCTETS;
+}
+
 int store_bound_log(struct chain_store *s, char *error_out)
 {
     uint64_t octets = s->log_pages * PAGE_OCTETS, bound = s->policy.log_octets;

@@ -31,6 +31,8 @@ struct chain_store_policy {
 /* keep_blocks alone; 0: everything stays. */
 void chain_store_prune_below(struct chain_store *s, uint64_t keep_blocks);
 void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy);
+/* Octets of the write-ahead log that are in use, and the bound at which a turn fails. */
+uint64_t chain_store_log_octets(const struct chain_store *s, uint64_t *bound_out);
 /* One bounded piece of what can wait: derived rows, a snapshot, pruning. For moments when nothing else is to be done; not inside a turn.
  * 1: more waits, 0: nothing does, or a negative errno, fatal as in a turn. Nothing of it is synced: it can all be made again. */
 __attribute__((warn_unused_result)) int chain_store_work(struct chain_store *s, char *error_out);

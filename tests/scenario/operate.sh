@@ -41,7 +41,8 @@ metrics() { # path
 metrics_are_served() {
     metrics /metrics && grep -q '^HTTP/1.1 200' "$work/answer" && grep -q '^Content-Type: text/plain; version=0.0.4' "$work/answer" &&
         grep -qx 'airdeed_build_info{version="[^"]*",engine="raft",member="n0"} 1' "$work/metrics" &&
-        grep -qE '^airdeed_height_blocks [1-9]' "$work/metrics" && grep -qx 'airdeed_peer_connected{peer="n1"} 1' "$work/metrics"
+        grep -qE '^airdeed_height_blocks [1-9]' "$work/metrics" && grep -qx "airdeed_wal_limit_bytes 1073741824" "$work/metrics" &&
+        grep -qE "^airdeed_wal_bytes [1-9]" "$work/metrics" && grep -qx 'airdeed_peer_connected{peer="n1"} 1' "$work/metrics"
 }
 
 # Every sample belongs to the family announced right before it, each family is announced once, names and values are well-formed, and
@@ -110,6 +111,27 @@ leader_hands_over() { # it knows its successor before it is gone, so that nobody
     within 15 all_answer && return $handed
 }
 
+# Both that could take over have been restarted just now. What came of it is told either way
+fresh_followers_take_over() {
+    local leader i
+    within 15 all_answer || return 1
+    leader=$(leader_of 0)
+    for i in 0 1 2; do
+        [ "$i" != "$leader" ] || continue
+        kill -TERM "${pids[$i]}"
+        wait "${pids[$i]}"
+        start "$i"
+        within 15 has_height "$i" 1 && goes_on 15 1 || return 1
+    done
+    leader=$(leader_of "$i")
+    kill -TERM "${pids[$leader]}"
+    wait "${pids[$leader]}" || return 1
+    tail -n 2 "$dir/n$leader.log" | head -n 1 | sed 's/^/# /'
+    tail -n 3 "$dir/n$leader.log" | grep -qE ": leader is n[^$leader] \(term |: nobody took over within" && goes_on 15 5 || return 1
+    start "$leader"
+    within 15 all_answer
+}
+
 # What systemd says of the unit as it is, with this build's program in the place of the installed one
 unit_is_sound() {
     sed "s|/usr/bin/airdeed|$(command -v airdeed)|" "$root/apps/airdeed-node@.service" >"$work/airdeed-node@n0.service" &&
@@ -158,6 +180,7 @@ check 'nothing else is served there' other_paths_are_refused
 check 'a caller who says nothing holds up neither metrics nor the ledger' a_silent_caller_holds_up_nobody
 check 'a rolling restart stops each node cleanly, and the ledger goes on' restarts_in_turn
 check 'a leader that is told to stop hands over first' leader_hands_over
+check 'it does so, or says that it could not, also where the others were restarted just now' fresh_followers_take_over
 kill_node 2
 check 'a node that was killed is named by the others' within 10 one_is_missed 2
 start 2

@@ -6,6 +6,7 @@
 #include "apps/ledger_op.h"
 #include "apps/node_clock.h"
 #include "apps/node_cluster.h"
+#include "apps/node_log.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -281,6 +282,26 @@ START_TEST(a_suspension_is_shown_while_the_lease_lives)
 }
 END_TEST
 
+START_TEST(a_write_ahead_log_that_grows_is_told_in_time_and_once_a_quarter)
+{
+    static const uint64_t MIB = 1 << 20;
+    struct app_node_log log = {.cluster = &cluster, .name = "a"};
+    app_node_log_wal(&log, 255 * MIB, 1024 * MIB);
+    ck_assert_str_eq(log.last_error, "");
+    app_node_log_wal(&log, 256 * MIB, 1024 * MIB);
+    ck_assert_str_eq(log.last_error, "the database's write-ahead log has grown to 256 MiB, since a reader stays in one transaction: end it, for at 1024 MiB "
+                                     "this node stops");
+    int64_t told_ns = log.last_error_ns;
+    app_node_log_wal(&log, 300 * MIB, 1024 * MIB);
+    ck_assert_int_eq(log.last_error_ns, told_ns);
+    app_node_log_wal(&log, 512 * MIB, 1024 * MIB);
+    ck_assert_msg(strstr(log.last_error, "512 MiB"), "%s", log.last_error);
+    app_node_log_wal(&log, MIB, 1024 * MIB); /* the reader has ended */
+    app_node_log_wal(&log, 260 * MIB, 1024 * MIB);
+    ck_assert_msg(strstr(log.last_error, "260 MiB"), "%s", log.last_error);
+}
+END_TEST
+
 START_TEST(a_key_file_comes_back_as_it_was_written)
 {
     char dir[] = "/tmp/airdeed-key-XXXXXX", path[64];
@@ -313,6 +334,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(node, operations_about_keys_places_and_units_are_read);
     tcase_add_loop_test(node, operations_that_cannot_be_meant_are_refused_by_field, 0, (int)(sizeof bad_operations / sizeof *bad_operations));
     tcase_add_test(node, a_suspension_is_shown_while_the_lease_lives);
+    tcase_add_test(node, a_write_ahead_log_that_grows_is_told_in_time_and_once_a_quarter);
     tcase_add_test(node, a_key_file_comes_back_as_it_was_written);
     suite_add_tcase(suite, node);
 }
