@@ -47,4 +47,6 @@ int chain_certificate_check(const struct chain_certificate *cert, const struct c
 void chain_merkle_root(const uint8_t *const *data, const size_t *len, size_t n, struct chain_hash *out);
 /* BLAKE2b-256. */
 void chain_hash_of(const void *data, size_t len, struct chain_hash *out);
+/* Of a tag, then the octets. */
+void chain_hash_tagged(uint8_t tag, const void *data, size_t len, struct chain_hash *out);
 #endif

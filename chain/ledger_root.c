@@ -25,18 +25,17 @@ void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, u
     }
 }
 
-static void put(struct chain_ledger *l, const struct chain_ledger_entry *entry, bool present)
+/* False: no room. */
+static bool put(struct chain_ledger *l, const struct chain_ledger_entry *entry, bool present)
 {
     struct chain_hash key, value;
     chain_hash_of(entry->key, entry->key_len, &key);
     if (!present) {
         chain_map_remove(l->map, &key);
-        return;
+        return true;
     }
     chain_hash_of(entry->value, entry->value_len, &value);
-    int rc = chain_map_put(l->map, &key, &value);
-    assert(rc == 0); /* it has room for every slot of every table */
-    (void)rc;
+    return chain_map_put(l->map, &key, &value) == 0;
 }
 
 void chain_ledger_prove_entry(const struct chain_ledger *l, uint64_t table, uint64_t id, uint64_t sub, struct chain_map_proof *out)
@@ -59,8 +58,11 @@ void chain_ledger_rebuild_root(struct chain_ledger *l, struct chain_hash *out)
     struct chain_ledger_cursor cursor = {0};
     struct chain_ledger_entry entry;
     chain_map_clear(l->map);
-    while (chain_ledger_next_entry(l, &cursor, &entry))
-        put(l, &entry, true);
+    while (chain_ledger_next_entry(l, &cursor, &entry)) {
+        bool fits = put(l, &entry, true);
+        assert(fits); /* it has room for every slot of every table */
+        (void)fits;
+    }
     forget_touched(l);
     chain_map_root(l->map, out);
 }
@@ -72,11 +74,15 @@ void chain_ledger_update_root(struct chain_ledger *l, struct chain_hash *out)
         return;
     }
     struct chain_ledger_entry entry;
-    /* what is gone first: the table may be full */
-    for (int present = 0; present < 2; present++)
-        for (size_t i = 0; i < l->touched.n; i++)
-            if (chain_ledger_find_entry(l, l->touched.keys[i].table, l->touched.keys[i].id, l->touched.keys[i].sub, &entry) == present)
-                put(l, &entry, present);
+    bool fits = true;
+    for (size_t i = 0; i < l->touched.n && fits; i++) {
+        bool present = chain_ledger_find_entry(l, l->touched.keys[i].table, l->touched.keys[i].id, l->touched.keys[i].sub, &entry);
+        fits = put(l, &entry, present);
+    }
+    if (!fits) { /* every table full, and what goes comes behind what takes its place */
+        chain_ledger_rebuild_root(l, out);
+        return;
+    }
     if (l->touched.n > 0)
         forget_touched(l);
     chain_map_root(l->map, out);

@@ -100,6 +100,19 @@ static bool nonces_at(const struct chain_ledger *l, size_t slot, uint64_t *id_ou
     return is_station(l, slot, 0) && l->nonces[slot].top > 0;
 }
 
+/* Written out, compilers make one store of it. */
+static void put_word(uint8_t out[8], uint64_t word)
+{
+    out[0] = (uint8_t)word;
+    out[1] = (uint8_t)(word >> 8);
+    out[2] = (uint8_t)(word >> 16);
+    out[3] = (uint8_t)(word >> 24);
+    out[4] = (uint8_t)(word >> 32);
+    out[5] = (uint8_t)(word >> 40);
+    out[6] = (uint8_t)(word >> 48);
+    out[7] = (uint8_t)(word >> 56);
+}
+
 static bool encode_nonces(const struct chain_ledger *l, uint64_t id, uint64_t sub, struct chain_cbor_writer *w)
 {
     if (!is_station(l, id, sub) || l->nonces[id].top == 0)
@@ -107,8 +120,8 @@ static bool encode_nonces(const struct chain_ledger *l, uint64_t id, uint64_t su
     chain_cbor_put_array(w, 2);
     chain_cbor_put_uint(w, l->nonces[id].top);
     uint8_t used[CHAIN_NONCE_WINDOW / 8];
-    for (size_t k = 0; k < sizeof used; k++)
-        used[k] = (uint8_t)(l->nonces[id].used[k / 8] >> (8 * (k % 8)));
+    for (size_t k = 0; k < CHAIN_NONCE_WORDS; k++)
+        put_word(used + 8 * k, l->nonces[id].used[k]);
     chain_cbor_put_bytes(w, used, sizeof used);
     return true;
 }

@@ -11,6 +11,16 @@ static const uint8_t NODE_PREFIX = 0x01;
 
 static void hash_pieces(uint8_t prefix, const void *a, size_t a_len, const void *b, size_t b_len, struct chain_hash *out)
 {
+    uint8_t whole[512]; /* in one piece it costs less than a state that is set up and cleared */
+    if (a_len < sizeof whole && b_len < sizeof whole - a_len) {
+        whole[0] = prefix;
+        if (a_len > 0)
+            memcpy(whole + 1, a, a_len);
+        if (b_len > 0)
+            memcpy(whole + 1 + a_len, b, b_len);
+        crypto_generichash_blake2b(out->octets, CHAIN_HASH_BYTES, whole, 1 + a_len + b_len, NULL, 0);
+        return;
+    }
     crypto_generichash_blake2b_state state;
     crypto_generichash_blake2b_init(&state, NULL, 0, CHAIN_HASH_BYTES);
     crypto_generichash_blake2b_update(&state, &prefix, 1);
@@ -44,6 +54,11 @@ void chain_merkle_add(struct chain_merkle *tree, const void *a, size_t a_len, co
     struct chain_hash hash;
     hash_pieces(LEAF_PREFIX, a, a_len, b, b_len, &hash);
     chain_merkle_add_hash(tree, &hash);
+}
+
+void chain_hash_tagged(uint8_t tag, const void *data, size_t len, struct chain_hash *out)
+{
+    hash_pieces(tag, data, len, NULL, 0, out);
 }
 
 void chain_merkle_leaf(const void *data, size_t len, struct chain_hash *out)

@@ -14,12 +14,7 @@ int chain_msg_digest(const struct chain_members *members, uint8_t kind, const ui
 {
     if (kind == CHAIN_MSG_PBFT_PRE_PREPARE)
         return chain_batch_digest(members, body, body_len, out);
-    crypto_generichash_blake2b_state state;
-    crypto_generichash_blake2b_init(&state, NULL, 0, CHAIN_HASH_BYTES);
-    crypto_generichash_blake2b_update(&state, &kind, 1);
-    if (body_len > 0)
-        crypto_generichash_blake2b_update(&state, body, body_len);
-    crypto_generichash_blake2b_final(&state, out->octets, CHAIN_HASH_BYTES);
+    chain_hash_tagged(kind, body, body_len, out);
     return 0;
 }
 

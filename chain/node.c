@@ -121,6 +121,16 @@ static void place_buffers(struct chain_node *m, uint8_t *base, const struct layo
     m->pull_cap = l->epochs - l->pull;
 }
 
+/* A block without a height is none: the ring's octets, a third of everything, stay as they are. */
+static void clear_node(struct chain_node *m)
+{
+    size_t end = offsetof(struct chain_node, blocks) + sizeof(m->blocks);
+    memset(m, 0, offsetof(struct chain_node, blocks));
+    for (size_t i = 0; i < CHAIN_NODE_RING; i++)
+        m->blocks[i].height = 0;
+    memset((uint8_t *)m + end, 0, sizeof(*m) - end);
+}
+
 int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, struct chain_node **out,
                     const char **bad_field_out)
 {
@@ -131,7 +141,7 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     uint8_t *base = (uint8_t *)mem + (ALIGNMENT - (uintptr_t)mem % ALIGNMENT) % ALIGNMENT;
     struct layout l = lay_out(cfg);
     struct chain_node *m = (struct chain_node *)(void *)base;
-    memset(m, 0, sizeof(*m));
+    clear_node(m);
     m->cfg = *cfg;
     m->vote_next = 1;
     m->vote_due_ns = m->status_due_ns = m->certify_due_ns = INT64_MAX;

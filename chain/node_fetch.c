@@ -153,10 +153,7 @@ static void ask(struct chain_node *m, uint64_t height, uint64_t count)
 
 void node_fetch_timer(struct chain_node *m)
 {
-    uint64_t tip = node_tip(m), highest = 0;
-    for (uint32_t i = 0; i < CHAIN_MAX_KEYS; i++)
-        if (i != m->cfg.self && m->reported[i] > highest)
-            highest = m->reported[i];
+    uint64_t tip = node_tip(m), highest = m->reported_top;
     if (m->later_epoch && highest <= tip)
         highest = tip + 1;
     if (highest <= tip && (m->certified == tip || node_certify_waits(m))) {

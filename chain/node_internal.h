@@ -159,6 +159,7 @@ struct chain_node {
     struct node_votes votes[CHAIN_NODE_MAX_OPEN];
     uint64_t certified; /* every block up to it has its certificate */
     uint64_t reported[CHAIN_MAX_KEYS]; /* highest height that the key's holder signed a header of */
+    uint64_t reported_top;             /* and of all others */
     uint64_t vote_next; /* first height whose own vote has not left */
     uint64_t sign_next; /* first height that may lack our signature */
     size_t n_late;      /* others' votes that are looked at once nobody waits for the disk */
@@ -290,6 +291,8 @@ int node_restore_snapshot(struct chain_node *m, const struct chain_node_event *i
 int node_restore_block(struct chain_node *m, const struct chain_node_event *in, struct chain_node_update *out);
 
 /* node_vote.c: header votes and certificates */
+/* The key's holder has come to this height. */
+void node_note_reported(struct chain_node *m, uint32_t key, uint64_t height);
 void node_take_vote(struct chain_node *m, const struct chain_msg *msg);
 /* Signatures for and under headers make nobody wait: while somebody waits for the disk, others' are put aside and ours is not made. */
 void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg);

@@ -113,8 +113,10 @@ bool node_propose(struct chain_node *m, struct chain_node_update *out)
 void node_follow_view(struct chain_node *m)
 {
     struct chain_engine_stats s;
+    if (m->proposed_height == 0)
+        return;
     node_engine_stats(m, &s);
-    if (m->proposed_height == 0 || (s.is_leader && s.view == m->proposed_view))
+    if (s.is_leader && s.view == m->proposed_view)
         return;
     m->proposed_height = 0;
     m->holds_back = false;

@@ -302,8 +302,7 @@ void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
     raise_claim(&m->claim, &claim);
     if (claim.epoch > m->members->epoch)
         m->later_epoch = true;
-    if (claim.committed > m->reported[msg->author])
-        m->reported[msg->author] = claim.committed; /* whom to fetch it from */
+    node_note_reported(m, msg->author, claim.committed); /* whom to fetch it from */
 }
 
 int64_t node_seen_deadline(const struct chain_node *m)

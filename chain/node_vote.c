@@ -36,12 +36,19 @@ uint32_t node_count_votes(const struct chain_node *m, uint64_t height, const str
     return n;
 }
 
+void node_note_reported(struct chain_node *m, uint32_t key, uint64_t height)
+{
+    if (height > m->reported[key])
+        m->reported[key] = height;
+    if (key != m->cfg.self && height > m->reported_top)
+        m->reported_top = height;
+}
+
 void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
                    const uint8_t sig[CHAIN_SIG_BYTES])
 {
     uint32_t key = m->members->seats[member];
-    if (height > m->reported[key])
-        m->reported[key] = height;
+    node_note_reported(m, key, height);
     if (!is_open(m, height))
         return;
     struct node_votes *row = &m->votes[height % CHAIN_NODE_MAX_OPEN];
