@@ -121,14 +121,14 @@ static void place_buffers(struct chain_node *m, uint8_t *base, const struct layo
     m->pull_cap = l->epochs - l->pull;
 }
 
-/* A block without a height is none: the ring's octets, a third of everything, stay as they are. */
+/* A block without a height is none, and a signature without a bit neither: the octets of both, nearly everything, stay as they are. */
 static void clear_node(struct chain_node *m)
 {
     size_t end = offsetof(struct chain_node, blocks) + sizeof(m->blocks);
     memset(m, 0, offsetof(struct chain_node, blocks));
     for (size_t i = 0; i < CHAIN_NODE_RING; i++)
         m->blocks[i].height = 0;
-    memset((uint8_t *)m + end, 0, sizeof(*m) - end);
+    memset((uint8_t *)m + end, 0, offsetof(struct chain_node, seen) - end);
 }
 
 int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, struct chain_node **out,

@@ -47,7 +47,6 @@ struct node_votes { /* verified header votes for one height above the certified 
 };
 
 struct node_seen { /* a message whose signature was found good */
-    bool used;
     uint8_t kind;
     uint32_t epoch;
     uint32_t author;
@@ -216,9 +215,10 @@ struct chain_node {
     } inbox[NODE_INBOX_MSGS];
     size_t n_outbox, outbox_len;
     struct node_outbox_entry outbox[NODE_OUTBOX_MSGS];
-    struct node_seen seen[NODE_SEEN];
+    uint64_t seen_used[NODE_SEEN / 64]; /* bitmap: what is not in it was never written */
     struct chain_ledger_event *events; /* CHAIN_MAX_LEDGER_EVENTS */
     uint8_t *inbox_octets, *outbox_octets, *bundle_octets, *scratch, *proposal;
+    struct node_seen seen[NODE_SEEN]; /* the last: not cleared */
 };
 
 /* node_verify.c */

@@ -21,16 +21,19 @@ static uint32_t epoch_of(const struct chain_members *members, const struct chain
 
 static bool seen_before(const struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg)
 {
-    const struct node_seen *s = &m->seen[slot_of(m, msg)];
-    return s->used && s->kind == msg->kind && s->epoch == epoch_of(members, msg) && s->author == msg->author &&
+    size_t slot = slot_of(m, msg);
+    const struct node_seen *s = &m->seen[slot];
+    return (m->seen_used[slot / 64] >> (slot % 64) & 1) != 0 && s->kind == msg->kind && s->epoch == epoch_of(members, msg) && s->author == msg->author &&
            s->view == msg->view && s->seq == msg->seq &&
            memcmp(s->digest.octets, msg->digest.octets, CHAIN_HASH_BYTES) == 0 && memcmp(s->sig, msg->sig, CHAIN_SIG_BYTES) == 0;
 }
 
 static void remember(struct chain_node *m, const struct chain_members *members, const struct chain_msg *msg)
 {
-    struct node_seen *s = &m->seen[slot_of(m, msg)];
-    *s = (struct node_seen){.used = true, .kind = msg->kind, .epoch = epoch_of(members, msg),
+    size_t slot = slot_of(m, msg);
+    struct node_seen *s = &m->seen[slot];
+    m->seen_used[slot / 64] |= UINT64_C(1) << (slot % 64);
+    *s = (struct node_seen){.kind = msg->kind, .epoch = epoch_of(members, msg),
                             .author = msg->author, .view = msg->view, .seq = msg->seq, .digest = msg->digest};
     memcpy(s->sig, msg->sig, CHAIN_SIG_BYTES);
 }
