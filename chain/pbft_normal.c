@@ -145,8 +145,16 @@ static bool find_acceptable(struct pbft *m, struct pbft_slot *slot)
     return rc == 0;
 }
 
+/* A proof took the place of a proposal that we gave our PREPARE in this view: what was committed needs no second one. */
+static bool is_spoken_for(const struct pbft *m, const struct pbft_slot *slot)
+{
+    const struct pbft_vote *own = &slot->prepares[m->self];
+    return own->have && own->view == m->view && !chain_pbft_same(&own->digest, &slot->prop_digest);
+}
+
 static void accept_proposal(struct pbft *m, struct pbft_slot *slot)
 {
+    slot->refused = slot->refused || is_spoken_for(m, slot);
     if (slot->refused || !chain_pbft_holds_batch(slot, &slot->prop_digest) || !find_acceptable(m, slot))
         return;
     slot->accepted = m->changed = true;

@@ -195,7 +195,8 @@ void chain_pbft_restored(struct pbft *m)
         bool proposed = slot->prop_signed && chain_pbft_primary(m, m->view) == m->self;
         if (!proposed)
             restore_vote(m, &slot->prepares[m->self], CHAIN_MSG_PBFT_PREPARE, slot);
-        if (slot->cert.have && slot->cert.view == m->view && m->promised <= m->view)
+        bool prepared = slot->cert.have && slot->cert.view == m->view && chain_pbft_same(&slot->cert.digest, &slot->prop_digest);
+        if (prepared && m->promised <= m->view)
             restore_vote(m, &slot->commits[m->self], CHAIN_MSG_PBFT_COMMIT, slot);
         if (proposed && slot->height >= m->next)
             m->next = slot->height + 1;
