@@ -2,6 +2,7 @@
 #include "tests/unit/check_main.h"
 
 #include "chain/cbor.h"
+#include "chain/pbft.h"
 #include "tests/sim/engine_bench.h"
 
 /* What counts as proof: so many distinct members, and under strict votes no COMMIT for a PREPARE. */
@@ -93,9 +94,52 @@ START_TEST(a_certificate_of_fewer_than_a_quorum_proves_nothing)
 }
 END_TEST
 
+static struct chain_msg make_proposal(uint8_t *batch, size_t cap, int64_t time_ns)
+{
+    return (struct chain_msg){.kind = CHAIN_MSG_PBFT_PRE_PREPARE, .author = 0, .seq = 2, .body = batch, .body_len = put_batch(batch, cap, time_ns)};
+}
+
+/* That 0, 2 and 3 committed to it at height 2, without the batch. */
+static int prove_commit(struct bench *b, const struct chain_msg *proposal)
+{
+    uint8_t body[512];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    struct pbft_cert cert = {.have = true, .height = 2, .signers = {[PBFT_COMMITTED] = 0xd}};
+    ck_assert_int_eq(chain_msg_digest(&b->members, proposal->kind, proposal->body, proposal->body_len, &cert.digest), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        put_sig(b, (struct chain_msg){.kind = CHAIN_MSG_PBFT_COMMIT, .author = i, .seq = 2, .digest = cert.digest}, cert.sigs[i]);
+    chain_cbor_put_array(&w, 2);
+    chain_pbft_cert_put(&w, &cert);
+    chain_cbor_put_null(&w);
+    return bench_receive(b, &chain_pbft_ops, (struct chain_msg){.kind = CHAIN_MSG_PBFT_PROOF, .author = 2, .seq = 2, .body = body, .body_len = w.len});
+}
+
+static bool hears_prepare(const struct bench *b)
+{
+    for (size_t i = 0; i < b->out.n_msgs; i++)
+        if (b->out.msgs[i].msg.kind == CHAIN_MSG_PBFT_PREPARE && b->out.msgs[i].msg.author == 1 && b->out.msgs[i].msg.seq == 2)
+            return true;
+    return false;
+}
+
+START_TEST(a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_prepare)
+{
+    struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+    uint8_t batches[2][64];
+    struct chain_msg first = make_proposal(batches[0], sizeof batches[0], 1), second = make_proposal(batches[1], sizeof batches[1], 2);
+    ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, first), 0);
+    ck_assert(hears_prepare(b));
+    ck_assert_int_eq(prove_commit(b, &second), 0);
+    ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, second), 0);
+    ck_assert(!hears_prepare(b));
+    bench_free(b);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("pbft_proofs");
+    tcase_add_test(tc, a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_prepare);
     tcase_add_test(tc, under_strict_votes_a_quorum_of_commits_waits_for_the_prepares);
     tcase_add_test(tc, a_certificate_of_fewer_than_a_quorum_proves_nothing);
     suite_add_tcase(suite, tc);
