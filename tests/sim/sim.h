@@ -114,6 +114,10 @@ struct sim_pending {
 struct sim_node {
     uint32_t index, key; /* machine, identity */
     bool liar, forgot; /* forgot: its disk turned back once */
+    struct sim_witness { /* what each machine held from it when its disk turned back last, and in which of its lives; 0: nothing */
+        uint32_t life, epoch;
+        uint64_t view, height;
+    } witnesses[SIM_MAX_NODES];
     enum sim_state state;
     struct chain_node *node;
     struct sim_disk disk;
@@ -306,6 +310,8 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
 void sim_check_synced(struct sim_world *w, struct sim_node *node, uint64_t seq);
 void sim_check_crashed(struct sim_world *w, struct sim_node *node);
 void sim_check_forget(struct sim_node *node);
+/* Its disk is about to turn back: notes who could tell it what it said. */
+void sim_check_witnesses(struct sim_world *w, struct sim_node *node);
 void sim_check_start(struct sim_world *w, struct sim_node *node);
 void sim_raft_start(struct sim_world *w, struct sim_node *node);
 void sim_raft_records(struct sim_world *w, struct sim_node *node, const struct chain_node_update *u, bool leads);

@@ -162,6 +162,7 @@ static void turn_disk_back(struct sim_world *w)
     sim_node_stop(w, node, SIM_DOWN, sim_draw_ns(w, SIM_MS(1), SIM_MS(500)));
     w->forgot = node;
     node->forgot = true;
+    sim_check_witnesses(w, node);
     w->forgot_top = w->top;
     uint64_t lost = sim_disk_roll_back(&node->disk);
     sim_log(w, "node %u has lost %llu turns of its disk", node->index, (unsigned long long)lost);
