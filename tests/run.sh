@@ -5,7 +5,8 @@
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 # where processes, threads or locks meet; the rest of airdeed has one thread and no other
-tsan_programs='unit_chain_test_net unit_chain_test_store unit_chain_test_node unit_apps_test_carry unit_apps_test_node'
+tsan_programs='unit_chain_test_net unit_chain_test_store unit_chain_test_store_work unit_chain_test_node unit_apps_test_carry unit_apps_test_intake
+    unit_apps_test_node'
 builds='debug release'
 case ${1:-} in
 --tsan-programs) echo "$tsan_programs"; exit ;;

@@ -161,6 +161,33 @@ writes_in_its_state_folder_alone() {
     [ $code = 0 ] && [ -s "$state/n0.db" ] && [ "$(ls -lR --time-style=full-iso "$etc")" = "$before" ]
 }
 
+# The unit's walls as far as they go up without systemd: all read-only but the state folder, no capability, no new privileges, no memory that is
+# both written and run
+serves_behind_such_walls() {
+    local dir=$work/walled pid code
+    airdeed node --init-cluster 1 --dir "$dir" --base-port 0 >/dev/null && mkdir "$dir/state" &&
+        sed -i "s|^database: .*|database: $dir/state/n0.db|" "$dir/n0.yaml" || return 1
+    cat >"$dir/walls" <<'END'
+mount --make-rprivate / && mount --bind "$1/state" "$1/state" && mount -o remount,bind,ro / || exit 9
+under=$(findmnt -nT "$1/n0.yaml" -o TARGET)
+[ "$under" = / ] || mount -o remount,bind,ro "$under" || exit 9
+! touch "$1/written" 2>/dev/null && touch "$1/state/written" || exit 8
+umask 0077
+exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all python3 -c '
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) # PR_SET_MDWE, where the kernel has it
+os.execvp(sys.argv[1], sys.argv[1:])' airdeed node "$1/n0.yaml"
+END
+    (cd / && exec unshare -m bash "$dir/walls" "$dir" 2>"$dir/log") &
+    pid=$!
+    within 10 airdeed ledger submit --node "$dir/n0.yaml" --key "$dir/client.key" --timeout 2s \
+        '{"op": "register", "call_sign": "AD1", "lat_deg": 48.1, "lon_deg": 11.6, "height_m": 12}' >/dev/null 2>&1
+    code=$?
+    kill "$pid"
+    wait "$pid" || code=1
+    [ $code = 0 ] && airdeed ledger verify "$dir/state/n0.db" >/dev/null || { sed 's/^/# /' "$dir/log"; return 1; }
+}
+
 airdeed node --init-cluster 3 --engine raft --dir "$dir" --base-port 0 --clients 2 >/dev/null
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 echo "metrics: 127.0.0.1:$port" >>"$dir/n0.yaml"
@@ -192,6 +219,12 @@ check 'nobody answers, and the command says so' bash -c "airdeed ledger status -
 check 'the databases agree' databases_agree 0 1 2
 check 'nothing was lost' nothing_was_lost 0 1 2
 check 'a node whose files are laid out for systemd writes in its state folder alone' writes_in_its_state_folder_alone
+if unshare -m true 2>/dev/null && command -v setpriv findmnt >/dev/null; then
+    check "it serves behind walls like the unit's" serves_behind_such_walls
+else
+    n=$((n + 1))
+    echo "ok $n - raft: it serves behind walls like the unit's # SKIP mount namespaces are not to be had"
+fi
 if command -v systemd-analyze >/dev/null; then
     check 'systemd finds nothing wrong with the unit' unit_is_sound
     check 'it does with broken ones, and where there is none' broken_units_are_noticed
