@@ -149,22 +149,26 @@ static void reverse(struct chain_merkle_path *path)
     }
 }
 
+/* One level down, to the half that has the leaf: the path gets the other half's root. */
+static bool go_down(const struct chain_merkle_leaves *leaves, uint64_t leaf, uint64_t *low, uint64_t *high, struct chain_merkle_path *out)
+{
+    uint64_t middle = *low + largest_power_below(*high - *low);
+    bool left = leaf < middle;
+    if (!hash_range(leaves, left ? middle : *low, left ? *high : middle, &out->nodes[out->n++]))
+        return false;
+    *(left ? high : low) = middle;
+    return true;
+}
+
 int chain_merkle_prove(const struct chain_merkle_leaves *leaves, uint64_t index, struct chain_merkle_path *out)
 {
     uint64_t low = 0, high = leaves->n;
     out->n = 0;
     if (index >= high)
         return -ENOENT;
-    while (high - low > 1) {
-        uint64_t middle = low + largest_power_below(high - low);
-        bool left = index < middle;
-        if (!hash_range(leaves, left ? middle : low, left ? high : middle, &out->nodes[out->n++]))
+    while (high - low > 1)
+        if (!go_down(leaves, index, &low, &high, out))
             return -ENOENT;
-        if (left)
-            high = middle;
-        else
-            low = middle;
-    }
     reverse(out);
     return 0;
 }
@@ -175,16 +179,9 @@ int chain_merkle_prove_consistency(const struct chain_merkle_leaves *leaves, uin
     out->n = 0;
     if (first == 0 || first > high)
         return -ENOENT;
-    while (first != high) {
-        uint64_t middle = low + largest_power_below(high - low);
-        bool left = first <= middle;
-        if (!hash_range(leaves, left ? middle : low, left ? high : middle, &out->nodes[out->n++]))
+    while (first != high)
+        if (!go_down(leaves, first - 1, &low, &high, out))
             return -ENOENT;
-        if (left)
-            high = middle;
-        else
-            low = middle;
-    }
     /* the subtree that ends with the first leaves is known to who checks when it is all of them */
     if (low > 0 && !hash_range(leaves, low, high, &out->nodes[out->n++]))
         return -ENOENT;
@@ -192,29 +189,33 @@ int chain_merkle_prove_consistency(const struct chain_merkle_leaves *leaves, uin
     return 0;
 }
 
-bool chain_merkle_check(const struct chain_merkle_path *path, uint64_t index, uint64_t n, const struct chain_hash *leaf_hash,
-                        const struct chain_hash *root)
+/* From node `at` of a level that ends with `last` up to the root, with the path's nodes from i on. old: of the tree that node `at` ends, or NULL.
+ * False: the path has another length. */
+static bool go_up(const struct chain_merkle_path *path, size_t i, uint64_t at, uint64_t last, struct chain_hash *old, struct chain_hash *hash)
 {
-    if (index >= n || path->n > CHAIN_MERKLE_MAX_PATH)
-        return false;
-    uint64_t at = index, last = n - 1;
-    struct chain_hash hash = *leaf_hash;
-    for (size_t i = 0; i < path->n; i++) {
+    for (; i < path->n; i++) {
         if (last == 0)
             return false;
         if (at & 1 || at == last) {
-            hash_node(&path->nodes[i], &hash, &hash);
-            while (!(at & 1) && at != 0) {
-                at >>= 1;
+            hash_node(&path->nodes[i], hash, hash);
+            if (old)
+                hash_node(&path->nodes[i], old, old);
+            for (; !(at & 1) && at != 0; at >>= 1)
                 last >>= 1;
-            }
         } else {
-            hash_node(&hash, &path->nodes[i], &hash);
+            hash_node(hash, &path->nodes[i], hash);
         }
         at >>= 1;
         last >>= 1;
     }
-    return last == 0 && memcmp(&hash, root, sizeof hash) == 0;
+    return last == 0;
+}
+
+bool chain_merkle_check(const struct chain_merkle_path *path, uint64_t index, uint64_t n, const struct chain_hash *leaf_hash,
+                        const struct chain_hash *root)
+{
+    struct chain_hash hash = *leaf_hash;
+    return index < n && path->n <= CHAIN_MERKLE_MAX_PATH && go_up(path, 0, index, n - 1, NULL, &hash) && memcmp(&hash, root, sizeof hash) == 0;
 }
 
 bool chain_merkle_check_consistency(const struct chain_merkle_path *path, uint64_t first, const struct chain_hash *first_root, uint64_t n,
@@ -231,21 +232,5 @@ bool chain_merkle_check_consistency(const struct chain_merkle_path *path, uint64
     for (; at & 1; at >>= 1)
         last >>= 1;
     struct chain_hash old = whole ? *first_root : path->nodes[0], new = old;
-    for (size_t i = whole ? 0 : 1; i < path->n; i++) {
-        if (last == 0)
-            return false;
-        if (at & 1 || at == last) {
-            hash_node(&path->nodes[i], &old, &old);
-            hash_node(&path->nodes[i], &new, &new);
-            while (!(at & 1) && at != 0) {
-                at >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash_node(&new, &path->nodes[i], &new);
-        }
-        at >>= 1;
-        last >>= 1;
-    }
-    return last == 0 && memcmp(&old, first_root, sizeof old) == 0 && memcmp(&new, root, sizeof new) == 0;
+    return go_up(path, !whole, at, last, &old, &new) && memcmp(&old, first_root, sizeof old) == 0 && memcmp(&new, root, sizeof new) == 0;
 }

@@ -17,11 +17,11 @@ double phy_energy_threshold(uint64_t n, double p_fa)
     return phy_gamma_threshold((double)n, p_fa);
 }
 
-double phy_energy_sum(const float complex *samples, size_t n)
+/* Two real sequences, multiplied value by value; inlined, so that one that is both is read once. */
+static inline double sum_products(const float *a, const float *b, size_t n_values)
 {
     enum { N_LANES = 16, CHUNK = 1024 };
-    const float *x = (const float *)samples;
-    size_t n_values = 2 * n, at = 0;
+    size_t at = 0;
     double total = 0.0;
     while (at < n_values) { /* short sums in float lanes, long ones in double */
         size_t n_here = n_values - at < CHUNK ? n_values - at : CHUNK;
@@ -29,10 +29,10 @@ double phy_energy_sum(const float complex *samples, size_t n)
         size_t i = 0;
         for (; i + N_LANES <= n_here; i += N_LANES)
             for (size_t k = 0; k < N_LANES; k++)
-                lanes[k] += x[at + i + k] * x[at + i + k];
+                lanes[k] += a[at + i + k] * b[at + i + k];
         double sum = 0.0;
         for (; i < n_here; i++)
-            sum += (double)x[at + i] * (double)x[at + i];
+            sum += (double)a[at + i] * (double)b[at + i];
         double pairs[N_LANES / 2]; /* a tree: one long chain of additions would cost as much as a short block's samples */
         for (size_t k = 0; k < N_LANES / 2; k++)
             pairs[k] = (double)lanes[k] + (double)lanes[k + N_LANES / 2];
@@ -40,6 +40,16 @@ double phy_energy_sum(const float complex *samples, size_t n)
         at += n_here;
     }
     return total;
+}
+
+double phy_energy_sum(const float complex *samples, size_t n)
+{
+    return sum_products((const float *)samples, (const float *)samples, 2 * n);
+}
+
+double phy_energy_products(const float complex *samples, size_t lag, size_t n)
+{
+    return sum_products((const float *)samples, (const float *)(samples + lag), 2 * n);
 }
 
 int phy_energy_init(struct phy_energy_detector *d, uint64_t n_samples, double noise_power, double uncertainty_db, double p_fa)

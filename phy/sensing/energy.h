@@ -15,6 +15,8 @@ double phy_energy_threshold(uint64_t n, double p_fa);
 double phy_energy_p_fa(uint64_t n, double threshold);
 /* Sum |y|^2, compensated enough for 1e9 samples. */
 double phy_energy_sum(const float complex *samples, size_t n);
+/* Sum of Re y[i] y*[i + lag], in the same way: lag + n samples are read. */
+double phy_energy_products(const float complex *samples, size_t lag, size_t n);
 
 /* A detector for windows of one length. The noise power is known to +-uncertainty_db only: the threshold holds p_fa at the
  * strongest noise that this allows, and so no signal below the SNR wall is found, however long the window (Tandra and Sahai,
