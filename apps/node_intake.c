@@ -189,38 +189,41 @@ static int code_of(int result)
 }
 
 /* Called by several threads, each for another one */
-static void verify(void *ctx, size_t i)
+void app_node_intake_verify(void *ctx, size_t i)
 {
-    const struct app_node_intake *in = ctx;
-    struct app_intake_tx *tx = &((struct app_node_intake *)ctx)->txs[i];
+    struct app_node_intake *in = ctx;
+    struct app_intake_tx *tx = &in->txs[i];
     struct chain_ed25519 nobody = {0};
     struct chain_signer signer = chain_signer_ed25519(&nobody);
     size_t consumed = 0;
     tx->n_ops = 0;
-    if (chain_msg_decode(in->members, tx->octets, tx->len, &tx->msg, &consumed) != 0 || consumed != tx->len || tx->msg.kind != CHAIN_MSG_TX)
+    if (chain_msg_decode(&in->known, tx->octets, tx->len, &tx->msg, &consumed) != 0 || consumed != tx->len || tx->msg.kind != CHAIN_MSG_TX)
         return;
     int n = chain_tx_count(tx->msg.body, tx->msg.body_len);
-    if (n > 0 && signer.verify(signer.ctx, in->members, &tx->msg) == 0)
+    if (n > 0 && signer.verify(signer.ctx, &in->known, &tx->msg) == 0)
         tx->n_ops = n;
 }
 
-/* A signed transaction: to the node at once. Operations in it, 1 where it cannot be told, or -EIO. */
-static int hand_in(struct app_node_intake *in, uint32_t i_caller, uint64_t number, const struct app_intake_tx *tx, int64_t now_ns)
+/* A signed transaction: to the node. -EIO: fatal; else 0. */
+static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, int64_t now_ns)
 {
     const struct chain_msg msg = tx->msg;
     int n = tx->n_ops;
+    uint64_t number = tx->first ? tx->number : in->next_number;
+    in->callers[tx->caller].n_open--;
+    in->next_number = number + (n > 0 ? (uint64_t)n : 1);
     if (n == 0) {
-        refuse(in, i_caller, number, APP_INTAKE_MALFORMED);
-        return 1;
+        refuse(in, tx->caller, number, APP_INTAKE_MALFORMED);
+        return 0;
     }
     bool room = in->n_queued + in->n_pending + (size_t)n <= APP_INTAKE_PENDING;
-    struct app_intake_op op = {.caller = (uint16_t)i_caller, .author = msg.author, .until_ns = now_ns + APP_INTAKE_MAX_WAIT_S * INT64_C(1000000000)};
+    struct app_intake_op op = {.caller = tx->caller, .author = msg.author, .until_ns = now_ns + APP_INTAKE_MAX_WAIT_S * INT64_C(1000000000)};
     bool known = room && find_pending(in, msg.author, msg.seq)->used;
     for (int i = 0; room && !known && i < n; i++) { /* before it is handed in: a cluster of one executes it there and then */
         op.nonce = msg.seq + (uint64_t)i;
         op.number = number + (uint64_t)i;
         op.n_after = (uint8_t)(n - 1 - i);
-        in->callers[i_caller].n_open += add_pending(in, &op);
+        in->callers[tx->caller].n_open += add_pending(in, &op);
     }
     int result = !room ? -ENOBUFS : known ? -EALREADY : in->submit_tx(in->ctx, tx->octets, tx->len);
     if (result == -EIO)
@@ -228,13 +231,82 @@ static int hand_in(struct app_node_intake *in, uint32_t i_caller, uint64_t numbe
     in->stats.submitted += (uint64_t)n;
     for (int i = 0; result != 0 && i < n; i++) {
         struct app_intake_op *pending = find_pending(in, msg.author, msg.seq + (uint64_t)i);
-        if (!known && pending->used && pending->caller == i_caller) {
-            in->callers[i_caller].n_open--;
+        if (!known && pending->used && pending->caller == tx->caller) {
+            in->callers[tx->caller].n_open--;
             remove_pending(in, pending);
         }
-        refuse(in, i_caller, number + (uint64_t)i, code_of(result));
+        refuse(in, tx->caller, number + (uint64_t)i, code_of(result));
     }
-    return n;
+    return 0;
+}
+
+/* The n oldest, which are verified */
+static int hand_in_oldest(struct app_node_intake *in, size_t n, int64_t now_ns)
+{
+    int err = 0;
+    for (; n > 0 && !err; n--, in->n_txs--) {
+        err = hand_in(in, &in->txs[in->first_tx], now_ns);
+        in->first_tx = (in->first_tx + 1) % APP_CREW_TASKS;
+    }
+    if (in->n_txs == 0)
+        in->n_octets = 0;
+    return err;
+}
+
+int app_node_intake_collect(struct app_node_intake *in, int64_t now_ns)
+{
+    return in->n_txs > 0 ? hand_in_oldest(in, app_crew_take(in->crew), now_ns) : 0;
+}
+
+/* What the crew works on stays as it is until it is done. */
+static int finish(struct app_node_intake *in, int64_t now_ns)
+{
+    return in->n_txs > 0 ? hand_in_oldest(in, app_crew_finish(in->crew), now_ns) : 0;
+}
+
+/* Room for a message's transactions, and whose they may be. Keys are added, never changed. */
+static int prepare(struct app_node_intake *in, size_t n, size_t len, int64_t now_ns)
+{
+    bool room = in->n_txs + n <= APP_CREW_TASKS && in->n_octets + len <= APP_INTAKE_OCTETS;
+    bool same = memcmp(&in->known, in->members, sizeof in->known) == 0;
+    int err = room && same ? 0 : finish(in, now_ns);
+    if (!same)
+        memcpy(&in->known, in->members, sizeof in->known);
+    return err;
+}
+
+static void put_tx(struct app_node_intake *in, struct app_intake_tx tx)
+{
+    if (tx.len > 0)
+        memcpy(in->octets + in->n_octets, tx.octets, tx.len);
+    tx.octets = in->octets + in->n_octets;
+    in->n_octets += tx.len;
+    in->txs[(in->first_tx + in->n_txs++) % APP_CREW_TASKS] = tx;
+    in->callers[tx.caller].n_open++;
+}
+
+/* n transactions and what cannot be read behind them. A few are verified at once if nobody is before them: a thread would not be sooner. */
+static int take_signed(struct app_node_intake *in, struct chain_cbor_reader *r, size_t n, struct app_intake_tx tx, int64_t now_ns)
+{
+    enum { A_FEW = 2 };
+    size_t n_before = in->n_txs;
+    for (size_t i = 0; i < n && !r->bad; i++, tx.first = false) {
+        tx.octets = chain_cbor_get_bytes(r, &tx.len);
+        if (r->bad)
+            tx.len = 0;
+        put_tx(in, tx);
+    }
+    size_t n_more = in->n_txs - n_before;
+    if (in->crew && (n_before > 0 || n_more > A_FEW)) {
+        app_crew_give(in->crew, n_more);
+        return 0;
+    }
+    size_t first = in->first_tx;
+    for (size_t i = 0; i < n_more; i++)
+        app_node_intake_verify(in, (first + i) % APP_CREW_TASKS);
+    int err = hand_in_oldest(in, n_more, now_ns);
+    in->first_tx = first; /* the crew did not count them */
+    return err;
 }
 
 int app_node_intake_take(struct app_node_intake *in, const struct chain_net_event *event, int64_t now_ns)
@@ -250,26 +322,16 @@ int app_node_intake_take(struct app_node_intake *in, const struct chain_net_even
         in->stats.refused_busy += !r.bad && n > 0;
         return 0; /* nobody to answer to, or nothing to answer */
     }
-    size_t n_txs = 0;
+    if (is_signed) {
+        struct app_intake_tx tx = {.caller = (uint16_t)i_caller, .first = true, .number = number};
+        int err = prepare(in, n, event->len, now_ns);
+        return err ? err : take_signed(in, &r, n, tx, now_ns);
+    }
     for (size_t i = 0; i < n && !r.bad; i++) {
         size_t len;
         const uint8_t *octets = chain_cbor_get_bytes(&r, &len);
-        if (r.bad)
-            break;
-        if (is_signed)
-            in->txs[n_txs++] = (struct app_intake_tx){.octets = octets, .len = len};
-        else
+        if (!r.bad)
             enqueue(in, i_caller, number++, octets, len);
-    }
-    if (in->crew)
-        app_crew_run(in->crew, n_txs, verify, in);
-    for (size_t i = 0; i < n_txs; i++) {
-        if (!in->crew)
-            verify(in, i);
-        int taken = hand_in(in, i_caller, number, &in->txs[i], now_ns);
-        if (taken < 0)
-            return taken;
-        number += (uint64_t)taken;
     }
     if (r.bad)
         refuse(in, i_caller, number, APP_INTAKE_MALFORMED);

@@ -26,6 +26,7 @@ enum {
     APP_INTAKE_QUEUE = 4096,         /* operations that wait for a place in a transaction */
     APP_INTAKE_PENDING = 8192,       /* operations that wait for their block */
     APP_INTAKE_SLOTS = 2 * APP_INTAKE_PENDING,
+    APP_INTAKE_OCTETS = 1 << 20,     /* of transactions whose signatures are not verified yet */
     APP_INTAKE_MAX_WAIT_S = 60
 };
 
@@ -55,15 +56,18 @@ struct app_intake_stats {
 };
 
 struct app_intake_tx { /* a signed transaction on its way in */
+    uint16_t caller;
+    bool first;      /* of its message: number is its first operation's; those of the others count on */
+    uint64_t number;
     const uint8_t *octets;
-    size_t len;
+    size_t len;      /* 0: nothing of sense was there */
     struct chain_msg msg;
-    int n_ops; /* 0: malformed, or its signature is not its author's */
+    int n_ops;       /* 0: malformed, or its signature is not its author's */
 };
 
 struct app_node_intake {
     const struct chain_members *members; /* whose signatures count */
-    struct app_crew *crew;               /* verifies them; NULL: nobody helps */
+    struct app_crew *crew;               /* verifies them beside the loop, with app_node_intake_verify; NULL: nobody helps */
     uint32_t self; /* key id */
     void *ctx;
     /* Both step the node: chain_response or negative errno, -EIO: fatal. */
@@ -81,7 +85,12 @@ struct app_node_intake {
     } queue[APP_INTAKE_QUEUE];
     size_t n_pending;
     struct app_intake_op slots[APP_INTAKE_SLOTS];
-    struct app_intake_tx txs[APP_INTAKE_MAX_ITEMS];
+    struct chain_members known; /* a copy of members that the crew reads */
+    size_t n_txs, first_tx;     /* ring: transactions to be verified, in order */
+    struct app_intake_tx txs[APP_CREW_TASKS];
+    size_t n_octets;            /* theirs, one after the other; from the beginning once none is left */
+    uint8_t octets[APP_INTAKE_OCTETS];
+    uint64_t next_number;       /* of the transaction that is handed in next, unless it is a message's first */
     size_t n_answers;
     struct app_intake_answer answers[APP_INTAKE_PENDING];
     int64_t swept_ns;
@@ -90,6 +99,10 @@ struct app_node_intake {
 void app_node_intake_init(struct app_node_intake *in);
 /* A message of a caller. -EIO: fatal; else 0. */
 __attribute__((warn_unused_result)) int app_node_intake_take(struct app_node_intake *in, const struct chain_net_event *event, int64_t now_ns);
+/* Hands in the transactions that the crew is done with. -EIO: fatal; else 0. */
+__attribute__((warn_unused_result)) int app_node_intake_collect(struct app_node_intake *in, int64_t now_ns);
+/* The crew's task. */
+void app_node_intake_verify(void *ctx, size_t i);
 /* Puts what is queued into transactions, as far as the node takes them. -EIO: fatal; else 0. */
 __attribute__((warn_unused_result)) int app_node_intake_pack(struct app_node_intake *in, int64_t now_ns);
 /* An operation was executed. */

@@ -223,7 +223,7 @@ static int run_turn(struct loop *l)
         if (code)
             return code;
     }
-    if (app_node_intake_pack(&l->intake, l->now_ns))
+    if (app_node_intake_collect(&l->intake, l->now_ns) || app_node_intake_pack(&l->intake, l->now_ns))
         return APP_SYSTEM_FAILED;
     if (chain_node_deadline(l->node) <= l->now_ns) {
         struct chain_node_event tick = {.kind = CHAIN_NODE_TICK, .now_ns = l->now_ns};
@@ -432,12 +432,16 @@ static int open_metrics(struct loop *l)
     return APP_SYSTEM_FAILED;
 }
 
-/* Threads beside the loop's own that verify what clients sign */
-static size_t helpers(void)
+/* Threads that verify what clients sign, beside the loop's own */
+static int open_crew(struct loop *l)
 {
-    enum { MAX_HELPERS = 3 };
+    enum { MAX_HELPERS = 4 };
     long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 0 : n - 1 > MAX_HELPERS ? MAX_HELPERS : (size_t)n - 1;
+    l->intake.crew = app_crew_open(n > MAX_HELPERS ? MAX_HELPERS : n < 1 ? 1 : (size_t)n, app_node_intake_verify, &l->intake);
+    if (!l->intake.crew || wake_on(l, app_crew_fd(l->intake.crew)) == 0)
+        return 0; /* without one, the loop's own thread verifies */
+    app_node_log(&l->log, "epoll: %s", strerror(errno));
+    return APP_SYSTEM_FAILED;
 }
 
 static int open_all(struct loop *l)
@@ -452,6 +456,8 @@ static int open_all(struct loop *l)
     if (!code)
         code = open_metrics(l);
     if (!code)
+        code = open_crew(l);
+    if (!code)
         code = restore(l);
     if (code)
         return code;
@@ -465,7 +471,6 @@ static int open_all(struct loop *l)
     l->carry.executed = executed;
     l->carry.answer = answer;
     app_node_intake_init(&l->intake);
-    l->intake.crew = app_crew_open(helpers());
     l->intake.self = l->config->self;
     l->intake.ctx = l;
     l->intake.submit_body = submit_body;
@@ -491,6 +496,7 @@ static int open_all(struct loop *l)
 
 static void close_all(struct loop *l)
 {
+    app_crew_close(l->intake.crew);
     if (l->net)
         chain_net_close(l->net);
     if (l->node)
@@ -498,7 +504,6 @@ static void close_all(struct loop *l)
     if (l->store)
         chain_store_close(l->store);
     app_node_metrics_close(l->metrics);
-    app_crew_close(l->intake.crew);
     if (l->signal_fd >= 0)
         close(l->signal_fd);
     if (l->wake_fd >= 0)

@@ -5,6 +5,7 @@
 #include "chain/cbor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -211,6 +212,16 @@ static void submit_signed(uint8_t caller, uint64_t number, uint64_t nonce, size_
     ck_assert_int_eq(take(caller, octets, w.len, now_ns), 0);
 }
 
+/* As the loop does: sleeps until the crew has something */
+static void collect_all(void)
+{
+    while (house.in.n_txs > 0) {
+        struct pollfd crew = {.fd = app_crew_fd(house.in.crew), .events = POLLIN};
+        ck_assert_int_eq(poll(&crew, 1, 10000), 1);
+        ck_assert_int_eq(app_node_intake_collect(&house.in, S), 0);
+    }
+}
+
 START_TEST(each_operation_of_a_signed_transaction_is_answered)
 {
     submit_signed(1, 5, 70, 4, S);
@@ -242,7 +253,7 @@ END_TEST
 START_TEST(a_signature_that_is_not_the_authors_is_refused_also_by_a_crew)
 {
     for (int with_crew = 0; with_crew < 2; with_crew++) {
-        house.in.crew = with_crew ? app_crew_open(2) : NULL;
+        house.in.crew = with_crew ? app_crew_open(2, app_node_intake_verify, &house.in) : NULL;
         house.key.secret[0] ^= (uint8_t)(1 + with_crew);
         size_t n_sent = house.n_sent;
         submit_signed(1, 5, 70, 3, S);
@@ -271,17 +282,62 @@ START_TEST(a_crew_finds_the_forged_ones_among_many)
         tx[len - 1] ^= i % 7 == 0;
         chain_cbor_put_bytes(&w, tx, len);
     }
-    house.in.crew = app_crew_open(3);
+    house.in.crew = app_crew_open(3, app_node_intake_verify, &house.in);
     for (int round = 0; round < 20; round++) {
         house.in.n_pending = 0;
         memset(house.in.slots, 0, sizeof house.in.slots);
         size_t n_sent = house.n_sent;
         ck_assert_int_eq(take(1, octets, w.len, S), 0);
+        collect_all();
         app_node_intake_flush(&house.in, S);
         ck_assert_uint_eq(house.n_sent, n_sent + (N + 6) / 7);
         for (size_t i = n_sent; i < house.n_sent; i++)
             ck_assert_uint_eq(house.sent[i].number % 7, 0);
     }
+    app_crew_close(house.in.crew);
+}
+END_TEST
+
+/* Messages of several callers while the crew works: what is handed in keeps its order, and numbers count on within a message. Each message is
+ * one transaction of two operations, one forged and one of three. Keys change in between. */
+START_TEST(what_a_crew_has_under_way_is_answered_to_whom_it_belongs)
+{
+    enum { MESSAGES = 3000 };
+    static uint8_t octets[4096];
+    house.in.crew = app_crew_open(3, app_node_intake_verify, &house.in);
+    for (uint64_t i = 0; i < MESSAGES; i++) {
+        struct chain_cbor_writer w = {.out = octets, .cap = sizeof octets};
+        uint8_t tx[3][1024];
+        size_t lens[] = {sign_tx(10 * i, 2, tx[0], 1024), sign_tx(10 * i + 2, 1, tx[1], 1024), sign_tx(10 * i + 3, 3, tx[2], 1024)};
+        tx[1][lens[1] - 1] ^= 1;
+        chain_cbor_put_array(&w, 3);
+        chain_cbor_put_uint(&w, 100 * i);
+        chain_cbor_put_bool(&w, true);
+        chain_cbor_put_array(&w, 3);
+        for (int k = 0; k < 3; k++)
+            chain_cbor_put_bytes(&w, tx[k], lens[k]);
+        house.members.n_keys = 2 + (uint32_t)(i / 1000);
+        ck_assert_int_eq(take((uint8_t)(1 + i % 3), octets, w.len, S), 0);
+        ck_assert_int_eq(app_node_intake_collect(&house.in, S), 0);
+        if (i % 100 != 99)
+            continue;
+        collect_all();
+        for (uint64_t k = i - 99; k <= i; k++) {
+            execute(1, 10 * k, 2, 1, CHAIN_SUCCESS);
+            execute(1, 10 * k + 3, 3, 1, CHAIN_SUCCESS);
+        }
+        house.n_sent = 0;
+        app_node_intake_flush(&house.in, S);
+        ck_assert_uint_eq(house.n_sent, 600);
+        for (size_t k = 0; k < house.n_sent; k++) {
+            ck_assert_uint_eq(house.sent[k].to.id[0], 1 + house.sent[k].number / 100 % 3);
+            ck_assert_int_eq(house.sent[k].code, house.sent[k].number % 100 == 2 ? APP_INTAKE_MALFORMED : 0);
+        }
+        ck_assert_uint_eq(house.in.n_pending, 0);
+    }
+    ck_assert_uint_eq(house.n_txs, 2 * MESSAGES);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(house.in.callers[i].n_open, 0);
     app_crew_close(house.in.crew);
 }
 END_TEST
@@ -367,6 +423,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(cases, each_operation_of_a_signed_transaction_is_answered);
     tcase_add_test(cases, a_signature_that_is_not_the_authors_is_refused_also_by_a_crew);
     tcase_add_test(cases, a_crew_finds_the_forged_ones_among_many);
+    tcase_add_test(cases, what_a_crew_has_under_way_is_answered_to_whom_it_belongs);
     tcase_add_test(cases, a_transaction_that_somebody_waits_for_already_is_not_answered_twice);
     tcase_add_test(cases, what_never_comes_is_given_up_after_its_time);
     tcase_add_test(cases, octets_without_sense_are_refused_and_counted);
