@@ -225,7 +225,7 @@ static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, i
         op.n_after = (uint8_t)(n - 1 - i);
         in->callers[tx->caller].n_open += add_pending(in, &op);
     }
-    int result = !room ? -ENOBUFS : known ? -EALREADY : in->submit_tx(in->ctx, tx->octets, tx->len);
+    int result = !room ? -ENOBUFS : known ? -EALREADY : in->submit_tx(in->ctx, &tx->msg, tx->octets, tx->len);
     if (result == -EIO)
         return result;
     in->stats.submitted += (uint64_t)n;

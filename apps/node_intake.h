@@ -72,7 +72,7 @@ struct app_node_intake {
     void *ctx;
     /* Both step the node: chain_response or negative errno, -EIO: fatal. */
     int (*submit_body)(void *ctx, const uint8_t *body, size_t len, uint64_t *nonce_out); /* a transaction's body, to be signed by this node */
-    int (*submit_tx)(void *ctx, const uint8_t *tx, size_t len); /* its signature was verified */
+    int (*submit_tx)(void *ctx, const struct chain_msg *tx, const uint8_t *octets, size_t len); /* its signature was verified */
     void (*send)(void *ctx, const struct chain_net_caller *to, const uint8_t *answers, size_t len);
     struct app_intake_stats stats;
     uint32_t last_caller;

@@ -99,10 +99,11 @@ static int ask_to_read(void *ctx, uint64_t id)
     return check_fatal(l, app_carry_step(&l->carry, &event)) ? -EIO : 0;
 }
 
-static int submit_verified(void *ctx, const uint8_t *tx, size_t len)
+static int submit_verified(void *ctx, const struct chain_msg *tx, const uint8_t *octets, size_t len)
 {
     struct loop *l = ctx;
-    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns, .bytes = {.data = tx, .len = len, .proven = true}};
+    struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT_TX, .now_ns = l->now_ns,
+                                     .bytes = {.data = octets, .len = len, .proven = true, .tx = tx}};
     if (check_fatal(l, app_carry_take(&l->carry, &event)))
         return -EIO;
     return l->carry.submit_result;

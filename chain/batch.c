@@ -51,25 +51,31 @@ void chain_batch_tx_root(const struct chain_batch_view *batch, struct chain_hash
     chain_merkle_finish(&tree, out);
 }
 
-int chain_batch_digest(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_hash *out)
+void chain_batch_digest_over(const struct chain_members *members, const int64_t *time_ns, const struct chain_hash *tx_root,
+                             struct chain_hash *out)
 {
-    struct chain_batch_view batch;
-    if (chain_batch_decode(&batch, data, len) != 0)
-        return -EBADMSG;
-    struct chain_hash root;
-    chain_batch_tx_root(&batch, &root);
     uint8_t preimage[96];
     struct chain_cbor_writer w = {.out = preimage, .cap = sizeof preimage};
     chain_cbor_put_array(&w, 5);
     chain_cbor_put_text(&w, "airdeed-batch");
     chain_cbor_put_bytes(&w, members->chain_id, sizeof members->chain_id);
     chain_cbor_put_uint(&w, members->epoch);
-    if (len == 0)
-        chain_cbor_put_null(&w);
+    if (time_ns)
+        chain_cbor_put_int(&w, *time_ns);
     else
-        chain_cbor_put_int(&w, batch.time_ns);
-    chain_cbor_put_bytes(&w, root.octets, CHAIN_HASH_BYTES);
+        chain_cbor_put_null(&w);
+    chain_cbor_put_bytes(&w, tx_root->octets, CHAIN_HASH_BYTES);
     chain_hash_of(preimage, w.len, out);
+}
+
+int chain_batch_digest(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_hash *out)
+{
+    struct chain_batch_view batch;
+    struct chain_hash root;
+    if (chain_batch_decode(&batch, data, len) != 0)
+        return -EBADMSG;
+    chain_batch_tx_root(&batch, &root);
+    chain_batch_digest_over(members, len > 0 ? &batch.time_ns : NULL, &root, out);
     return 0;
 }
 

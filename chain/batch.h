@@ -21,6 +21,9 @@ __attribute__((warn_unused_result)) int chain_batch_decode(struct chain_batch_vi
 void chain_batch_tx_root(const struct chain_batch_view *batch, struct chain_hash *out);
 /* 0 or -EBADMSG. Over chain id, epoch, time and the transactions' RFC 9162 Merkle root. */
 int chain_batch_digest(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_hash *out);
+/* The same of a batch that was decoded, given its root. time_ns NULL: of the empty batch. */
+void chain_batch_digest_over(const struct chain_members *members, const int64_t *time_ns, const struct chain_hash *tx_root,
+                             struct chain_hash *out);
 
 struct chain_header {
     uint64_t height;

@@ -152,6 +152,8 @@ bool chain_ledger_nonce_used(const struct chain_ledger *l, uint32_t author, uint
  * is_next: it would be the block after the tip, so that nonces are checked too; a later one's are left to its execution, which refuses
  * what was used with a code. 0, -EBADMSG (malformed, too many operations, bad signature), -ETIME (time), -EALREADY (a nonce used twice). */
 int chain_ledger_check_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns, bool is_next);
+/* The same of a batch that this node put together from envelopes whose signatures it has checked. */
+int chain_ledger_check_own_batch(const struct chain_ledger *l, const uint8_t *batch, size_t len, int64_t now_ns, bool is_next);
 /* The most events that a block of n operations yields; an envelope that is refused as a whole counts as one. */
 size_t chain_ledger_events_bound(size_t n);
 /* Executes the next block at block time max(batch time, parent's + 1). Operations succeed or fail one by one. An envelope is

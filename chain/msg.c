@@ -129,8 +129,7 @@ static uint64_t read_fields(struct chain_cbor_reader *r, struct chain_msg *msg, 
     return epoch;
 }
 
-int chain_msg_decode(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_msg *out,
-                     size_t *consumed_out)
+int chain_msg_read(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_msg *out, size_t *consumed_out)
 {
     struct chain_cbor_reader r = {.data = data, .len = len};
     struct chain_msg msg = {0};
@@ -145,10 +144,20 @@ int chain_msg_decode(const struct chain_members *members, const uint8_t *data, s
         return -EBADMSG;
     if (digest_given == digest_follows(msg.kind, msg.body_len))
         return -EBADMSG;
-    if (!digest_given && chain_msg_digest(members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
-        return -EBADMSG;
     *out = msg;
     if (consumed_out)
         *consumed_out = r.pos;
     return 0;
+}
+
+int chain_msg_decode(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_msg *out,
+                     size_t *consumed_out)
+{
+    struct chain_msg msg;
+    int rc = chain_msg_read(members, data, len, &msg, consumed_out);
+    if (rc == 0 && digest_follows(msg.kind, msg.body_len) && chain_msg_digest(members, msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
+        rc = -EBADMSG;
+    if (rc == 0)
+        *out = msg;
+    return rc;
 }

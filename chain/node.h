@@ -99,6 +99,7 @@ struct chain_node_event {
             size_t len;
             bool proven;   /* RECEIVE: the transport proved that it comes from; SUBMIT_TX: the caller has verified the signature */
             uint32_t from; /* RECEIVE: this key id */
+            const struct chain_msg *tx; /* SUBMIT_TX, proven: what data decodes to, or NULL */
         } bytes; /* RECEIVE: bundle; SUBMIT_BODY: CBOR [operation, ...]; SUBMIT_TX: encoded chain_msg */
         const struct chain_op *op;
         uint64_t persisted_seq;

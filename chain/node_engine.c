@@ -127,6 +127,8 @@ int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t le
     uint64_t tip = node_tip(m);
     if (len > m->cfg.genesis->max_batch_bytes)
         return -EMSGSIZE;
+    if (height > tip && batch == m->proposal) /* what the mempool took in was verified then */
+        return chain_ledger_check_own_batch(m->ledger, batch, len, now_ns, height == tip + 1);
     if (height > tip)
         return chain_ledger_check_batch(m->ledger, batch, len, now_ns, height == tip + 1);
     /* proposed again in a later view: the very batch that was executed, or none */

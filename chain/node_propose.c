@@ -42,7 +42,7 @@ static bool holds_reconfiguration(const struct chain_node *m, const struct chain
     struct chain_op op;
     size_t consumed;
     for (size_t i = 0; i < batch->n_txs; i++) {
-        if (chain_msg_decode(m->members, batch->txs[i].data, batch->txs[i].len, &msg, &consumed) != 0 ||
+        if (chain_msg_read(m->members, batch->txs[i].data, batch->txs[i].len, &msg, &consumed) != 0 ||
             chain_tx_begin(&r, msg.body, msg.body_len) < 0)
             continue;
         while (chain_tx_next(&r, &op) == 0)

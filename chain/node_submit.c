@@ -103,9 +103,13 @@ int node_submit_tx(struct chain_node *m, const struct chain_node_event *in)
     const uint8_t *data = in->bytes.data;
     size_t len = in->bytes.len;
     struct chain_msg msg;
-    size_t consumed;
+    size_t consumed = len;
     enum chain_mempool_class class;
-    int rc = chain_msg_decode(m->members, data, len, &msg, &consumed);
+    int rc = 0;
+    if (in->bytes.tx)
+        msg = *in->bytes.tx;
+    else
+        rc = chain_msg_decode(m->members, data, len, &msg, &consumed);
     int n = rc == 0 && consumed == len && msg.kind == CHAIN_MSG_TX && msg.view == 0 ? chain_mempool_classify(msg.body, msg.body_len, &class) : -1;
     if (n < 0) {
         m->stats.refused_malformed++;

@@ -155,7 +155,7 @@ static bool find_op(const struct chain_members *members, const struct chain_ledg
 {
     struct chain_msg msg;
     struct chain_tx_reader ops;
-    if (chain_msg_decode(members, data, len, &msg, NULL) != 0 || chain_tx_begin(&ops, msg.body, msg.body_len) < 0)
+    if (chain_msg_read(members, data, len, &msg, NULL) != 0 || chain_tx_begin(&ops, msg.body, msg.body_len) < 0)
         return false;
     uint32_t i = 0;
     while (chain_tx_next(&ops, out) == 0)

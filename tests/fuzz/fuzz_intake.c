@@ -25,10 +25,10 @@ static int submit_body(void *ctx, const uint8_t *body, size_t len, uint64_t *non
     return 0;
 }
 
-static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
+static int submit_tx(void *ctx, const struct chain_msg *tx, const uint8_t *octets, size_t len)
 {
-    (void)ctx;
-    return len > 0 && tx[len - 1] & 1 ? CHAIN_REG_PENDING : 0;
+    (void)ctx, (void)tx;
+    return len > 0 && octets[len - 1] & 1 ? CHAIN_REG_PENDING : 0;
 }
 
 static void hear(void *ctx, const struct chain_net_caller *to, const uint8_t *answers, size_t len)

@@ -43,9 +43,12 @@ static int submit_body(void *ctx, const uint8_t *body, size_t len, uint64_t *non
     return 0;
 }
 
-static int submit_tx(void *ctx, const uint8_t *tx, size_t len)
+static int submit_tx(void *ctx, const struct chain_msg *tx, const uint8_t *octets, size_t len)
 {
-    (void)ctx, (void)tx, (void)len;
+    struct chain_msg again;
+    (void)ctx;
+    ck_assert_int_eq(chain_msg_decode(&house.members, octets, len, &again, NULL), 0);
+    ck_assert(again.seq == tx->seq && again.author == tx->author && memcmp(&again.digest, &tx->digest, sizeof again.digest) == 0);
     house.n_txs += house.result == 0;
     return house.result;
 }
