@@ -67,7 +67,7 @@ refuses_to_run_nothing() {
 common='loss duplicate delay replay corrupt partition one-way blackout clock-drift clock-forward clock-back crash crash-before-send
 crash-mid-send crash-before-write crash-after-write crash-in-sync crash-after-sync power torn-write dropped-write disk-full sync-fails slow-disk rolled-back-disk members-changed'
 check 'Raft clusters of 3 to 10 hold under every fault, and converge' suite "$common" --seed 1000 --count 400 --engine raft
-lies='convicted lie-batch lie-vote lie-stale lie-block lie-silent lie-claim'
+lies='convicted lie-batch lie-vote lie-stale lie-block lie-silent lie-claim lie-view'
 check 'PBFT clusters of 3 to 10 hold under every fault and up to f liars, and converge' suite "$common $lies" --seed 2000 --count 300 \
     --engine pbft
 check 'a member of four that runs in two places divides nobody' suite 'twins' --seed 1 --count 6000 --twins

@@ -317,7 +317,8 @@ void sim_check_witnesses(struct sim_world *w, struct sim_node *node)
 }
 
 /* What docs/consensus.md, "Starting again", leaves open to a PBFT member whose disk turned back: answers come from memory, so that so many
- * can answer who never heard its word, or have restarted since, that nobody among them tells it. Nothing else is excused. */
+ * can answer who never heard its word, or have restarted since, that nobody among them tells it; and they tell the highest view and height,
+ * which say nothing to a disk that holds a vote as high as these. Nothing else is excused. */
 static bool may_contradict(const struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg, uint32_t epoch)
 {
     uint32_t n = w->epochs[epoch].n, n_tell = 0, f = chain_pbft_f(n), n_answers = n - sim_quorum(w, n) + (f > 1 ? f : 1);
@@ -326,7 +327,8 @@ static bool may_contradict(const struct sim_world *w, const struct sim_node *nod
     for (size_t i = 0; i < w->n_nodes; i++) {
         const struct sim_witness *witness = &node->witnesses[i];
         n_tell += witness->life == w->nodes[i].life && witness->life > 0 && witness->epoch == epoch && witness->view >= msg->view &&
-                  witness->height >= msg->seq;
+                  witness->height >= msg->seq &&
+                  (witness->view > node->node->disk_view || witness->height > node->node->disk_height);
     }
     return n_tell + n_answers < n;
 }

@@ -20,7 +20,7 @@ struct liar {
 static enum sim_fault mood_of(const struct sim_world *w, const struct sim_node *node)
 {
     static const enum sim_fault moods[] = {SIM_LIE_BATCH, SIM_LIE_VOTE, SIM_LIE_STALE,  SIM_LIE_BLOCK,
-                                           SIM_LIE_CLAIM, SIM_FAULTS,   SIM_LIE_SILENT, SIM_LIE_BATCH};
+                                           SIM_LIE_CLAIM, SIM_FAULTS,   SIM_LIE_SILENT, SIM_LIE_VIEW};
     uint64_t when = (uint64_t)(w->now_ns / SIM_MS(400));
     return moods[sim_mix(w->cfg.seed ^ sim_mix(when ^ ((uint64_t)node->key << 48))) % (sizeof moods / sizeof moods[0])];
 }
@@ -101,6 +101,56 @@ static bool lie_of_claim(struct liar *l, struct chain_msg *msg)
     return true;
 }
 
+/* A NEW-VIEW that begins elsewhere, leaves out one that was named, names what nobody said, or one that said nothing. */
+static bool lie_of_new_view(struct liar *l, struct chain_msg *msg)
+{
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    struct chain_cbor_writer w = {.out = l->body, .cap = sizeof l->body};
+    uint8_t digests[CHAIN_MAX_MEMBERS * CHAIN_HASH_BYTES];
+    size_t len = 0;
+    chain_cbor_expect_array(&r, 2);
+    uint64_t named = chain_cbor_get_uint(&r), which = sim_draw(l->w, 4), seat = sim_draw(l->w, l->members->n);
+    const uint8_t *honest = chain_cbor_get_bytes(&r, &len);
+    if (r.bad || len == 0 || len > sizeof digests)
+        return false;
+    memcpy(digests, honest, len);
+    if (which == 0)
+        msg->seq += sim_draw(l->w, 2) == 0 && msg->seq > 0 ? UINT64_MAX : 1 + sim_draw(l->w, 3);
+    else if (which == 1)
+        len -= CHAIN_HASH_BYTES;
+    else if (which == 2)
+        digests[sim_draw(l->w, len)] ^= 1;
+    else
+        named = (named & (named - 1)) | UINT64_C(1) << seat; /* in the place of the first, with the first one's digest */
+    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_uint(&w, named);
+    chain_cbor_put_bytes(&w, digests, len);
+    msg->body = l->body;
+    msg->body_len = w.len;
+    return true;
+}
+
+/* A VIEW-CHANGE that conceals what its author has prepared, and maybe how far it is. */
+static bool lie_of_view(struct liar *l, struct chain_msg *msg)
+{
+    if (msg->kind == CHAIN_MSG_PBFT_NEW_VIEW)
+        return lie_of_new_view(l, msg);
+    if (msg->kind != CHAIN_MSG_PBFT_VIEW_CHANGE)
+        return false;
+    struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
+    struct chain_cbor_writer w = {.out = l->body, .cap = sizeof l->body};
+    chain_cbor_expect_array(&r, 3);
+    uint64_t stable = chain_cbor_get_uint(&r), committed = chain_cbor_get_uint(&r);
+    bool stale = sim_draw(l->w, 2) == 0;
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_uint(&w, stale ? stable - sim_draw(l->w, stable + 1) : stable);
+    chain_cbor_put_uint(&w, stale ? stable : committed);
+    chain_cbor_put_array(&w, 0);
+    msg->body = l->body;
+    msg->body_len = w.len;
+    return !r.bad;
+}
+
 /* Another batch under a header that fits it, signed by nobody. */
 static bool lie_of_unsigned_block(struct liar *l, struct chain_msg *msg)
 {
@@ -151,6 +201,7 @@ static size_t tell(struct liar *l, const struct chain_msg *honest, uint8_t *out,
     struct chain_msg msg = *honest;
     bool lied = (l->mood == SIM_LIE_BATCH && (lie_of_batch(l, &msg) || lie_of_vote(l, &msg))) ||
                 (l->mood == SIM_LIE_VOTE && lie_of_vote(l, &msg)) || (l->mood == SIM_LIE_CLAIM && lie_of_claim(l, &msg)) ||
+                (l->mood == SIM_LIE_VIEW && lie_of_view(l, &msg)) ||
                 (l->mood == SIM_LIE_BLOCK && lie_of_block(l, &msg));
     if (lied && sim_author(l->w, honest->kind, members->epoch, honest->author) == l->node->key) {
         l->w->faults[l->mood]++;

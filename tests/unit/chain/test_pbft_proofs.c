@@ -136,9 +136,55 @@ START_TEST(a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_pr
 }
 END_TEST
 
+START_TEST(what_somebody_proved_is_nothing_that_one_has_voted_on)
+{
+    struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+    uint8_t batch[64];
+    struct chain_msg proposal = make_proposal(batch, sizeof batch, 1);
+    ck_assert_int_eq(prove_commit(b, &proposal), 0);
+    ck_assert_uint_eq(bench_stats(b, &chain_pbft_ops).voted, 0);
+    ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, proposal), 0);
+    ck_assert(hears_prepare(b));
+    ck_assert_uint_eq(bench_stats(b, &chain_pbft_ops).voted, 2);
+    bench_free(b);
+}
+END_TEST
+
+/* For view 1, with no certificate. */
+static void claim(struct bench *b, uint32_t author, uint64_t committed)
+{
+    uint8_t body[32];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_uint(&w, committed);
+    chain_cbor_put_array(&w, 0);
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .author = author, .view = 1, .body = body, .body_len = w.len};
+    ck_assert_int_eq(bench_receive(b, &chain_pbft_ops, msg), 0);
+}
+
+START_TEST(one_claim_to_be_far_ahead_moves_no_new_view)
+{
+    struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+    claim(b, 0, 5);
+    claim(b, 2, 0);
+    size_t n_new_views = 0;
+    for (size_t i = 0; i < b->out.n_msgs; i++) {
+        if (b->out.msgs[i].msg.kind != CHAIN_MSG_PBFT_NEW_VIEW)
+            continue;
+        n_new_views++;
+        ck_assert_uint_eq(b->out.msgs[i].msg.seq, 0);
+    }
+    ck_assert_uint_eq(n_new_views, 1);
+    bench_free(b);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("pbft_proofs");
+    tcase_add_test(tc, one_claim_to_be_far_ahead_moves_no_new_view);
+    tcase_add_test(tc, what_somebody_proved_is_nothing_that_one_has_voted_on);
     tcase_add_test(tc, a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_prepare);
     tcase_add_test(tc, under_strict_votes_a_quorum_of_commits_waits_for_the_prepares);
     tcase_add_test(tc, a_certificate_of_fewer_than_a_quorum_proves_nothing);
