@@ -161,7 +161,7 @@ struct chain_node {
     uint64_t reported_top;             /* and of all others */
     uint64_t vote_next; /* first height whose own vote has not left */
     uint64_t sign_next; /* first height that may lack our signature */
-    size_t n_late;      /* others' votes that are looked at once nobody waits for the disk */
+    size_t n_late;      /* others' votes that are looked at once nothing else is to be done */
     struct chain_msg late[NODE_LATE_VOTES];
     int64_t vote_due_ns, status_due_ns;
     int64_t certify_due_ns; /* a certificate is complete and not written */
@@ -294,7 +294,8 @@ int node_restore_block(struct chain_node *m, const struct chain_node_event *in, 
 /* The key's holder has come to this height. */
 void node_note_reported(struct chain_node *m, uint32_t key, uint64_t height);
 void node_take_vote(struct chain_node *m, const struct chain_msg *msg);
-/* Signatures for and under headers make nobody wait: while somebody waits for the disk, others' are put aside and ours is not made. */
+/* Signatures for and under headers make nobody wait: others' are put aside and ours are not made while a message may leave, the inbox holds
+ * something else, or somebody waits for the disk. */
 void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg);
 bool node_has_late_work(const struct chain_node *m);
 /* One piece of that. False: there is none. */

@@ -159,7 +159,7 @@ static bool is_disk_awaited(const struct chain_node *m)
 
 void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg)
 {
-    bool aside = is_disk_awaited(m) && m->n_late < NODE_LATE_VOTES && msg->body_len == 0; /* a body is the inbox's */
+    bool aside = m->n_late < NODE_LATE_VOTES && msg->body_len == 0; /* a body is the inbox's */
     if (aside)
         m->late[m->n_late++] = *msg;
     else
@@ -168,7 +168,7 @@ void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg)
 
 bool node_has_late_work(const struct chain_node *m)
 {
-    return !is_disk_awaited(m) && (m->n_late > 0 || m->sign_next <= node_tip(m));
+    return !is_disk_awaited(m) && !node_outbox_ready(m) && (m->n_late > 0 || m->sign_next <= node_tip(m));
 }
 
 bool node_do_late_work(struct chain_node *m)
