@@ -141,6 +141,8 @@ struct chain_engine_ops {
                 const char **bad_field_out);
     /* 0; -EAGAIN: no room in out's bounds, state unchanged; -EBADMSG with a counted reason. Where it is not 0, out is empty. */
     int (*step)(struct chain_engine *m, const struct chain_event *in, struct chain_update *out);
+    /* A vote that says what this member has a quorum for already: it need not be verified. NULL: there is no such message. */
+    bool (*is_surplus)(const struct chain_engine *m, const struct chain_msg *msg);
     int64_t (*deadline)(const struct chain_engine *m);
     void (*stats)(const struct chain_engine *m, struct chain_engine_stats *out);
     void (*close)(struct chain_engine *m);

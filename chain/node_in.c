@@ -116,6 +116,10 @@ static void take_engine_message(struct chain_node *m, const struct node_inbox_en
         m->stats.refused_stale++;
         return;
     }
+    if (m->cfg.engine->is_surplus && m->cfg.engine->is_surplus(m->engine, msg)) {
+        m->stats.duplicates++;
+        return;
+    }
     if (!is_authentic(m, entry))
         return;
     struct chain_event event = {.kind = CHAIN_EV_MESSAGE, .now_ns = m->now_ns, .msg = msg};

@@ -279,6 +279,7 @@ const struct chain_engine_ops chain_pbft_ops = {
     .bytes = pbft_bytes,
     .init = pbft_init,
     .step = pbft_step,
+    .is_surplus = chain_pbft_is_surplus,
     .deadline = pbft_deadline,
     .stats = pbft_stats,
     .close = pbft_close,

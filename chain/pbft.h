@@ -149,6 +149,7 @@ bool chain_pbft_may_propose(const struct pbft *m);
 int chain_pbft_on_propose(struct pbft *m, const uint8_t *batch, size_t len);
 int chain_pbft_on_pre_prepare(struct pbft *m, const struct chain_msg *msg);
 int chain_pbft_on_vote(struct pbft *m, const struct chain_msg *msg);
+bool chain_pbft_is_surplus(const struct chain_engine *engine, const struct chain_msg *msg);
 bool chain_pbft_waits_for_check(const struct pbft *m);
 void chain_pbft_advance(struct pbft *m); /* whatever the open slots allow now */
 

@@ -275,3 +275,20 @@ int chain_pbft_on_vote(struct pbft *m, const struct chain_msg *msg)
     store_vote(vote, msg);
     return 0;
 }
+
+/* Not where its author voted otherwise before: the two together convict it. */
+bool chain_pbft_is_surplus(const struct chain_engine *engine, const struct chain_msg *msg)
+{
+    const struct pbft *m = (const struct pbft *)(const void *)engine;
+    const struct pbft_slot *slot = &m->slots[msg->seq % PBFT_SLOTS];
+    if ((msg->kind != CHAIN_MSG_PBFT_PREPARE && msg->kind != CHAIN_MSG_PBFT_COMMIT) || slot->height != msg->seq || msg->author >= m->n)
+        return false;
+    bool commits = msg->kind == CHAIN_MSG_PBFT_COMMIT;
+    const struct pbft_vote *before = commits ? &slot->commits[msg->author] : &slot->prepares[msg->author];
+    if (before->have && !chain_pbft_same(&before->digest, &msg->digest))
+        return false;
+    if (commits)
+        return slot->decided && slot->cert.view == msg->view && chain_pbft_same(&slot->cert.digest, &msg->digest);
+    return msg->view == m->view && chain_pbft_holds_prop(m, slot) && chain_pbft_prepared(m, slot) &&
+           chain_pbft_same(&slot->prop_digest, &msg->digest);
+}
