@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum mac_draw_purpose { MAC_DRAW_BACKOFF = 1, MAC_DRAW_SEQUENCE = 2, MAC_DRAW_MESSAGE_ID = 3 };
+enum mac_draw_purpose { MAC_DRAW_BACKOFF = 1, MAC_DRAW_SEQUENCE = 2, MAC_DRAW_MESSAGE_ID = 3, MAC_DRAW_REPAIR = 4 };
 
 struct mac_draw_key {
     uint64_t seed;
