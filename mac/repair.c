@@ -22,7 +22,8 @@ struct shelf {
     unsigned next_number;                     /* the first further piece that nobody has sent */
     unsigned first_left;                      /* mine: pieces of the first pass that are still to go */
     unsigned owed;                            /* further pieces to send */
-    uint64_t wanted;                          /* repeat: pieces to send */
+    unsigned granted;                         /* further pieces of the present go, sent or not */
+    uint64_t wanted, repeated;                /* repeat: pieces to send; that were sent in the present go */
     unsigned n_asks;
     int64_t act_ns;                           /* when to ask or to begin to answer; INT64_MAX: never */
     int64_t heard_ns;
@@ -288,6 +289,7 @@ static void stand_back(struct mac_repair *r, struct shelf *s, const struct mac_r
 {
     unsigned coming = f->left + 1;
     s->owed = s->owed > coming ? s->owed - coming : 0;
+    s->granted = s->owed;
     s->wanted &= f->number < s->k ? ~(UINT64_C(1) << f->number) : s->wanted;
     bool nothing = r->cfg.repeat ? s->wanted == 0 : s->owed == 0;
     s->act_ns = nothing ? INT64_MAX : now_ns + pieces_ns(r, f->left) + RANKS * r->cfg.ask_ns + draw_ns(r, RANKS * r->cfg.ask_ns);
@@ -338,11 +340,16 @@ static int hear_piece(struct mac_repair *r, const struct mac_repair_frame *f, in
 static void owe(struct mac_repair *r, struct shelf *s, const struct mac_repair_frame *f, int64_t now_ns)
 {
     bool idle = s->owed == 0 && s->wanted == 0;
-    if (r->cfg.repeat)
-        s->wanted |= f->missing;
-    else if (f->n_missing > s->owed)
-        s->owed = f->n_missing;
-    if (s->mine)
+    if (r->cfg.repeat) {
+        s->wanted |= f->missing & ~s->repeated;
+    } else if (f->n_missing > s->granted) { /* who asks while a go is under way has not yet heard of it */
+        s->owed += f->n_missing - s->granted;
+        s->granted = f->n_missing;
+    }
+    bool nothing = s->owed == 0 && s->wanted == 0;
+    if (nothing)
+        s->act_ns = INT64_MAX;
+    else if (s->mine)
         s->act_ns = now_ns;
     else if (idle)
         s->act_ns = now_ns + RANKS * r->cfg.ask_ns + draw_ns(r, RANKS * r->cfg.ask_ns);
@@ -407,6 +414,7 @@ static void hand_out_piece(struct mac_repair *r, struct shelf *s, struct mac_rep
         if (r->cfg.repeat) {
             f.number = lowest(s->wanted);
             s->wanted &= s->wanted - 1;
+            s->repeated |= UINT64_C(1) << f.number;
             f.left = count(s->wanted);
         } else {
             f.number = s->next_number < MAC_ERASURE_PIECES ? s->next_number : s->k;
@@ -414,6 +422,8 @@ static void hand_out_piece(struct mac_repair *r, struct shelf *s, struct mac_rep
             f.left = --s->owed;
         }
     }
+    if (s->owed == 0 && s->wanted == 0)
+        s->act_ns = INT64_MAX;
     if (f.number == s->k - 1)
         f.len_bytes = s->message_len - (s->k - 1) * s->piece_len;
     uint8_t *octets = r->frame + MAC_REPAIR_HEADER_BYTES;
@@ -467,6 +477,18 @@ static void serve(struct mac_repair *r, int64_t now_ns, struct mac_repair_update
     }
 }
 
+/* Everything has left: what is asked for from now on is asked by those who know what was sent. */
+static void end_goes(struct mac_repair *r)
+{
+    for (size_t i = 0; i < r->cfg.n_messages; i++) {
+        struct shelf *s = &r->shelves[i];
+        if (s->owed == 0 && s->wanted == 0) {
+            s->granted = 0;
+            s->repeated = 0;
+        }
+    }
+}
+
 static void expire(struct mac_repair *r, int64_t now_ns)
 {
     for (size_t i = 0; i < r->cfg.n_messages; i++) {
@@ -485,8 +507,8 @@ int mac_repair_step(struct mac_repair *r, const struct mac_repair_event *in, str
         rc = take_message(r, in, out);
     else if (in->kind == MAC_REPAIR_EV_HEARD)
         rc = hear(r, in, out);
-    else if (in->kind == MAC_REPAIR_EV_LEFT && r->n_out > 0)
-        r->n_out--;
+    else if (in->kind == MAC_REPAIR_EV_LEFT && r->n_out > 0 && --r->n_out == 0)
+        end_goes(r);
     serve(r, in->now_ns, out);
     return rc;
 }
