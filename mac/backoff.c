@@ -4,23 +4,46 @@
 
 void mac_backoff_init(struct mac_backoff *b, const struct mac_config *cfg)
 {
+    const struct mac_profile *p = &cfg->profile;
     memset(b, 0, sizeof *b);
     b->key = (struct mac_draw_key){.seed = cfg->seed, .station_id = cfg->station_id, .channel = cfg->channel};
-    b->slot_ns = cfg->profile.slot_ns;
-    b->cw_max = cfg->profile.cw_max;
-    for (size_t i = 0; i < MAC_N_CATEGORIES; i++)
-        b->cw[i] = b->cw_min[i] = cfg->profile.cw_min[i];
-    b->active = MAC_CAT_DATA;
-    b->ready_ns = b->count_from_ns = INT64_MAX;
+    b->access = p->access;
+    b->slot_ns = p->access == MAC_ACCESS_SLOTTED_ALOHA ? p->aloha_slot_ns : p->slot_ns;
+    b->stretch = p->access == MAC_ACCESS_ALOHA ? (uint32_t)((p->aloha_slot_ns + p->slot_ns - 1) / p->slot_ns) : 1;
+    b->one_in = p->aloha_one_in;
+    b->turnaround_ns = p->turnaround_ns;
+    b->cw_max = p->cw_max;
+    for (size_t i = 0; i < MAC_N_CATEGORIES; i++) {
+        b->cw[i] = b->cw_min[i] = p->cw_min[i];
+        b->wait_ns[i] = ((int64_t)p->aifsn[i] - 2) * p->slot_ns;
+        b->count_from_ns[i] = INT64_MAX;
+    }
+    b->ready_ns = INT64_MAX;
+    b->running = 1u << MAC_CAT_DATA;
+}
+
+/* Slots that a station lets pass which begins in each with probability 1 in n. */
+static uint32_t draw_geometric(struct mac_backoff *b)
+{
+    uint32_t passed = 0;
+    while (passed < 64 * b->one_in && ((mac_draw(&b->key, MAC_DRAW_ALOHA, b->n_draws++) >> 32) * b->one_in) >> 32 != 0)
+        passed++;
+    return passed;
 }
 
 void mac_backoff_draw(struct mac_backoff *b, enum mac_category category)
 {
-    /* a window is 2^k - 1: the mask takes k even bits */
-    b->slots[category] = (uint32_t)(mac_draw(&b->key, MAC_DRAW_BACKOFF, b->n_draws++) >> 32) & b->cw[category];
-    b->pending[category] = true;
-    if (category == b->active)
-        b->ready_ns = b->count_from_ns = INT64_MAX; /* counting begins anew with the next resume */
+    if (b->access == MAC_ACCESS_SLOTTED_ALOHA) {
+        b->slots[category] = draw_geometric(b);
+    } else {
+        uint32_t word = (uint32_t)(mac_draw(&b->key, MAC_DRAW_BACKOFF, b->n_draws++) >> 32);
+        /* a window is 2^k - 1: the mask takes k even bits */
+        b->slots[category] = b->stretch == 1 ? word & b->cw[category]
+                                             : (uint32_t)((uint64_t)word * (b->cw[category] + 1) * b->stretch >> 32);
+    }
+    b->pending |= 1u << category;
+    b->count_from_ns[category] = INT64_MAX; /* counting begins anew with the next arm */
+    b->stale = true;
 }
 
 void mac_backoff_fail(struct mac_backoff *b, enum mac_category category)
@@ -36,47 +59,65 @@ void mac_backoff_reset(struct mac_backoff *b, enum mac_category category)
     mac_backoff_draw(b, category);
 }
 
-void mac_backoff_settle(struct mac_backoff *b, int64_t now_ns)
+void mac_backoff_clear(struct mac_backoff *b, enum mac_category category)
 {
-    if (now_ns <= b->count_from_ns)
-        return;
-    int64_t passed = (now_ns - b->count_from_ns) / b->slot_ns;
-    uint32_t *slots = &b->slots[b->active];
-    if (passed > (int64_t)*slots)
-        passed = *slots;
-    *slots -= (uint32_t)passed;
-    b->count_from_ns += passed * b->slot_ns;
+    b->pending &= ~(1u << category);
+    b->count_from_ns[category] = INT64_MAX;
 }
 
-void mac_backoff_resume(struct mac_backoff *b, enum mac_category active, int64_t ready_ns, int64_t now_ns)
+/* Takes off the slots that have passed. */
+static void settle(struct mac_backoff *b, unsigned category, int64_t now_ns)
 {
-    if (active == b->active && ready_ns == b->ready_ns)
+    if (now_ns <= b->count_from_ns[category])
         return;
-    b->active = active;
-    b->ready_ns = b->count_from_ns = ready_ns;
-    if (ready_ns == INT64_MAX || ready_ns >= now_ns)
-        return;
-    int64_t slots = (now_ns - ready_ns + b->slot_ns - 1) / b->slot_ns;
-    b->count_from_ns = ready_ns + slots * b->slot_ns;
+    int64_t passed = (now_ns - b->count_from_ns[category]) / b->slot_ns;
+    if (passed > (int64_t)b->slots[category])
+        passed = b->slots[category];
+    b->slots[category] -= (uint32_t)passed;
+    b->count_from_ns[category] += passed * b->slot_ns;
 }
 
-int64_t mac_backoff_due_ns(const struct mac_backoff *b)
+/* The next instant from now on that is a whole number of slots after from_ns. */
+static int64_t align(int64_t from_ns, int64_t slot_ns, int64_t now_ns)
 {
-    if (b->count_from_ns == INT64_MAX || !b->pending[b->active])
+    return from_ns >= now_ns ? from_ns : from_ns + (now_ns - from_ns + slot_ns - 1) / slot_ns * slot_ns;
+}
+
+static int64_t place(const struct mac_backoff *b, unsigned category, int64_t ready_ns, int64_t now_ns)
+{
+    if (ready_ns == INT64_MAX)
         return INT64_MAX;
-    return b->count_from_ns + (int64_t)b->slots[b->active] * b->slot_ns;
+    if (b->access == MAC_ACCESS_DCF)
+        return align(ready_ns + b->wait_ns[category], b->slot_ns, now_ns);
+    int64_t from_ns = ready_ns > now_ns ? ready_ns : now_ns;
+    return b->access == MAC_ACCESS_ALOHA ? from_ns : align(-b->turnaround_ns, b->slot_ns, from_ns);
 }
 
-void mac_backoff_immediate(struct mac_backoff *b, enum mac_category category, int64_t ready_ns, int64_t now_ns)
+void mac_backoff_arm(struct mac_backoff *b, int64_t ready_ns, unsigned running, int64_t now_ns)
 {
-    b->active = category;
-    b->pending[category] = true;
-    b->slots[category] = 0;
+    bool moved = ready_ns != b->ready_ns && b->access == MAC_ACCESS_DCF;
+    if (!moved && !b->stale && running == b->running)
+        return;
+    for (unsigned left = b->pending, c = 0; left != 0; left >>= 1, c++) {
+        bool runs = (running >> c & 1) != 0;
+        if ((left & 1) == 0 || (!moved && runs && b->count_from_ns[c] != INT64_MAX))
+            continue;
+        settle(b, c, now_ns);
+        b->count_from_ns[c] = runs ? place(b, c, ready_ns, now_ns) : INT64_MAX;
+    }
     b->ready_ns = ready_ns;
-    b->count_from_ns = now_ns;
+    b->running = running;
+    b->stale = ready_ns == INT64_MAX && b->access != MAC_ACCESS_DCF; /* a moving grid places all of them anyway */
+}
+
+void mac_backoff_immediate(struct mac_backoff *b, enum mac_category category, int64_t now_ns)
+{
+    b->pending |= 1u << category;
+    b->slots[category] = 0;
+    b->count_from_ns[category] = now_ns;
 }
 
 bool mac_backoff_elapsed(const struct mac_backoff *b, enum mac_category category, int64_t now_ns)
 {
-    return category == b->active && b->slots[category] == 0 && b->count_from_ns <= now_ns;
+    return mac_backoff_due_ns(b, category) <= now_ns;
 }

@@ -4,7 +4,14 @@
 
 #include <stdint.h>
 
-enum mac_draw_purpose { MAC_DRAW_BACKOFF = 1, MAC_DRAW_SEQUENCE = 2, MAC_DRAW_MESSAGE_ID = 3, MAC_DRAW_REPAIR = 4 };
+enum mac_draw_purpose {
+    MAC_DRAW_BACKOFF = 1,
+    MAC_DRAW_SEQUENCE = 2,
+    MAC_DRAW_MESSAGE_ID = 3,
+    MAC_DRAW_REPAIR = 4,
+    MAC_DRAW_ALOHA = 5,
+    MAC_DRAW_RATE = 6
+};
 
 struct mac_draw_key {
     uint64_t seed;

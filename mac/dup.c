@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-void mac_dup_init(struct mac_dup *d, struct mac_dup_peer *peers, size_t n_peers)
+void mac_dup_init(struct mac_dup *d, struct mac_dup_peer *peers, size_t n_peers, int64_t keep_ns)
 {
     memset(peers, 0, n_peers * sizeof *peers);
-    *d = (struct mac_dup){.peers = peers, .n_peers = n_peers};
+    *d = (struct mac_dup){.peers = peers, .n_peers = n_peers, .keep_ns = keep_ns};
 }
 
 static struct mac_dup_peer *find(struct mac_dup *d, const struct mac_address *address)
@@ -22,16 +22,24 @@ static struct mac_dup_peer *find(struct mac_dup *d, const struct mac_address *ad
     return oldest;
 }
 
-bool mac_dup_check(struct mac_dup *d, const struct mac_frame *frame)
+bool mac_dup_knows(const struct mac_dup *d, const struct mac_address *address)
+{
+    for (size_t i = 0; i < d->n_peers; i++)
+        if (d->peers[i].used != 0 && mac_address_equal(&d->peers[i].address, address))
+            return true;
+    return false;
+}
+
+bool mac_dup_check(struct mac_dup *d, const struct mac_frame *frame, int64_t now_ns)
 {
     struct mac_dup_peer *peer = find(d, &frame->transmitter);
-    uint16_t control = (uint16_t)(frame->sequence << 4 | frame->fragment_number);
+    uint32_t key = (uint32_t)frame->sequence << 16 | frame->message_id;
     peer->used = ++d->serial;
     if (frame->retry)
         for (unsigned i = 0; i < peer->n; i++)
-            if (peer->seen[i] == control)
+            if (peer->seen[i].key == key && now_ns - peer->seen[i].at_ns <= d->keep_ns)
                 return true;
-    peer->seen[peer->next] = control;
+    peer->seen[peer->next] = (struct mac_dup_seen){.at_ns = now_ns, .key = key};
     peer->next = (peer->next + 1) % MAC_DUP_DEPTH;
     if (peer->n < MAC_DUP_DEPTH)
         peer->n++;

@@ -1,4 +1,4 @@
-/* The MAC machine's state, shared by mac.c, access.c and receive.c. */
+/* The MAC machine's state, shared by mac.c, access.c, exchange.c and receive.c. */
 #ifndef MAC_INTERNAL_H
 #define MAC_INTERNAL_H
 
@@ -9,12 +9,13 @@
 #include "mac/frame.h"
 #include "mac/medium.h"
 #include "mac/queue.h"
+#include "mac/rate.h"
 
 enum mac_phase {
     MAC_PHASE_CONTEND,  /* no frame of its own is out or answered for */
-    MAC_PHASE_SENDING,  /* a data frame was handed out, TX_DONE is awaited */
+    MAC_PHASE_SENDING,  /* a frame of an exchange of its own was handed out, TX_DONE is awaited */
     MAC_PHASE_RESPONDING,
-    MAC_PHASE_AWAIT_ACK
+    MAC_PHASE_AWAIT     /* for the answer to it: an ACK, or after an RTS a CTS */
 };
 
 struct mac {
@@ -22,15 +23,22 @@ struct mac {
     struct mac_address self;
     enum mac_phase phase;
     enum mac_category tx_category; /* of the frame that is out */
+    enum mac_frame_kind tx_kind;   /* DATA, RTS, CTS (to oneself) */
     bool tx_unicast;
-    int64_t tx_start_ns, tx_end_ns, burst_start_ns, ack_deadline_ns, ack_ns;
-    int64_t commit_ns; /* a slot that was reached in the very instant in which the medium became busy; INT64_MAX: none */
+    int64_t tx_start_ns, tx_end_ns, burst_start_ns, answer_deadline_ns;
+    int64_t ack_ns, rts_ns;     /* airtimes; a CTS is as long as an ACK */
+    int64_t follow_ns;          /* NAVTimeout (10.3.2.4): what belongs to an exchange has begun so soon after a frame's end */
+    int64_t longest_reserve_ns; /* the most that an ACK or a CTS has to reserve */
+    int64_t started_ns;         /* the first event */
+    int64_t commit_ns; /* slots that were reached in the very instant in which the medium became busy; INT64_MAX: none */
+    unsigned committed; /* whose: bit c */
     uint16_t next_sequence, next_message_id;
     struct mac_medium medium;
     struct mac_backoff backoff;
     struct mac_queue queue;
     struct mac_dup dup;
     struct mac_reassembly reassembly;
+    struct mac_rate rate;
     struct mac_jam jam;
     struct mac_stats stats;
     uint8_t mpdu[MAC_MAX_MPDU_BYTES];    /* the frame that is out */
@@ -38,12 +46,8 @@ struct mac {
     uint8_t received[MAC_MAX_MPDU_BYTES];
 };
 
-/* access.c */
+/* access.c: when to send */
 int mac_access_send(struct mac *m, const struct mac_event *in);
-int mac_access_tx_done(struct mac *m, int64_t now_ns, struct mac_update *out);
-/* The awaited ACK came, or what came instead ended at end_ns. */
-void mac_access_acked(struct mac *m, int64_t end_ns, int64_t now_ns, struct mac_update *out);
-void mac_access_not_acked(struct mac *m, int64_t end_ns, int64_t now_ns, struct mac_update *out);
 /* Time-outs of the frame that is out, and messages that are overdue. */
 void mac_access_expire(struct mac *m, int64_t now_ns, struct mac_update *out);
 /* The medium becomes busy: a slot reached in this instant is still used, one that has passed unused is drawn again. */
@@ -54,7 +58,22 @@ void mac_access_arm(struct mac *m, int64_t now_ns);
 void mac_access_try(struct mac *m, int64_t now_ns, struct mac_update *out);
 int64_t mac_access_deadline(const struct mac *m);
 /* How long the head of the queues has waited. */
-int64_t mac_access_blocked_ns(struct mac *m, int64_t now_ns);
+int64_t mac_access_blocked_ns(const struct mac *m, int64_t now_ns);
+
+/* exchange.c: what is sent, and what becomes of it */
+/* Chooses the rate for the head of a category; returns the airtime of the whole exchange that it begins with, RTS, CTS, ACK included. */
+int64_t mac_exchange_plan_ns(struct mac *m, enum mac_category category);
+/* Sends the first frame of that exchange. */
+void mac_exchange_begin(struct mac *m, enum mac_category category, int64_t start_ns, int64_t now_ns, struct mac_update *out);
+int mac_exchange_tx_done(struct mac *m, int64_t now_ns, struct mac_update *out);
+/* The awaited answer came, or what came instead ended at end_ns. */
+void mac_exchange_answered(struct mac *m, int64_t end_ns, int64_t now_ns, struct mac_update *out);
+void mac_exchange_not_answered(struct mac *m, int64_t end_ns, int64_t now_ns, struct mac_update *out);
+/* Reports the head of a category and makes room for the next message. */
+void mac_exchange_finish(struct mac *m, enum mac_category category, enum mac_report_result result, int64_t now_ns,
+                         struct mac_update *out);
+/* Hands out a control frame. */
+void mac_exchange_control(struct mac *m, const struct mac_frame *frame, int64_t start_ns, struct mac_update *out);
 
 /* receive.c */
 void mac_receive_frame(struct mac *m, const struct mac_event *in, struct mac_update *out);

@@ -10,7 +10,7 @@ static const size_t max_queue_bytes = (size_t)1 << 30;
 
 /* Where each part lies in the caller's memory. */
 struct layout {
-    size_t items, links, chunks, peers, slots, buffers, total;
+    size_t items, links, chunks, peers, rates, slots, buffers, total;
 };
 
 static size_t take(size_t *at, size_t len)
@@ -29,6 +29,7 @@ static struct layout plan(const struct mac_config *cfg)
     l.links = take(&at, mac_queue_links_bytes(cfg));
     l.chunks = take(&at, mac_queue_chunks_bytes(cfg));
     l.peers = take(&at, cfg->max_peers * sizeof(struct mac_dup_peer));
+    l.rates = take(&at, cfg->profile.n_rates > 0 ? cfg->max_peers * sizeof(struct mac_rate_peer) : 0);
     l.slots = take(&at, cfg->max_peers * sizeof(struct mac_reassembly_slot));
     l.buffers = take(&at, cfg->max_peers * MAC_REASSEMBLY_BYTES);
     l.total = at;
@@ -73,6 +74,8 @@ static const char *find_bad_profile_field(const struct mac_profile *p)
         return "profile.aloha_slot_ns";
     if (p->access == MAC_ACCESS_SLOTTED_ALOHA && (p->aloha_one_in == 0 || p->aloha_one_in > MAX_CW))
         return "profile.aloha_one_in";
+    if (p->n_rates > MAC_MAX_RATES)
+        return "profile.n_rates";
     if (p->lifetime_ns <= 0)
         return "profile.lifetime_ns";
     if (p->fragment_bytes < MAC_MIN_FRAGMENT_BYTES || p->fragment_bytes > MAC_MAX_MPDU_BYTES - MAC_DATA_HEADER_BYTES)
@@ -124,13 +127,18 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     m->self = mac_address_of(cfg->station_id);
     m->commit_ns = INT64_MAX;
     m->ack_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_ACK_BYTES, cfg->profile.basic_rate);
+    m->rts_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_RTS_BYTES, cfg->profile.basic_rate);
+    m->started_ns = INT64_MIN;
     int64_t longest_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_MAX_MPDU_BYTES, cfg->profile.basic_rate);
     mac_medium_init(&m->medium, &cfg->profile, m->ack_ns, longest_ns);
+    m->follow_ns = 2 * cfg->profile.sifs_ns + m->ack_ns + cfg->profile.rx_start_delay_ns + 2 * cfg->profile.slot_ns;
+    m->longest_reserve_ns = longest_ns + 2 * cfg->profile.sifs_ns + m->ack_ns;
     mac_backoff_init(&m->backoff, cfg);
-    m->next_sequence = (uint16_t)(mac_draw(&m->backoff.key, MAC_DRAW_SEQUENCE, 0) & 0x0fff);
-    m->next_message_id = (uint16_t)mac_draw(&m->backoff.key, MAC_DRAW_MESSAGE_ID, 0);
+    mac_rate_init(&m->rate, cfg, cfg->profile.sifs_ns + m->ack_ns, (struct mac_rate_peer *)(void *)(base + l.rates));
+    m->next_sequence = (uint16_t)(mac_draw(&m->backoff.key, MAC_DRAW_SEQUENCE, cfg->boot) & 0x0fff);
+    m->next_message_id = (uint16_t)mac_draw(&m->backoff.key, MAC_DRAW_MESSAGE_ID, cfg->boot);
     mac_queue_init(&m->queue, cfg, base + l.items, base + l.links, base + l.chunks);
-    mac_dup_init(&m->dup, (struct mac_dup_peer *)(void *)(base + l.peers), cfg->max_peers);
+    mac_dup_init(&m->dup, (struct mac_dup_peer *)(void *)(base + l.peers), cfg->max_peers, cfg->profile.lifetime_ns);
     mac_reassembly_init(&m->reassembly, (struct mac_reassembly_slot *)(void *)(base + l.slots), cfg->max_peers, base + l.buffers,
                         cfg->reassembly_ns);
     mac_jam_init(&m->jam, &m->cfg.jam, cfg->channel);
@@ -196,7 +204,7 @@ static void on_tick(struct mac *m, int64_t now_ns, struct mac_update *out)
     mac_medium_expire(&m->medium, now_ns);
     mac_reassembly_expire(&m->reassembly, now_ns);
     mac_access_expire(m, now_ns, out);
-    if (before == MAC_PHASE_AWAIT_ACK && m->phase != before) {
+    if (before == MAC_PHASE_AWAIT && m->phase != before) {
         struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_ANSWER, .now_ns = now_ns, .acked = false};
         mac_watch(m, &seen, out);
     }
@@ -205,7 +213,7 @@ static void on_tick(struct mac *m, int64_t now_ns, struct mac_update *out)
 static int on_tx_done(struct mac *m, int64_t now_ns, struct mac_update *out)
 {
     uint64_t refused = m->stats.refused;
-    int rc = mac_access_tx_done(m, now_ns, out);
+    int rc = mac_exchange_tx_done(m, now_ns, out);
     if (rc == 0 && m->stats.refused == refused) {
         struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_SENT, .now_ns = now_ns};
         mac_watch(m, &seen, out);
@@ -252,7 +260,8 @@ int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
         m->stats.bad_event++;
         return -EBADMSG;
     }
-    mac_backoff_settle(&m->backoff, in->now_ns);
+    if (m->started_ns == INT64_MIN)
+        m->started_ns = in->now_ns;
     int rc = dispatch(m, in, out);
     if (rc == -EBADMSG)
         m->stats.bad_event++;
@@ -279,6 +288,7 @@ void mac_stats(const struct mac *m, struct mac_stats *out)
     out->reassembled = m->reassembly.n_done;
     out->reassembly_dropped = m->reassembly.n_dropped;
     out->busy_ns = m->medium.busy_ns;
+    out->nav_dropped = m->medium.n_nav_dropped;
 }
 
 void mac_close(struct mac *m)

@@ -48,6 +48,7 @@ struct mac_profile {
     uint32_t cw_min[MAC_N_CATEGORIES]; /* 2^k - 1 */
     uint32_t cw_max;
     unsigned aifsn[MAC_N_CATEGORIES]; /* AIFS = SIFS + aifsn slots (10.23.2.4); 2 is DIFS */
+    bool edca;                 /* each category contends by itself (10.23.2); else a lower one only while the higher ones have nothing */
     unsigned retry_limit;      /* attempts in all for a unicast frame */
     size_t rts_threshold_bytes; /* a unicast MPDU longer than this follows an RTS and its CTS; SIZE_MAX: none does */
     unsigned rts_retry_limit;  /* RTS in all for a unicast frame, counted apart from its attempts; 0: endless */
@@ -66,7 +67,7 @@ struct mac_profile {
 struct mac_profile mac_profile_dot11_10(int64_t rx_start_delay_ns);
 
 /* The profiles with a name of their own; slot and SIFS of table 17-21 in us:
- *   dot11a-20 9, 16   dot11-10 13, 32   dot11p-10 13, 32, AIFSN 2, 3, 6, 9 (table 9-156, outside the context of a BSS)   dot11-5 21, 64
+ *   dot11a-20 9, 16   dot11-10 13, 32   dot11p-10 13, 32, AIFSN 2, 3, 6, 9 of EDCA (table 9-156, outside a BSS)   dot11-5 21, 64
  * Returns 0, or -ENOENT. */
 __attribute__((warn_unused_result)) int mac_profile_by_name(const char *name, int64_t rx_start_delay_ns, struct mac_profile *out);
 /* The i-th such name, NULL behind the last. */
@@ -173,7 +174,7 @@ enum mac_report_result { MAC_SENT, MAC_ACKED, MAC_NO_ACK, MAC_EXPIRED };
 struct mac_report {
     uint64_t id;
     enum mac_report_result result;
-    unsigned attempts; /* frames that were handed out for it, over all its fragments */
+    unsigned attempts; /* data frames that were handed out for it, over all its fragments */
 };
 
 struct mac_update {
@@ -184,7 +185,7 @@ struct mac_update {
     const uint8_t *mpdu; /* valid until the next mac_step */
     size_t mpdu_len;
     unsigned rate_index;
-    bool is_response;    /* ACK: goes SIFS after what it answers */
+    bool is_response;    /* ACK, CTS: goes SIFS after what it answers */
     size_t n_deliveries;
     struct mac_delivery deliveries[MAC_MAX_DELIVERIES];
     size_t n_reports;
@@ -197,6 +198,11 @@ struct mac_stats {
     uint64_t queued, sent_frames, sent_broadcast, retries, acked, no_ack, expired, queue_full;
     uint64_t rx_ok, rx_fcs_bad, rx_header_bad, rx_malformed, rx_other, rx_duplicate, rx_own;
     uint64_t reassembled, reassembly_dropped, nav_set, late_response;
+    uint64_t sent_rts, sent_cts, no_cts; /* sent_cts: answers, and to itself */
+    uint64_t rts_refused;     /* an RTS to this station that it may not answer: reserved by others, a hold, busy itself */
+    uint64_t nav_dropped;     /* reservations that nothing followed */
+    uint64_t nav_cut;         /* of an ACK or a CTS, for longer than any frame takes */
+    uint64_t rx_unsure;       /* retries soon after a restart, which may have been delivered before it */
     uint64_t refused;     /* frames that the caller did not let out */
     uint64_t bad_event;   /* mac_step said -EBADMSG */
     int64_t busy_ns;      /* medium seen busy */

@@ -17,6 +17,8 @@ void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, in
     d->longest_frame_ns = longest_frame_ns;
     /* nothing is known of the time before the first event */
     d->cca_idle_ns = d->frame_end_ns = d->nav_ns = d->deaf_ns = d->own_ns = d->hold_ns = d->eifs_until_ns = INT64_MIN / 4;
+    d->nav_before_ns = INT64_MIN / 4;
+    d->nav_check_ns = INT64_MAX;
 }
 
 bool mac_medium_sensed(const struct mac_medium *d)
@@ -42,9 +44,42 @@ void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns)
     account(d, was_busy, now_ns);
 }
 
+/* Time has passed the check: what was reserved has gone, and is no more even if something begins later. */
+static void drop_unused_nav(struct mac_medium *d, int64_t now_ns)
+{
+    if (now_ns <= d->nav_check_ns)
+        return;
+    if (d->nav_ns > d->nav_check_ns) {
+        d->nav_ns = max_ns(d->nav_before_ns, d->nav_check_ns);
+        d->n_nav_dropped++;
+    }
+    d->nav_check_ns = INT64_MAX;
+}
+
+bool mac_medium_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns, int64_t now_ns)
+{
+    drop_unused_nav(d, now_ns);
+    if (until_ns <= d->nav_ns)
+        return false;
+    if (d->nav_check_ns == INT64_MAX) /* else the reservation before was not kept to either, so far */
+        d->nav_before_ns = d->nav_ns;
+    d->nav_ns = until_ns;
+    d->nav_check_ns = check_ns;
+    return true;
+}
+
+int64_t mac_medium_reserved_ns(const struct mac_medium *d)
+{
+    if (d->nav_ns <= d->nav_check_ns)
+        return d->nav_ns;
+    return max_ns(d->nav_before_ns, d->nav_check_ns);
+}
+
 void mac_medium_lock(struct mac_medium *d, int64_t now_ns)
 {
     bool was_busy = mac_medium_sensed(d);
+    drop_unused_nav(d, now_ns);
+    d->nav_check_ns = INT64_MAX;
     d->receiving = true;
     d->receive_limit_ns = now_ns + d->longest_frame_ns;
     account(d, was_busy, now_ns);
@@ -58,11 +93,6 @@ void mac_medium_frame(struct mac_medium *d, int64_t end_ns, bool good, int64_t n
     /* 10.3.2.3.7: after a frame that was not understood its ACK may follow unheard; one that is understood ends that doubt */
     d->eifs_until_ns = good ? INT64_MIN / 4 : end_ns + d->eifs_ns;
     account(d, was_busy, now_ns);
-}
-
-void mac_medium_nav(struct mac_medium *d, int64_t until_ns)
-{
-    d->nav_ns = max_ns(d->nav_ns, until_ns);
 }
 
 static void lose_reception(struct mac_medium *d, int64_t now_ns)
@@ -132,7 +162,12 @@ int64_t mac_medium_ready_ns(const struct mac_medium *d)
     int64_t idle_ns = max_ns(d->cca_idle_ns, d->frame_end_ns);
     if (d->cca_idle_ns >= d->frame_end_ns && d->cca_idle_ns - d->frame_end_ns <= 2 * d->slot_ns)
         idle_ns = d->frame_end_ns;
-    idle_ns = max_ns(max_ns(idle_ns, d->nav_ns), max_ns(d->own_ns, d->hold_ns));
+    idle_ns = max_ns(max_ns(idle_ns, mac_medium_reserved_ns(d)), max_ns(d->own_ns, d->hold_ns));
     idle_ns = max_ns(idle_ns, d->deaf_ns);
     return max_ns(idle_ns + d->difs_ns, d->eifs_until_ns) - d->turnaround_ns;
+}
+
+int64_t mac_medium_free_ns(const struct mac_medium *d)
+{
+    return max_ns(max_ns(d->own_ns, d->hold_ns), d->deaf_ns) - d->turnaround_ns;
 }

@@ -1,4 +1,5 @@
-/* What the station knows of its medium: carrier sense by the PHY, NAV, EIFS, quiet periods, and from when on it may count slots. */
+/* What the station knows of its medium: carrier sense by the PHY, NAV, EIFS, quiet periods, and from when
+ * on it may count slots. */
 #ifndef MAC_MEDIUM_H
 #define MAC_MEDIUM_H
 
@@ -16,6 +17,9 @@ struct mac_medium {
     int64_t receive_limit_ns; /* a lock whose end is never reported ends here */
     int64_t cca_idle_ns, frame_end_ns;
     int64_t nav_ns, deaf_ns, own_ns, hold_ns, eifs_until_ns; /* each: unusable until then */
+    /* NAV: where it falls back to if nothing begins until nav_check_ns (INT64_MAX: something did, or it need not) */
+    int64_t nav_before_ns, nav_check_ns;
+    uint64_t n_nav_dropped;
     int64_t busy_since_ns, busy_ns;
     size_t n_holds;
     struct mac_hold holds[MAC_MAX_HOLDS];
@@ -28,7 +32,11 @@ void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns);
 void mac_medium_lock(struct mac_medium *d, int64_t now_ns);
 /* A lock ended. good: FCS holds. */
 void mac_medium_frame(struct mac_medium *d, int64_t end_ns, bool good, int64_t now_ns);
-void mac_medium_nav(struct mac_medium *d, int64_t until_ns);
+/* A Duration field that reaches to until_ns. check_ns: if nothing has begun by then, it counts no longer (10.3.2.4); INT64_MAX: it
+ * stands in any case. False if it reserves nothing new. */
+bool mac_medium_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns, int64_t now_ns);
+/* Until when the medium is reserved as far as is known now. */
+int64_t mac_medium_reserved_ns(const struct mac_medium *d);
 void mac_medium_deaf(struct mac_medium *d, int64_t until_ns, int64_t now_ns);
 /* The station itself occupies the medium until then (its frame, its wait for an ACK); what it was receiving is lost. */
 void mac_medium_own(struct mac_medium *d, int64_t until_ns, int64_t now_ns);
@@ -40,4 +48,6 @@ int64_t mac_medium_held_until(const struct mac_medium *d, int64_t start_ns, int6
 /* First instant at which a station may decide to send: a turnaround before the medium will have been idle for its inter-frame space;
  * INT64_MAX while it is sensed busy. */
 int64_t mac_medium_ready_ns(const struct mac_medium *d);
+/* The same for a station that does not listen before it sends: when itself is free. */
+int64_t mac_medium_free_ns(const struct mac_medium *d);
 #endif

@@ -13,12 +13,13 @@ static const int64_t longest_slot_ns = 1000000000;
 static const struct row {
     const char *name;
     int64_t slot_ns, sifs_ns;
+    bool edca;
     unsigned aifsn[MAC_N_CATEGORIES];
 } rows[] = {
-    {"dot11-10", 13000, 32000, {2, 2, 2, 2}},
-    {"dot11p-10", 13000, 32000, {2, 3, 6, 9}},
-    {"dot11a-20", 9000, 16000, {2, 2, 2, 2}},
-    {"dot11-5", 21000, 64000, {2, 2, 2, 2}},
+    {"dot11-10", 13000, 32000, false, {2, 2, 2, 2}},
+    {"dot11p-10", 13000, 32000, true, {2, 3, 6, 9}},
+    {"dot11a-20", 9000, 16000, false, {2, 2, 2, 2}},
+    {"dot11-5", 21000, 64000, false, {2, 2, 2, 2}},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 
@@ -33,6 +34,7 @@ static struct mac_profile fill(const struct row *row, int64_t rx_start_delay_ns)
         .rx_start_delay_ns = rx_start_delay_ns,
         .cw_min = {[MAC_CAT_VOTE] = 63, [MAC_CAT_PROPOSAL] = 63, [MAC_CAT_GOSSIP] = 63, [MAC_CAT_DATA] = 15},
         .cw_max = 1023,
+        .edca = row->edca,
         .retry_limit = 7,
         .rts_threshold_bytes = SIZE_MAX,
         .rts_retry_limit = 7,

@@ -13,6 +13,8 @@ struct mac_queue_item {
     uint16_t message_id;
     unsigned fragment, last_fragment; /* next to be sent, last of the message */
     unsigned tries;      /* of this fragment */
+    unsigned rts_tries;  /* RTS without a CTS since */
+    unsigned rate;       /* of the attempt that is next or out */
     unsigned attempts;   /* of all */
     uint16_t sequence;   /* of this fragment, once tried */
     uint32_t first_chunk;
@@ -37,6 +39,11 @@ void mac_queue_init(struct mac_queue *q, const struct mac_config *cfg, void *ite
 struct mac_queue_item *mac_queue_push(struct mac_queue *q, enum mac_category category, const uint8_t *message, size_t len_bytes);
 /* NULL if the category has none. */
 struct mac_queue_item *mac_queue_head(struct mac_queue *q, enum mac_category category);
+/* The same of a category that has one, to look at. */
+static inline const struct mac_queue_item *mac_queue_peek(const struct mac_queue *q, unsigned category)
+{
+    return &q->items[category * q->ring_len + q->first[category]];
+}
 void mac_queue_pop(struct mac_queue *q, enum mac_category category);
 /* Every message's lifetime ends at now_ns at the latest. */
 void mac_queue_expire(struct mac_queue *q, int64_t now_ns);

@@ -1,35 +1,44 @@
 /* What the station does with a frame that it heard: NAV, ACK, duplicates, messages. */
 #include "mac/internal.h"
 
-#include <assert.h>
 #include <string.h>
 
-/* SIFS after the frame, whatever carrier sense says (10.3.2.11). */
-static void respond(struct mac *m, const struct mac_frame *frame, int64_t end_ns, int64_t now_ns, struct mac_update *out)
+/* A response starts SIFS after the frame, whatever carrier sense says (10.3.2.11); it may be that it cannot. The exchange goes on for
+ * more_ns after it. */
+static bool can_respond(const struct mac *m, int64_t start_ns, int64_t more_ns, int64_t now_ns)
+{
+    return m->phase == MAC_PHASE_CONTEND && start_ns >= now_ns && start_ns >= m->medium.deaf_ns &&
+           mac_medium_held_until(&m->medium, start_ns, m->ack_ns + more_ns) == INT64_MIN;
+}
+
+/* An ACK or, to an RTS, a CTS; what remains of the frame's Duration is its own. */
+static void respond(struct mac *m, const struct mac_frame *frame, enum mac_frame_kind kind, int64_t end_ns, int64_t now_ns,
+                    struct mac_update *out)
 {
     int64_t start_ns = end_ns + m->cfg.profile.sifs_ns;
-    if (m->phase != MAC_PHASE_CONTEND || start_ns < now_ns || start_ns < m->medium.deaf_ns ||
-        mac_medium_held_until(&m->medium, start_ns, m->ack_ns) != INT64_MIN) {
-        m->stats.late_response++;
-        return;
-    }
     int64_t left_us = frame->duration_us - (m->cfg.profile.sifs_ns + m->ack_ns + 999) / 1000;
-    struct mac_frame ack = {
-        .kind = MAC_FRAME_ACK, .duration_us = (uint16_t)(left_us > 0 ? left_us : 0), .receiver = frame->transmitter};
-    int rc = mac_frame_write(&ack, m->mpdu, sizeof m->mpdu, &out->mpdu_len);
-    assert(rc == 0);
-    (void)rc;
-    out->transmit = true;
+    struct mac_frame response = {
+        .kind = kind, .duration_us = (uint16_t)(left_us > 0 ? left_us : 0), .receiver = frame->transmitter};
     out->is_response = true;
-    out->start_ns = start_ns;
-    out->mpdu = m->mpdu;
-    out->rate_index = m->cfg.profile.basic_rate;
+    mac_exchange_control(m, &response, start_ns, out);
     m->phase = MAC_PHASE_RESPONDING;
     m->commit_ns = INT64_MAX;
-    m->tx_start_ns = start_ns;
-    m->tx_end_ns = start_ns + m->ack_ns;
+    m->committed = 0;
     mac_medium_own(&m->medium, m->tx_end_ns, now_ns);
-    m->stats.sent_frames++;
+}
+
+/* 10.3.2.9: only where nobody else has reserved the medium. */
+static void receive_rts(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
+{
+    int64_t end_ns = in->frame.quality.end_ns, sifs_ns = m->cfg.profile.sifs_ns;
+    int64_t more_ns = (int64_t)frame->duration_us * 1000 - sifs_ns - m->ack_ns;
+    if (out->transmit || mac_address_is_group(&frame->transmitter) || mac_medium_reserved_ns(&m->medium) > end_ns ||
+        !can_respond(m, end_ns + sifs_ns, more_ns > 0 ? more_ns : 0, in->now_ns)) {
+        m->stats.rts_refused++;
+        return;
+    }
+    m->stats.sent_cts++;
+    respond(m, frame, MAC_FRAME_CTS, end_ns, in->now_ns, out);
 }
 
 static void deliver(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
@@ -50,36 +59,74 @@ static void deliver(struct mac *m, const struct mac_frame *frame, const struct m
                                                                  .snr_db = in->frame.quality.snr_db};
 }
 
+/* A station that has just started again does not know whether it delivered what comes as a retry before: it does not answer, and the
+ * sender knows that it failed. */
+static bool is_unsure(const struct mac *m, const struct mac_frame *frame, int64_t now_ns)
+{
+    return m->cfg.boot != 0 && frame->retry && now_ns - m->started_ns <= m->cfg.profile.lifetime_ns &&
+           !mac_dup_knows(&m->dup, &frame->transmitter);
+}
+
 static void receive_data(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
 {
     bool to_me = mac_address_equal(&frame->receiver, &m->self);
+    int64_t end_ns = in->frame.quality.end_ns;
     if (!frame->ours || (!to_me && !mac_address_equal(&frame->receiver, &mac_broadcast))) {
         m->stats.rx_other++;
         return;
     }
-    if (to_me && !out->transmit)
-        respond(m, frame, in->frame.quality.end_ns, in->now_ns, out);
-    if (mac_dup_check(&m->dup, frame)) {
+    if (is_unsure(m, frame, in->now_ns)) {
+        m->stats.rx_unsure++;
+        return;
+    }
+    if (m->cfg.profile.n_rates > 0)
+        mac_rate_heard(&m->rate, &frame->transmitter, in->now_ns);
+    if (to_me && !out->transmit) {
+        if (can_respond(m, end_ns + m->cfg.profile.sifs_ns, 0, in->now_ns))
+            respond(m, frame, MAC_FRAME_ACK, end_ns, in->now_ns, out);
+        else
+            m->stats.late_response++;
+    }
+    if (mac_dup_check(&m->dup, frame, in->now_ns)) {
         m->stats.rx_duplicate++;
         return;
     }
     deliver(m, frame, in, out);
 }
 
-/* True if this frame answered, or ended, the wait for an ACK. */
+/* True if this frame answered, or ended, the wait for an answer. */
 static bool settle_wait(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
 {
     const struct mac_rx_quality *q = &in->frame.quality;
-    if (m->phase != MAC_PHASE_AWAIT_ACK || q->start_ns < m->tx_end_ns)
+    if (m->phase != MAC_PHASE_AWAIT || q->start_ns < m->tx_end_ns)
         return false;
-    bool acked = frame && frame->kind == MAC_FRAME_ACK && mac_address_equal(&frame->receiver, &m->self);
-    struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_ANSWER, .now_ns = in->now_ns, .acked = acked};
+    enum mac_frame_kind wanted = m->tx_kind == MAC_FRAME_RTS ? MAC_FRAME_CTS : MAC_FRAME_ACK;
+    bool answered = frame && frame->kind == wanted && mac_address_equal(&frame->receiver, &m->self);
+    struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_ANSWER, .now_ns = in->now_ns, .acked = answered};
     mac_watch(m, &seen, out);
-    if (acked)
-        mac_access_acked(m, q->end_ns, in->now_ns, out);
+    if (answered)
+        mac_exchange_answered(m, q->end_ns, in->now_ns, out);
     else
-        mac_access_not_acked(m, q->end_ns, in->now_ns, out);
-    return acked;
+        mac_exchange_not_answered(m, q->end_ns, in->now_ns, out);
+    return answered;
+}
+
+/* The virtual carrier sense (10.3.2.4). Who hears the sender of an RTS or of data hears what it sends next: a reservation after which
+ * nothing comes is given up. Who hears a CTS or an ACK may hear nothing else of the exchange; there only what no exchange can take is
+ * cut off (J. Bellardo, S. Savage, USENIX Security 2003). */
+static void reserve(struct mac *m, const struct mac_frame *frame, const struct mac_event *in)
+{
+    int64_t end_ns = in->frame.quality.end_ns, reserved_ns = (int64_t)frame->duration_us * 1000, check_ns = INT64_MAX;
+    if (frame->kind == MAC_FRAME_ACK || frame->kind == MAC_FRAME_CTS) {
+        if (reserved_ns > m->longest_reserve_ns) {
+            reserved_ns = m->longest_reserve_ns;
+            m->stats.nav_cut++;
+        }
+    } else {
+        int64_t gap_ns = mac_address_is_group(&frame->receiver) ? m->cfg.profile.group_gap_ns : 0;
+        check_ns = end_ns + (gap_ns > m->follow_ns ? gap_ns : m->follow_ns);
+    }
+    m->stats.nav_set += mac_medium_nav(&m->medium, end_ns + reserved_ns, check_ns, in->now_ns);
 }
 
 static void receive_good(struct mac *m, const struct mac_event *in, struct mac_update *out)
@@ -92,19 +139,19 @@ static void receive_good(struct mac *m, const struct mac_event *in, struct mac_u
     }
     m->stats.rx_ok++;
     bool has_transmitter = frame.kind == MAC_FRAME_DATA || frame.kind == MAC_FRAME_RTS;
+    bool to_me = mac_address_equal(&frame.receiver, &m->self);
     if (has_transmitter && mac_address_equal(&frame.transmitter, &m->self)) {
         m->stats.rx_own++;
         return;
     }
-    int64_t nav_ns = in->frame.quality.end_ns + (int64_t)frame.duration_us * 1000;
-    if (frame.duration_us > 0 && !mac_address_equal(&frame.receiver, &m->self) && nav_ns > m->medium.nav_ns) {
-        mac_medium_nav(&m->medium, nav_ns);
-        m->stats.nav_set++;
-    }
+    if (frame.duration_us > 0 && !to_me)
+        reserve(m, &frame, in);
     if (settle_wait(m, &frame, in, out))
         return;
     if (frame.kind == MAC_FRAME_DATA)
         receive_data(m, &frame, in, out);
+    else if (frame.kind == MAC_FRAME_RTS && to_me)
+        receive_rts(m, &frame, in, out);
     else
         m->stats.rx_other++;
 }

@@ -140,17 +140,17 @@ START_TEST(a_retry_of_what_was_seen_is_a_duplicate)
 {
     struct mac_dup_peer peers[2];
     struct mac_dup dup;
-    mac_dup_init(&dup, peers, 2);
+    mac_dup_init(&dup, peers, 2, 1000);
     struct mac_frame first = numbered(1, 4095, false), again = numbered(1, 4095, true), other = numbered(2, 4095, true);
-    ck_assert(!mac_dup_check(&dup, &first));
-    ck_assert(mac_dup_check(&dup, &again));
-    ck_assert(!mac_dup_check(&dup, &other)); /* another station's */
-    ck_assert(!mac_dup_check(&dup, &first)); /* no retry: the numbers have come round */
+    ck_assert(!mac_dup_check(&dup, &first, 0));
+    ck_assert(mac_dup_check(&dup, &again, 0));
+    ck_assert(!mac_dup_check(&dup, &other, 0)); /* another station's */
+    ck_assert(!mac_dup_check(&dup, &first, 0)); /* no retry: the numbers have come round */
     for (uint16_t i = 0; i < MAC_DUP_DEPTH; i++) {
         struct mac_frame next = numbered(1, i, false);
-        ck_assert(!mac_dup_check(&dup, &next));
+        ck_assert(!mac_dup_check(&dup, &next, 0));
     }
-    ck_assert(!mac_dup_check(&dup, &again)); /* forgotten */
+    ck_assert(!mac_dup_check(&dup, &again, 0)); /* forgotten */
 }
 END_TEST
 
@@ -158,14 +158,14 @@ START_TEST(the_station_not_heard_for_longest_is_forgotten_first)
 {
     struct mac_dup_peer peers[2];
     struct mac_dup dup;
-    mac_dup_init(&dup, peers, 2);
+    mac_dup_init(&dup, peers, 2, 1000);
     for (uint32_t from = 1; from <= 3; from++) {
         struct mac_frame frame = numbered(from, 7, false);
-        ck_assert(!mac_dup_check(&dup, &frame));
+        ck_assert(!mac_dup_check(&dup, &frame, 0));
     }
     struct mac_frame second = numbered(2, 7, true), first = numbered(1, 7, true);
-    ck_assert(mac_dup_check(&dup, &second));
-    ck_assert(!mac_dup_check(&dup, &first));
+    ck_assert(mac_dup_check(&dup, &second, 0));
+    ck_assert(!mac_dup_check(&dup, &first, 0));
 }
 END_TEST
 

@@ -246,15 +246,18 @@ START_TEST(nav_of_any_frame_for_others_silences_the_station)
 {
     static const enum mac_frame_kind kinds[] = {MAC_FRAME_DATA, MAC_FRAME_ACK, MAC_FRAME_CTS, MAC_FRAME_RTS};
     for (size_t i = 0; i < 4; i++) {
-        struct mac_frame frame = data_to(mac_address_of(3), 5000);
+        struct mac_frame frame = data_to(mac_address_of(3), 3500);
+        struct mac_frame next = {.kind = MAC_FRAME_ACK, .receiver = mac_address_of(7)};
         frame.kind = kinds[i];
         open_mac();
         send(900 * US, mac_broadcast, 100);
         hear(800 * US, 901 * US, 901 * US, &frame, true);
-        ck_assert_int_ge(run_to_send(), 901 * US + 5000 * US + DIFS);
+        ck_assert_int_eq(feed(MAC_EV_LOCK, 901 * US + SIFS + LOCK_DELAY), 0); /* the exchange goes on */
+        hear(901 * US + SIFS, 901 * US + SIFS + ack_ns, 901 * US + SIFS + ack_ns, &next, true);
+        ck_assert_int_ge(run_to_send(), 901 * US + 3500 * US + DIFS);
         open_mac();
         frame.receiver = mac_address_of(1); /* a frame to the station itself reserves for its own answer */
-        if (kinds[i] == MAC_FRAME_DATA)
+        if (kinds[i] == MAC_FRAME_DATA || kinds[i] == MAC_FRAME_RTS)
             continue;
         send(900 * US, mac_broadcast, 100);
         hear(800 * US, 901 * US, 901 * US, &frame, true);
