@@ -73,6 +73,11 @@ void app_validate_constant(struct app_validate *v, const char *name, double valu
 extern const struct app_validate_case app_validate_energy, app_validate_wall, app_validate_cp, app_validate_mme;
 /* case_fusion.c, case_lease_burst.c */
 extern const struct app_validate_case app_validate_fusion, app_validate_lease_burst;
+/* cases_mac.c, case_storm.c */
+extern const struct app_validate_case app_validate_dcf, app_validate_rts, app_validate_hidden, app_validate_storm;
+/* cases_mac_jam.c */
+extern const struct app_validate_case app_validate_jam_periodic, app_validate_jam_poisson, app_validate_jam_exponential,
+    app_validate_jam_reactive;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
 #endif
