@@ -7,19 +7,10 @@
 /* A caller that never answers TX_DONE must not silence the station for good. */
 static const int64_t tx_done_grace_ns = 10000000;
 
-/* Categories with something to send: bit c. */
-static unsigned queued(const struct mac *m)
+/* Categories that contend: bit c. Without EDCA the highest one that has a message. */
+static inline unsigned contending(const struct mac *m)
 {
-    unsigned mask = 0;
-    for (unsigned c = 0; c < MAC_N_CATEGORIES; c++)
-        mask |= (unsigned)(m->queue.count[c] > 0) << c;
-    return mask;
-}
-
-/* Those of them that contend. Without EDCA the highest one. */
-static unsigned contending(const struct mac *m)
-{
-    unsigned mask = queued(m);
+    unsigned mask = m->queue.filled;
     return m->cfg.profile.edca ? mask : mask & (~mask + 1);
 }
 
@@ -92,7 +83,7 @@ void mac_access_expire(struct mac *m, int64_t now_ns, struct mac_update *out)
 void mac_access_interrupt(struct mac *m, int64_t now_ns)
 {
     struct mac_backoff *b = &m->backoff;
-    if (m->phase != MAC_PHASE_CONTEND || b->access != MAC_ACCESS_DCF || mac_medium_sensed(&m->medium))
+    if (mac_medium_sensed(&m->medium) || m->phase != MAC_PHASE_CONTEND || b->access != MAC_ACCESS_DCF)
         return;
     for (unsigned left = contending(m) & b->pending, c = 0; left != 0; left >>= 1, c++) {
         int64_t due_ns = (left & 1) != 0 ? mac_backoff_due_ns(b, c) : INT64_MAX;
@@ -140,6 +131,9 @@ void mac_access_arm(struct mac *m, int64_t now_ns)
     unsigned mask = contending(m), asking = mask & ~b->pending;
     /* a post-backoff runs down without a message, too */
     unsigned running = m->cfg.profile.edca ? (1u << MAC_N_CATEGORIES) - 1 : mask != 0 ? mask : b->running;
+    if (ready_ns == b->ready_ns && running == b->running && asking == 0 && !b->stale)
+        return; /* what most events of others come to */
+    m->deadline_moved = true;
     mac_backoff_arm(b, ready_ns, running, now_ns);
     if (asking == 0)
         return;
@@ -206,7 +200,7 @@ int64_t mac_access_deadline(const struct mac *m)
         deadline_ns = min_ns(deadline_ns, m->answer_deadline_ns);
     else if (m->phase == MAC_PHASE_SENDING || m->phase == MAC_PHASE_RESPONDING)
         deadline_ns = min_ns(deadline_ns, m->tx_end_ns + tx_done_grace_ns);
-    for (unsigned left = queued(m), c = 0; left != 0; left >>= 1, c++) {
+    for (unsigned left = m->queue.filled, c = 0; left != 0; left >>= 1, c++) {
         if ((left & 1) == 0)
             continue;
         if (m->phase == MAC_PHASE_CONTEND && (mask >> c & 1) != 0)
@@ -220,7 +214,7 @@ int64_t mac_access_deadline(const struct mac *m)
 int64_t mac_access_blocked_ns(const struct mac *m, int64_t now_ns)
 {
     int64_t waited_ns = 0;
-    for (unsigned left = queued(m), c = 0; left != 0; left >>= 1, c++)
+    for (unsigned left = m->queue.filled, c = 0; left != 0; left >>= 1, c++)
         if ((left & 1) != 0 && now_ns - mac_queue_peek(&m->queue, c)->head_ns > waited_ns)
             waited_ns = now_ns - mac_queue_peek(&m->queue, c)->head_ns;
     return waited_ns;

@@ -17,35 +17,49 @@ void mac_reassembly_init(struct mac_reassembly *r, struct mac_reassembly_slot *s
     memset(slots, 0, n_slots * sizeof *slots);
     for (size_t i = 0; i < n_slots; i++)
         slots[i].buffer = buffers + i * MAC_REASSEMBLY_BYTES;
-    *r = (struct mac_reassembly){.slots = slots, .n_slots = n_slots, .keep_ns = keep_ns};
+    *r = (struct mac_reassembly){.slots = slots, .n_slots = n_slots, .keep_ns = keep_ns, .deadline_ns = INT64_MAX};
+}
+
+static void find_deadline(struct mac_reassembly *r)
+{
+    r->deadline_ns = INT64_MAX;
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].used && r->slots[i].expires_ns < r->deadline_ns)
+            r->deadline_ns = r->slots[i].expires_ns;
+}
+
+static void free_up(struct mac_reassembly *r, struct mac_reassembly_slot *slot)
+{
+    slot->used = false;
+    find_deadline(r);
 }
 
 static void drop(struct mac_reassembly *r, struct mac_reassembly_slot *slot)
 {
-    slot->used = false;
+    free_up(r, slot);
     r->n_dropped++;
 }
 
 void mac_reassembly_expire(struct mac_reassembly *r, int64_t now_ns)
 {
+    if (now_ns < r->deadline_ns)
+        return;
     for (size_t i = 0; i < r->n_slots; i++)
         if (r->slots[i].used && r->slots[i].expires_ns <= now_ns)
             drop(r, &r->slots[i]);
 }
 
-int64_t mac_reassembly_deadline(const struct mac_reassembly *r)
+/* Which of two messages is given up for a new one: the one with fewer fragments, so that single fragments of strangers do not push out
+ * what is nearly whole, then the older one. */
+static bool is_worth_less(const struct mac_reassembly_slot *a, const struct mac_reassembly_slot *b)
 {
-    int64_t deadline_ns = INT64_MAX;
-    for (size_t i = 0; i < r->n_slots; i++)
-        if (r->slots[i].used && r->slots[i].expires_ns < deadline_ns)
-            deadline_ns = r->slots[i].expires_ns;
-    return deadline_ns;
+    return a->n_have != b->n_have ? a->n_have < b->n_have : a->expires_ns < b->expires_ns;
 }
 
-/* The slot of this message; else a free one; else that of the message which would be given up first. */
+/* The slot of this message; else a free one; else that of the message which is given up for it. */
 static struct mac_reassembly_slot *find(struct mac_reassembly *r, const struct mac_frame *frame, int64_t now_ns)
 {
-    struct mac_reassembly_slot *free_slot = NULL, *oldest = &r->slots[0];
+    struct mac_reassembly_slot *free_slot = NULL, *least = &r->slots[0];
     bool broadcast = mac_address_is_group(&frame->receiver);
     for (size_t i = 0; i < r->n_slots; i++) {
         struct mac_reassembly_slot *slot = &r->slots[i];
@@ -56,12 +70,12 @@ static struct mac_reassembly_slot *find(struct mac_reassembly *r, const struct m
         if (slot->message_id == frame->message_id && slot->broadcast == broadcast &&
             mac_address_equal(&slot->from, &frame->transmitter))
             return slot;
-        if (slot->expires_ns < oldest->expires_ns)
-            oldest = slot;
+        if (is_worth_less(slot, least))
+            least = slot;
     }
     if (!free_slot) {
-        drop(r, oldest);
-        free_slot = oldest;
+        drop(r, least);
+        free_slot = least;
     }
     uint8_t *buffer = free_slot->buffer;
     *free_slot = (struct mac_reassembly_slot){.used = true,
@@ -71,6 +85,8 @@ static struct mac_reassembly_slot *find(struct mac_reassembly *r, const struct m
                                               .last_fragment = frame->last_fragment,
                                               .expires_ns = now_ns + r->keep_ns,
                                               .buffer = buffer};
+    if (free_slot->expires_ns < r->deadline_ns)
+        r->deadline_ns = free_slot->expires_ns;
     return free_slot;
 }
 
@@ -127,7 +143,7 @@ bool mac_reassembly_add(struct mac_reassembly *r, const struct mac_frame *frame,
         return false;
     }
     memmove(slot->buffer + head_len, slot->buffer + MAC_MAX_MESSAGE_BYTES, slot->last_len);
-    slot->used = false;
+    free_up(r, slot);
     r->n_done++;
     *message_out = slot->buffer;
     *len_out = head_len + slot->last_len;

@@ -33,6 +33,7 @@ struct mac_reassembly {
     struct mac_reassembly_slot *slots;
     size_t n_slots;
     int64_t keep_ns;
+    int64_t deadline_ns; /* of the message that is given up first; INT64_MAX: none is begun */
     uint64_t n_done, n_dropped;
 };
 
@@ -43,5 +44,8 @@ bool mac_reassembly_add(struct mac_reassembly *r, const struct mac_frame *frame,
                         size_t *len_out);
 /* Drops what is overdue. */
 void mac_reassembly_expire(struct mac_reassembly *r, int64_t now_ns);
-int64_t mac_reassembly_deadline(const struct mac_reassembly *r);
+static inline int64_t mac_reassembly_deadline(const struct mac_reassembly *r)
+{
+    return r->deadline_ns;
+}
 #endif

@@ -32,6 +32,8 @@ struct mac {
     int64_t started_ns;         /* the first event */
     int64_t commit_ns; /* slots that were reached in the very instant in which the medium became busy; INT64_MAX: none */
     unsigned committed; /* whose: bit c */
+    int64_t access_deadline_ns; /* as of the last event that could move it */
+    bool deadline_moved;
     uint16_t next_sequence, next_message_id;
     struct mac_medium medium;
     struct mac_backoff backoff;

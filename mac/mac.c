@@ -129,6 +129,7 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     m->ack_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_ACK_BYTES, cfg->profile.basic_rate);
     m->rts_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_RTS_BYTES, cfg->profile.basic_rate);
     m->started_ns = INT64_MIN;
+    m->access_deadline_ns = INT64_MAX;
     int64_t longest_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_MAX_MPDU_BYTES, cfg->profile.basic_rate);
     mac_medium_init(&m->medium, &cfg->profile, m->ack_ns, longest_ns);
     m->follow_ns = 2 * cfg->profile.sifs_ns + m->ack_ns + cfg->profile.rx_start_delay_ns + 2 * cfg->profile.slot_ns;
@@ -171,7 +172,8 @@ static bool is_malformed(const struct mac_event *in)
 
 void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out)
 {
-    seen->blocked_ns = mac_access_blocked_ns(m, seen->now_ns);
+    if (seen->kind == MAC_JAM_SEEN_FRAME || seen->kind == MAC_JAM_SEEN_TICK) /* where an opinion may be formed */
+        seen->blocked_ns = mac_access_blocked_ns(m, seen->now_ns);
     if (mac_jam_observe(&m->jam, seen, &out->verdict))
         out->has_verdict = true;
 }
@@ -262,18 +264,24 @@ int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
     }
     if (m->started_ns == INT64_MIN)
         m->started_ns = in->now_ns;
+    enum mac_phase before = m->phase;
+    m->deadline_moved = false;
     int rc = dispatch(m, in, out);
     if (rc == -EBADMSG)
         m->stats.bad_event++;
     mac_access_arm(m, in->now_ns);
     if (in->kind == MAC_EV_TICK && !out->transmit)
         mac_access_try(m, in->now_ns, out);
+    /* what others send moves it only through the counters */
+    bool overheard = in->kind == MAC_EV_CCA_BUSY || in->kind == MAC_EV_CCA_IDLE || in->kind == MAC_EV_LOCK || in->kind == MAC_EV_FRAME;
+    if (!overheard || m->deadline_moved || m->phase != MAC_PHASE_CONTEND || before != MAC_PHASE_CONTEND)
+        m->access_deadline_ns = mac_access_deadline(m);
     return rc;
 }
 
 int64_t mac_deadline(const struct mac *m)
 {
-    int64_t deadline_ns = mac_access_deadline(m), at_ns = mac_reassembly_deadline(&m->reassembly);
+    int64_t deadline_ns = m->access_deadline_ns, at_ns = mac_reassembly_deadline(&m->reassembly);
     if (at_ns < deadline_ns)
         deadline_ns = at_ns;
     if (m->medium.receiving && m->medium.receive_limit_ns < deadline_ns)

@@ -21,11 +21,6 @@ void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, in
     d->nav_check_ns = INT64_MAX;
 }
 
-bool mac_medium_sensed(const struct mac_medium *d)
-{
-    return d->cca_busy || d->receiving;
-}
-
 static void account(struct mac_medium *d, bool was_busy, int64_t now_ns)
 {
     bool busy = mac_medium_sensed(d);

@@ -27,7 +27,11 @@ struct mac_medium {
 
 /* eifs_ns: SIFS + ACK + DIFS (10.3.7). */
 void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, int64_t ack_ns, int64_t longest_frame_ns);
-bool mac_medium_sensed(const struct mac_medium *d); /* busy by the PHY */
+/* Busy by the PHY. */
+static inline bool mac_medium_sensed(const struct mac_medium *d)
+{
+    return d->cca_busy || d->receiving;
+}
 void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns);
 void mac_medium_lock(struct mac_medium *d, int64_t now_ns);
 /* A lock ended. good: FCS holds. */

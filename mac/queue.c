@@ -69,6 +69,7 @@ struct mac_queue_item *mac_queue_push(struct mac_queue *q, enum mac_category cat
     item->first_chunk = store(q, message, len_bytes);
     q->bytes_used += len_bytes;
     q->count[category]++;
+    q->filled |= 1u << category;
     return item;
 }
 
@@ -88,7 +89,8 @@ void mac_queue_pop(struct mac_queue *q, enum mac_category category)
     q->free_chunk = item->first_chunk;
     q->bytes_used -= item->len_bytes;
     q->first[category] = (q->first[category] + 1) % q->ring_len;
-    q->count[category]--;
+    if (--q->count[category] == 0)
+        q->filled &= ~(1u << category);
 }
 
 void mac_queue_copy(const struct mac_queue *q, const struct mac_queue_item *item, size_t offset, size_t len, uint8_t *out)

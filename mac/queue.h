@@ -27,6 +27,7 @@ struct mac_queue {
     uint32_t free_chunk;
     size_t ring_len, bytes_used, bytes_max;
     size_t first[MAC_N_CATEGORIES], count[MAC_N_CATEGORIES];
+    unsigned filled; /* bit c: category c has a message */
 };
 
 size_t mac_queue_chunks(const struct mac_config *cfg);
