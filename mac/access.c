@@ -85,8 +85,9 @@ void mac_access_interrupt(struct mac *m, int64_t now_ns)
     struct mac_backoff *b = &m->backoff;
     if (mac_medium_sensed(&m->medium) || m->phase != MAC_PHASE_CONTEND || b->access != MAC_ACCESS_DCF)
         return;
-    for (unsigned left = contending(m) & b->pending, c = 0; left != 0; left >>= 1, c++) {
-        int64_t due_ns = (left & 1) != 0 ? mac_backoff_due_ns(b, c) : INT64_MAX;
+    for (unsigned left = contending(m) & b->pending; left != 0; left &= left - 1) {
+        unsigned c = mac_first(left);
+        int64_t due_ns = mac_backoff_due_ns(b, c);
         if (due_ns == now_ns) {
             m->commit_ns = now_ns;
             m->committed |= 1u << c;
@@ -109,9 +110,8 @@ static void redraw_committed(struct mac *m)
 /* Heads of queues that have no draw yet: some may go now, the others draw. */
 static void ask_for_access(struct mac *m, unsigned asking, int64_t ready_ns, int64_t now_ns)
 {
-    for (unsigned c = 0; asking != 0; asking >>= 1, c++) {
-        if ((asking & 1) == 0)
-            continue;
+    for (; asking != 0; asking &= asking - 1) {
+        unsigned c = mac_first(asking);
         int64_t idle_ns = ready_ns == INT64_MAX ? INT64_MAX : ready_ns + m->backoff.wait_ns[c];
         if (may_go_at_once(m, mac_queue_head(&m->queue, c)) && idle_ns <= now_ns)
             mac_backoff_immediate(&m->backoff, c, now_ns);
@@ -145,9 +145,9 @@ void mac_access_arm(struct mac *m, int64_t now_ns)
 static unsigned find_due(const struct mac *m, int64_t now_ns)
 {
     unsigned due = m->commit_ns == now_ns ? m->committed : 0;
-    for (unsigned left = contending(m) & m->backoff.pending, c = 0; left != 0; left >>= 1, c++)
-        if ((left & 1) != 0 && mac_backoff_due_ns(&m->backoff, c) <= now_ns)
-            due |= 1u << c;
+    for (unsigned left = contending(m) & m->backoff.pending; left != 0; left &= left - 1)
+        if (mac_backoff_due_ns(&m->backoff, mac_first(left)) <= now_ns)
+            due |= 1u << mac_first(left);
     return due & contending(m);
 }
 
@@ -167,9 +167,7 @@ void mac_access_try(struct mac *m, int64_t now_ns, struct mac_update *out)
     unsigned due = find_due(m, now_ns);
     if (due == 0)
         return;
-    enum mac_category category = MAC_CAT_VOTE;
-    while ((due >> category & 1) == 0)
-        category++;
+    enum mac_category category = mac_first(due);
     int64_t start_ns = now_ns + m->cfg.profile.turnaround_ns;
     int64_t held_until_ns = mac_medium_held_until(&m->medium, start_ns, mac_exchange_plan_ns(m, category));
     if (held_until_ns != INT64_MIN) {
@@ -200,9 +198,8 @@ int64_t mac_access_deadline(const struct mac *m)
         deadline_ns = min_ns(deadline_ns, m->answer_deadline_ns);
     else if (m->phase == MAC_PHASE_SENDING || m->phase == MAC_PHASE_RESPONDING)
         deadline_ns = min_ns(deadline_ns, m->tx_end_ns + tx_done_grace_ns);
-    for (unsigned left = m->queue.filled, c = 0; left != 0; left >>= 1, c++) {
-        if ((left & 1) == 0)
-            continue;
+    for (unsigned left = m->queue.filled; left != 0; left &= left - 1) {
+        unsigned c = mac_first(left);
         if (m->phase == MAC_PHASE_CONTEND && (mask >> c & 1) != 0)
             deadline_ns = min_ns(deadline_ns, mac_backoff_due_ns(&m->backoff, c));
         if (!in_flight(m, c))
@@ -214,8 +211,9 @@ int64_t mac_access_deadline(const struct mac *m)
 int64_t mac_access_blocked_ns(const struct mac *m, int64_t now_ns)
 {
     int64_t waited_ns = 0;
-    for (unsigned left = m->queue.filled, c = 0; left != 0; left >>= 1, c++)
-        if ((left & 1) != 0 && now_ns - mac_queue_peek(&m->queue, c)->head_ns > waited_ns)
-            waited_ns = now_ns - mac_queue_peek(&m->queue, c)->head_ns;
+    for (unsigned left = m->queue.filled; left != 0; left &= left - 1) {
+        int64_t head_ns = mac_queue_peek(&m->queue, mac_first(left))->head_ns;
+        waited_ns = now_ns - head_ns > waited_ns ? now_ns - head_ns : waited_ns;
+    }
     return waited_ns;
 }

@@ -98,9 +98,10 @@ void mac_backoff_arm(struct mac_backoff *b, int64_t ready_ns, unsigned running, 
     bool moved = ready_ns != b->ready_ns && b->access == MAC_ACCESS_DCF;
     if (!moved && !b->stale && running == b->running)
         return;
-    for (unsigned left = b->pending, c = 0; left != 0; left >>= 1, c++) {
+    for (unsigned left = b->pending; left != 0; left &= left - 1) {
+        unsigned c = mac_first(left);
         bool runs = (running >> c & 1) != 0;
-        if ((left & 1) == 0 || (!moved && runs && b->count_from_ns[c] != INT64_MAX))
+        if (!moved && runs && b->count_from_ns[c] != INT64_MAX)
             continue;
         settle(b, c, now_ns);
         b->count_from_ns[c] = runs ? place(b, c, ready_ns, now_ns) : INT64_MAX;

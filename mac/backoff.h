@@ -41,6 +41,12 @@ void mac_backoff_immediate(struct mac_backoff *b, enum mac_category category, in
 /* A post-backoff that has run out. */
 bool mac_backoff_elapsed(const struct mac_backoff *b, enum mac_category category, int64_t now_ns);
 
+/* The highest category of a mask that has one: bit c is category c, 0 the highest. */
+static inline unsigned mac_first(unsigned mask)
+{
+    return (unsigned)__builtin_ctz(mask);
+}
+
 /* When a category's counter reaches zero; INT64_MAX while it does not run. */
 static inline int64_t mac_backoff_due_ns(const struct mac_backoff *b, unsigned category)
 {
