@@ -116,6 +116,7 @@ static void place_buffers(struct chain_node *m, uint8_t *base, const struct layo
     m->scratch = base + l->scratch;
     m->proposal = base + l->proposal;
     m->events = (struct chain_ledger_event *)(void *)(base + l->events);
+    m->spare_mem = base + l->spare;
     m->pull_octets = base + l->pull;
     m->pull_epochs = base + l->epochs;
     m->pull_cap = l->epochs - l->pull;
@@ -157,8 +158,6 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     int rc = chain_mempool_init(base + l.pool, l.ledger - l.pool, &pool, &m->pool, bad_field_out);
     if (rc == 0)
         rc = chain_ledger_init(base + l.ledger, l.engine - l.ledger, cfg->genesis, &m->signer, &m->ledger, bad_field_out);
-    if (rc == 0)
-        rc = chain_ledger_init(base + l.spare, l.pull - l.spare, cfg->genesis, &m->signer, &m->spare, bad_field_out);
     m->engine_cfg = engine_config(cfg);
     m->engine_cfg.signer = &m->signer;
     m->engine_cfg.check_ctx = m;

@@ -23,7 +23,8 @@ struct chain_node_snapshot { /* of a certified height, in the store */
     size_t part_len;
 };
 
-/* The node has gone to a snapshot that it got from others: it takes the place of all blocks that are in the store, engine rows aside. */
+/* The node has got a snapshot from others: of a height above its blocks, which it takes the place of, engine rows aside; or of one that it had
+ * executed, for the sake of the certificate, which those before it lack: what lies above stays. */
 struct chain_node_install {
     struct chain_node_block block; /* of its height, certified, without its batch */
     const uint8_t *snapshot, *epochs; /* epochs: [header, certificate, members, path] of each epoch's end on the way (chain/proof.h), one after the other */
@@ -59,6 +60,7 @@ struct chain_node_config {
     /* How an epoch ended. 0, -ENOENT; pointers are valid until the next call. */
     int (*read_epoch)(void *ctx, uint64_t epoch, uint64_t *height_out, struct chain_proof_epoch *out);
     void *read_block_ctx; /* of all three */
+    uint32_t serve_blocks; /* so many of the newest ones are served from memory; 0: all that it holds */
 };
 
 enum chain_node_event_kind {

@@ -74,7 +74,6 @@ struct node_block *node_execute(struct chain_node *m, const uint8_t *batch, size
     }
     block->persist_seq = m->persist_seq + 1;
     node_follow_members(m);
-    node_pull_stop(m);
     node_judge_votes(m, block);
     out->ledger = m->ledger;
     out->blocks[out->n_blocks++] = (struct chain_node_block){.height = block->height,

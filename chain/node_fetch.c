@@ -39,7 +39,8 @@ static bool is_complete(const struct chain_node *m, const struct chain_node_bloc
 static bool read_block(struct chain_node *m, uint64_t height, uint8_t cert_octets[CHAIN_MAX_CERT_BYTES],
                        struct chain_node_block *out)
 {
-    struct node_block *block = node_find_block(m, height);
+    bool lies_back = m->cfg.serve_blocks > 0 && height + m->cfg.serve_blocks <= node_tip(m);
+    struct node_block *block = lies_back ? NULL : node_find_block(m, height);
     if (!block)
         return m->cfg.read_block && m->cfg.read_block(m->cfg.read_block_ctx, height, out) == 0 && out->cert_len > 0 && is_complete(m, out);
     if (block->persist_seq > m->persisted_seq)

@@ -186,7 +186,8 @@ struct chain_node {
 
     struct node_pull pull;
     struct chain_node_install install; /* what the last update points to */
-    struct chain_ledger *spare;        /* a snapshot is tried out there */
+    struct chain_ledger *spare;        /* a snapshot is tried out there; NULL before the first one */
+    void *spare_mem;
     size_t pull_cap;
     uint8_t *pull_octets, *pull_epochs;
     struct node_pull_served pull_served[CHAIN_MAX_KEYS];

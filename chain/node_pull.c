@@ -304,7 +304,7 @@ static bool take_head(struct chain_node *m, const struct chain_msg *msg, const s
     struct chain_header header;
     uint32_t n_signers;
     if (a->header_len > sizeof(p->header) || a->cert_len > sizeof(p->cert) || chain_header_decode(&header, a->header, a->header_len) != 0 ||
-        header.height != msg->seq || header.height <= node_tip(m) || a->total == 0 || a->total > m->pull_cap ||
+        header.height != msg->seq || header.height <= m->certified || a->total == 0 || a->total > m->pull_cap ||
         chain_light_verify(&p->light, &header, a->cert, a->cert_len, &n_signers) != 0)
         return false;
     p->height = header.height;
@@ -323,12 +323,53 @@ static bool is_whole(struct chain_node *m)
 {
     struct node_pull *p = &m->pull;
     struct chain_hash hash;
+    const char *bad_field;
+    if (!m->spare && chain_ledger_init(m->spare_mem, chain_ledger_bytes(m->cfg.genesis), m->cfg.genesis, &m->signer, &m->spare, &bad_field) != 0)
+        return false;
     if (chain_snapshot_load(m->spare, m->pull_octets, p->total) != 0)
         return false;
     chain_header_hash(chain_ledger_tip(m->spare), &hash);
     const struct chain_members *then = chain_ledger_members(m->spare), *now = &p->light.members;
     bool same = then->epoch == now->epoch && then->n == now->n && memcmp(then->seats, now->seats, now->n) == 0;
     return same && memcmp(&hash, &p->hash, sizeof(hash)) == 0;
+}
+
+static void hand_out(struct chain_node *m, struct chain_node_update *out)
+{
+    struct node_pull *p = &m->pull;
+    m->install = (struct chain_node_install){
+        .block = {.height = p->height, .header = p->header, .header_len = p->header_len, .cert = p->cert, .cert_len = p->cert_len,
+                  .n_signers = p->n_signers},
+        .snapshot = m->pull_octets, .len = p->total, .epochs = m->pull_epochs, .epochs_len = p->epochs_len, .n_epochs = p->n_epochs,
+        .ledger = m->ledger};
+    out->install = &m->install;
+    m->certified = p->height;
+    m->certify_due_ns = m->fetch_due_ns = INT64_MAX;
+    m->tell_stable = p->height;
+    m->stats.snapshots_installed++;
+    node_pull_stop(m);
+}
+
+/* The node has executed that block itself, and lacks certificates that everybody has pruned: the snapshot's stands for all before it. */
+static void vouch(struct chain_node *m, struct chain_node_update *out)
+{
+    struct node_pull *p = &m->pull;
+    struct node_block *own = node_find_block(m, p->height);
+    struct chain_node_block stored;
+    struct chain_hash hash;
+    if (own)
+        hash = own->hash;
+    else if (m->cfg.read_block && m->cfg.read_block(m->cfg.read_block_ctx, p->height, &stored) == 0)
+        chain_hash_of(stored.header, stored.header_len, &hash);
+    else
+        return;
+    if (memcmp(&hash, &p->hash, sizeof(hash)) != 0) {
+        node_fail(m, p->height);
+        return;
+    }
+    if (m->vote_next <= p->height)
+        m->vote_next = m->sign_next = p->height + 1;
+    hand_out(m, out);
 }
 
 /* The node is where the snapshot is. What its engine promised in this epoch stays; of one that is over nothing binds it. */
@@ -343,37 +384,32 @@ static void install(struct chain_node *m, struct chain_node_update *out)
         m->blocks[i].height = 0;
     memset(m->votes, 0, sizeof(m->votes));
     m->n_late = 0;
-    m->certified = p->height;
     m->vote_next = m->sign_next = p->height + 1;
-    m->certify_due_ns = m->fetch_due_ns = INT64_MAX;
     m->epoch_end = 0;
     m->syncing = m->kick = true;
-    m->tell_synced = m->tell_stable = p->height;
+    m->tell_synced = p->height;
     chain_mempool_follow(m->pool, m->ledger);
     uint64_t next = chain_ledger_next_nonce(m->ledger, m->cfg.self);
     if (next > m->last_nonce)
         m->last_nonce = next - 1;
+    hand_out(m, out);
     if (chain_ledger_members(m->ledger)->epoch != m->members->epoch) {
-        m->epoch_end = p->height;
+        m->epoch_end = m->certified;
         node_end_epoch(m, out);
     } else {
         node_follow_members(m);
     }
-    m->install = (struct chain_node_install){
-        .block = {.height = p->height, .header = p->header, .header_len = p->header_len, .cert = p->cert, .cert_len = p->cert_len,
-                  .n_signers = p->n_signers},
-        .snapshot = m->pull_octets, .len = p->total, .epochs = m->pull_epochs, .epochs_len = p->epochs_len, .n_epochs = p->n_epochs,
-        .ledger = m->ledger};
-    out->install = &m->install;
-    m->stats.snapshots_installed++;
-    node_pull_stop(m);
 }
 
 static void finish(struct chain_node *m, struct chain_node_update *out)
 {
     struct node_pull *p = &m->pull;
+    if (p->height <= m->certified) {
+        node_pull_stop(m); /* by now */
+        return;
+    }
     if (is_whole(m)) {
-        install(m, out);
+        (p->height > node_tip(m) ? install : vouch)(m, out);
         return;
     }
     /* who spoilt it is known only where one alone told all of it */
@@ -444,7 +480,7 @@ bool node_take_snapshot(struct chain_node *m, const struct chain_msg *msg, struc
         return false;
     }
     bool hint = a.n_ends == 0 && a.part_len == 0;
-    if (msg->seq <= node_tip(m) || m->epoch_turns) {
+    if (msg->seq <= m->certified || m->epoch_turns) {
         m->stats.refused_stale++;
         return false;
     }

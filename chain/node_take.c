@@ -79,6 +79,7 @@ static bool execute_offer(struct chain_node *m, const struct offer *offer, struc
     if (!block)
         return true;
     m->stats.blocks_fetched++;
+    node_pull_stop(m);
     m->syncing = true;
     m->tell_synced = block->height;
     if (n_votes < m->quorum)

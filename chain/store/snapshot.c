@@ -167,8 +167,31 @@ static int put_all(struct chain_store *s, const struct chain_node_install *insta
     return rc == SQLITE_OK ? store_rows_run(&s->rows, STORE_PUT_META, "ti", "base_height", (int64_t)height) : rc;
 }
 
+/* The block is there: it becomes the base, with its certificate and state, and what is below goes by and by. */
+static int put_base(struct chain_store *s, const struct chain_node_install *install)
+{
+    uint64_t height = install->block.height;
+    int rc = store_drain(s, 0, SIZE_MAX);
+    if (rc == SQLITE_OK)
+        rc = store_rows_put_certificate(&s->rows, &install->block);
+    if (rc == SQLITE_OK)
+        rc = store_write_snapshot(&s->rows, height, install->snapshot, install->len);
+    if (rc == SQLITE_OK)
+        rc = store_rows_run(&s->rows, STORE_PUT_META, "ti", "base_height", (int64_t)height);
+    if (s->snapshot.height <= height) {
+        free(s->snapshot.octets);
+        memset(&s->snapshot, 0, sizeof(s->snapshot));
+    }
+    s->certified = s->last_snapshot = s->base = height;
+    return rc;
+}
+
 int chain_store_install_snapshot(struct chain_store *s, const struct chain_node_install *install, char *error_out)
 {
+    if (install->block.height <= s->tip) {
+        int base_rc = put_base(s, install);
+        return base_rc == SQLITE_OK ? 0 : store_fail(s, base_rc, "cannot be written", error_out);
+    }
     store_queue_free(&s->queue);
     free(s->snapshot.octets);
     memset(&s->snapshot, 0, sizeof(s->snapshot));

@@ -28,7 +28,7 @@ struct chain_store_policy {
     uint64_t keep_blocks;     /* below the last snapshot; older ones go, and so do older snapshots. UINT64_MAX: everything stays */
     uint64_t log_octets;      /* bound of the write-ahead log (1 GiB); only a reader that stays in one transaction makes it grow so far */
 };
-/* keep_blocks alone; 0: everything stays. */
+/* keep_blocks alone, at least CHAIN_NODE_MAX_OPEN; 0: everything stays. */
 void chain_store_prune_below(struct chain_store *s, uint64_t keep_blocks);
 void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy);
 /* Octets of the write-ahead log that are in use, and the bound at which a turn fails. */

@@ -30,7 +30,7 @@ enum sim_fault {
     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK, SIM_CRASH, SIM_CRASH_BEFORE_SEND, SIM_CRASH_MID_SEND, SIM_CRASH_BEFORE_WRITE,
     SIM_CRASH_AFTER_WRITE, SIM_CRASH_IN_SYNC, SIM_CRASH_AFTER_SYNC, SIM_POWER, SIM_TORN, SIM_DROPPED, SIM_DISK_FULL, SIM_SYNC_FAILS,
     SIM_SLOW_DISK, SIM_ROLLBACK, SIM_MEMBERS, SIM_CONVICTED, SIM_TWINS, SIM_LIE_BATCH, SIM_LIE_VOTE, SIM_LIE_STALE, SIM_LIE_BLOCK, SIM_LIE_SILENT,
-    SIM_LIE_CLAIM, SIM_LIE_VIEW, SIM_FAULTS
+    SIM_LIE_CLAIM, SIM_LIE_VIEW, SIM_SNAPSHOT, SIM_FAULTS
 };
 const char *sim_fault_name(enum sim_fault fault);
 
@@ -52,6 +52,7 @@ struct sim_config {
     uint32_t n_liars;       /* PBFT: the first ones lie */
     bool twins;             /* PBFT: member n-1 runs twice */
     bool ed25519;
+    bool prunes;            /* disks hand out their newest blocks alone, and a snapshot for the others */
     bool rollback;          /* disks may turn back to an older state */
     int64_t heartbeat_ns;
     int64_t fault_ns;       /* how long faults go on */
@@ -230,6 +231,7 @@ struct sim_world {
     struct sim_set *submitted, *executed; /* transactions */
     struct sim_set *said;                 /* what honest identities signed and sent */
     struct sim_leases *leases;
+    struct sim_snapshots *snapshots; /* NULL: nobody prunes */
     char failure[512]; /* empty: every invariant held so far */
 };
 
@@ -323,6 +325,12 @@ void sim_ledger_init(struct sim_world *w);
 
 /* sim_liar.c: what a lying member makes of what it would have sent */
 void sim_liar_send(struct sim_world *w, struct sim_node *node, const struct chain_node_send *send);
+
+/* sim_snapshots.c: what disks have in the place of blocks. An executed block with its epoch and the state after it; a block's certificate. */
+struct sim_snapshots *sim_snapshots_new(void);
+void sim_snapshots_free(struct sim_snapshots *s);
+void sim_snapshots_block(struct sim_snapshots *s, const struct chain_node_block *row, uint32_t epoch, const struct chain_ledger *l);
+void sim_snapshots_cert(struct sim_snapshots *s, const struct chain_node_block *row);
 
 /* sim_twins.c */
 bool sim_run_twins(struct sim_world *w);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chain/cbor.h"
+#include "chain/ledger_entries.h"
 #include "chain/node_internal.h"
 #include "chain/raft.h"
 #include "tests/sim/sim.h"
@@ -17,6 +18,7 @@ void sim_check_init(struct sim_world *w)
     w->executed = sim_set_new();
     w->said = sim_set_new();
     sim_ledger_init(w);
+    w->snapshots = w->cfg.prunes ? sim_snapshots_new() : NULL;
 }
 
 void sim_check_close(struct sim_world *w)
@@ -25,6 +27,7 @@ void sim_check_close(struct sim_world *w)
     sim_set_free(w->executed);
     sim_set_free(w->said);
     free(w->leases);
+    sim_snapshots_free(w->snapshots);
     free(w->blocks);
 }
 
@@ -206,6 +209,7 @@ static void take_block(struct sim_world *w, struct sim_node *node, const struct 
     }
     struct sim_pending *p = &node->pending[node->n_pending++];
     *p = (struct sim_pending){.height = row->height, .persist_seq = u->persist_seq, .epoch = node->epoch};
+    sim_snapshots_block(w->snapshots, row, node->epoch, u->ledger);
     take_members(w, node, chain_ledger_members(u->ledger));
     chain_hash_of(row->header, row->header_len, &p->hash);
     if (sim_block(w, row->height)->known) {
@@ -293,6 +297,31 @@ static void check_cert(struct sim_world *w, struct sim_node *node, const struct 
     if (n < sim_quorum(w, members->n) || cert.signers >> members->n != 0)
         sim_fail(w, "node %u certifies block %llu with %u signatures, not %u", node->index, (unsigned long long)row->height, n,
                  sim_quorum(w, members->n));
+}
+
+/* A node goes to a state that it did not execute: that of a block which others have on their disks, certified by the members of its time. */
+static void take_snapshot(struct sim_world *w, struct sim_node *node, const struct chain_node_install *install)
+{
+    const struct chain_node_block *row = &install->block;
+    struct chain_hash hash;
+    chain_hash_of(row->header, row->header_len, &hash);
+    if (!sim_block(w, row->height)->known ||
+        memcmp(hash.octets, sim_block(w, row->height)->hash.octets, CHAIN_HASH_BYTES) != 0) {
+        sim_fail(w, "node %u installs a snapshot %llu that is not of the chain", node->index, (unsigned long long)row->height);
+        return;
+    }
+    check_cert(w, node, row);
+    w->faults[SIM_SNAPSHOT]++;
+    if (row->height <= node->height)
+        return; /* for its certificate */
+    const char *fault = chain_ledger_audit(install->ledger);
+    struct chain_hash root;
+    chain_ledger_rebuild_root((struct chain_ledger *)(uintptr_t)install->ledger, &root);
+    if (fault || memcmp(root.octets, sim_block(w, row->height)->header.state_root.octets, CHAIN_HASH_BYTES) != 0)
+        sim_fail(w, "node %u installs another state %llu than is certified: %s", node->index, (unsigned long long)row->height, fault ? fault : "root");
+    sim_log(w, "node %u goes from block %llu to snapshot %llu", node->index, (unsigned long long)node->height, (unsigned long long)row->height);
+    node->height = row->height;
+    take_members(w, node, chain_ledger_members(install->ledger));
 }
 
 /* ---- what honest members say */
@@ -449,11 +478,15 @@ void sim_check_step(struct sim_world *w, struct sim_node *node, const struct cha
     const struct chain_node_update *u = w->update;
     if (node->liar)
         return;
+    if (u->install)
+        take_snapshot(w, node, u->install);
     for (size_t i = 0; i < u->n_blocks; i++) {
         if (u->blocks[i].header)
             take_block(w, node, &u->blocks[i], u);
         if (u->blocks[i].cert)
             check_cert(w, node, &u->blocks[i]);
+        if (u->blocks[i].cert)
+            sim_snapshots_cert(w->snapshots, &u->blocks[i]);
     }
     if (w->cfg.ops->byzantine || event->kind == CHAIN_NODE_START)
         return;

@@ -7,7 +7,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { HEAD = 32, TAG_PUT = 1, TAG_DELETE, TAG_BLOCK };
+enum { HEAD = 32, TAG_PUT = 1, TAG_DELETE, TAG_BLOCK, TAG_INSTALL };
 
 static void *grow(void *at, size_t *cap, size_t need, size_t item)
 {
@@ -52,6 +52,13 @@ void sim_disk_write(struct sim_disk *d, const struct chain_node_update *u)
     size_t start = d->log_len;
     uint64_t head[HEAD / 8] = {0};
     put(d, head, HEAD);
+    if (u->install) {
+        const struct chain_node_block *b = &u->install->block;
+        uint64_t fields[] = {TAG_INSTALL, b->height, 0, b->header_len, b->cert_len, b->n_signers};
+        put(d, fields, sizeof fields);
+        put(d, b->header, fields[3]);
+        put(d, b->cert, fields[4]);
+    }
     for (size_t i = 0; i < u->n_records; i++) {
         const struct chain_record *r = &u->records[i];
         put_u64(d, r->data ? TAG_PUT : TAG_DELETE);
@@ -127,7 +134,7 @@ static void put_block(struct sim_disk *d, uint64_t turn, const uint64_t fields[5
     uint64_t height = fields[0];
     d->blocks = grow(d->blocks, &d->cap_blocks, height + 1, sizeof d->blocks[0]);
     struct sim_disk_block *b = &d->blocks[height];
-    if (fields[2] > 0) {
+    if (fields[2] > 0 && height > d->height) {
         assert(height == d->height + 1);
         d->height = height;
         free_block(b);
@@ -147,6 +154,18 @@ static void put_block(struct sim_disk *d, uint64_t turn, const uint64_t fields[5
     }
 }
 
+/* All blocks make room for the snapshot's; there is no way back to what was before. */
+static void make_room(struct sim_disk *d, uint64_t height)
+{
+    d->base = height;
+    d->has_backup = false;
+    if (height <= d->height)
+        return; /* the block is there */
+    for (uint64_t h = 1; h <= d->height; h++)
+        free_block(&d->blocks[h]);
+    d->height = height - 1;
+}
+
 static void apply_turn(struct sim_disk *d, uint64_t turn, const uint8_t *at, size_t len)
 {
     for (size_t pos = 0; pos < len;) {
@@ -160,6 +179,8 @@ static void apply_turn(struct sim_disk *d, uint64_t turn, const uint8_t *at, siz
             pos += 24;
         } else {
             memcpy(fields, at + pos, sizeof fields);
+            if (fields[0] == TAG_INSTALL)
+                make_room(d, fields[1]);
             put_block(d, turn, fields + 1, at + pos + sizeof fields);
             pos += sizeof fields + fields[2] + fields[3] + fields[4];
         }
@@ -265,7 +286,10 @@ void sim_disk_wipe(struct sim_disk *d)
 int sim_disk_read_block(void *disk, uint64_t height, struct chain_node_block *out)
 {
     const struct sim_disk *d = disk;
-    if (height == 0 || height > d->height)
+    const uint8_t *octets;
+    size_t len;
+    bool pruned = d->snapshots && height + SIM_SERVED_BLOCKS <= sim_disk_newest(d, &octets, &len);
+    if (height == 0 || height > d->height || pruned || !d->blocks[height].header)
         return -ENOENT;
     const struct sim_disk_block *b = &d->blocks[height];
     *out = (struct chain_node_block){.height = height, .batch = b->batch, .batch_len = b->batch_len, .header = b->header,

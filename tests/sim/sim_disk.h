@@ -35,7 +35,13 @@ struct sim_disk {
     uint64_t backup_turn;
     size_t n_backup;
     struct sim_row *backup;
+    /* sim_snapshots.c */
+    uint64_t base;                   /* came by a snapshot of this height; 0: has all blocks */
+    struct sim_snapshots *snapshots; /* the world's; NULL: this disk keeps all and knows none */
+    bool lies;                       /* about the state in a snapshot */
 };
+
+enum { SIM_SNAPSHOT_BLOCKS = 4, SIM_SERVED_BLOCKS = CHAIN_NODE_MAX_OPEN + 1, SIM_PART_BYTES = 1500 };
 
 /* One turn: the rows and blocks of an update. */
 void sim_disk_write(struct sim_disk *d, const struct chain_node_update *u);
@@ -47,5 +53,9 @@ void sim_disk_backup(struct sim_disk *d);
 /* Back to the backup. Returns how many turns that takes away. */
 uint64_t sim_disk_roll_back(struct sim_disk *d);
 void sim_disk_wipe(struct sim_disk *d);
+/* The newest snapshot that a disk has; 0: none. */
+uint64_t sim_disk_newest(const struct sim_disk *d, const uint8_t **octets_out, size_t *len_out);
+int sim_disk_read_part(void *disk, uint64_t height, size_t offset, size_t most, struct chain_node_snapshot *out);
+int sim_disk_read_epoch(void *disk, uint64_t epoch, uint64_t *height_out, struct chain_proof_epoch *out);
 int sim_disk_read_block(void *disk, uint64_t height, struct chain_node_block *out);
 #endif

@@ -11,7 +11,7 @@ const char *sim_fault_name(enum sim_fault fault)
         "clock-back", "crash", "crash-before-send", "crash-mid-send", "crash-before-write", "crash-after-write", "crash-in-sync",
         "crash-after-sync", "power", "torn-write", "dropped-write", "disk-full", "sync-fails", "slow-disk", "rolled-back-disk",
         "members-changed", "convicted", "twins", "lie-batch", "lie-vote", "lie-stale", "lie-block", "lie-silent", "lie-claim",
-        "lie-view"};
+        "lie-view", "snapshot-fetched"};
     return names[fault];
 }
 

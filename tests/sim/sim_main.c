@@ -8,6 +8,8 @@
 
 #include "tests/sim/sim.h"
 
+enum { ENOUGH = 30 }; /* scenarios, in which nodes surely come to need snapshots */
+
 struct options {
     uint64_t seed, break_at;
     bool seed_given, ed25519, twins, log, first;
@@ -122,6 +124,7 @@ static struct sim_config make_config(const struct options *o, uint64_t seed)
     /* who forgets is one of the f; under Raft the others have to remember */
     bool changes = (draw >> 40) % 4 == 0 && cfg.n <= 7;
     cfg.n_spare = changes ? 2 : 0;
+    cfg.prunes = (draw >> 44) % 3 == 0;
     cfg.rollback = !changes && (draw >> 32) % 2 == 0 && (byzantine ? cfg.n_liars < f : cfg.n >= 3);
     return cfg;
 }
@@ -208,5 +211,8 @@ int main(int argc, char **argv)
     free(pool.seen);
     if (t.n == 0)
         puts("no scenario ran");
-    return t.n == 0 || t.n_failed > 0;
+    bool unseen = !o.twins && t.n >= ENOUGH && t.faults[SIM_SNAPSHOT] == 0;
+    if (unseen)
+        puts("no node fetched a snapshot");
+    return t.n == 0 || t.n_failed > 0 || unseen;
 }

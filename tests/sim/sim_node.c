@@ -71,13 +71,22 @@ static struct chain_node_config node_config(struct sim_world *w, struct sim_node
                                       .propose_delay_ns = w->cfg.heartbeat_ns / 10,
                                       .mempool_txs = 128,
                                       .read_block = sim_disk_read_block,
-                                      .read_block_ctx = &node->disk};
+                                      .read_snapshot = w->snapshots ? sim_disk_read_part : NULL,
+                                      .read_epoch = w->snapshots ? sim_disk_read_epoch : NULL,
+                                      .read_block_ctx = &node->disk,
+                                      .serve_blocks = w->snapshots ? SIM_SERVED_BLOCKS : 0};
 }
 
 static void feed_disk(struct sim_world *w, struct sim_node *node)
 {
     struct sim_disk *d = &node->disk;
-    for (uint64_t h = 1; h <= d->height && w->failure[0] == 0; h++) {
+    d->snapshots = w->snapshots;
+    d->lies = node->liar;
+    struct chain_node_event snapshot = {.kind = CHAIN_NODE_RESTORE_SNAPSHOT, .now_ns = sim_local(node, w->now_ns)};
+    uint64_t from = sim_disk_newest(d, &snapshot.snapshot.data, &snapshot.snapshot.len);
+    if (from < d->base || (from > 0 && chain_node_step(node->node, &snapshot, w->update) != 0))
+        sim_fail(w, "node %u cannot read snapshot %llu of its disk", node->index, (unsigned long long)from);
+    for (uint64_t h = from + 1; h <= d->height && w->failure[0] == 0; h++) {
         const struct sim_disk_block *b = &d->blocks[h];
         struct chain_node_event event = {.kind = CHAIN_NODE_RESTORE_BLOCK,
                                          .now_ns = sim_local(node, w->now_ns),
@@ -151,6 +160,8 @@ void sim_node_stop(struct sim_world *w, struct sim_node *node, enum sim_state st
         w->faults[keep > 0 ? SIM_TORN : SIM_DROPPED]++;
     if (for_ns == INT64_MAX)
         return;
+    if (w->snapshots && !w->calm && sim_draw(w, 4) == 0)
+        for_ns += SIM_MS(9000); /* the others prune meanwhile */
     node->restart_ns = w->now_ns + for_ns;
     sim_push(w, (struct sim_event){.at_ns = node->restart_ns, .kind = SIM_EV_RESTART, .to = node->index, .life = node->life});
 }
