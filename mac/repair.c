@@ -13,6 +13,7 @@ enum { ALIGN = 64, MAX_OUT = 2, RANKS = 4 };
 /* One message, own or heard. */
 struct shelf {
     bool used, mine, whole;
+    enum mac_category category;
     uint32_t source, serial;
     unsigned k;
     size_t message_len, piece_len;
@@ -24,7 +25,7 @@ struct shelf {
     unsigned owed;                            /* further pieces to send */
     unsigned granted;                         /* further pieces of the present go, sent or not */
     uint64_t wanted, repeated;                /* repeat: pieces to send; that were sent in the present go */
-    unsigned n_asks;
+    unsigned n_asks, n_vain;                  /* asks of ours; since anything came of them */
     int64_t act_ns;                           /* when to ask or to begin to answer; INT64_MAX: never */
     int64_t heard_ns;
     uint8_t *octets;                          /* k pieces */
@@ -190,7 +191,8 @@ static struct shelf *occupy(struct mac_repair *r, uint32_t source, uint32_t seri
     struct shelf *s = find_room(r);
     if (s)
         *s = (struct shelf){.used = true, .source = source, .serial = serial, .k = k, .message_len = message_len,
-                            .piece_len = piece_len, .next_number = k, .act_ns = INT64_MAX, .octets = s->octets};
+                            .piece_len = piece_len, .next_number = k, .category = MAC_CAT_PROPOSAL,
+                            .act_ns = INT64_MAX, .octets = s->octets};
     return s;
 }
 
@@ -204,6 +206,7 @@ static int take_message(struct mac_repair *r, const struct mac_repair_event *in,
         out->has_frame = true;
         out->frame = r->frame;
         out->frame_len = head + in->len_bytes;
+        out->category = in->category;
         r->n_out++;
         return 0;
     }
@@ -218,6 +221,7 @@ static int take_message(struct mac_repair *r, const struct mac_repair_event *in,
     memcpy(s->octets, in->octets, in->len_bytes);
     memset(s->octets + in->len_bytes, 0, k * piece_len - in->len_bytes);
     s->mine = s->whole = true;
+    s->category = in->category;
     s->have = all_pieces(k);
     s->first_left = k;
     s->heard_ns = in->now_ns;
@@ -329,6 +333,7 @@ static int hear_piece(struct mac_repair *r, const struct mac_repair_frame *f, in
         return 0;
     }
     keep_piece(s, f);
+    s->n_vain = 0;
     if (missing(s) == 0)
         complete(r, s, out);
     else
@@ -336,9 +341,11 @@ static int hear_piece(struct mac_repair *r, const struct mac_repair_frame *f, in
     return 0;
 }
 
-/* The maker of a message answers at once, the others later and only if nobody did. */
+/* The maker of a message answers at once; the others when it does not, and one after the other. */
 static void owe(struct mac_repair *r, struct shelf *s, const struct mac_repair_frame *f, int64_t now_ns)
 {
+    if (!s->mine && f->n_vain == 0)
+        return;
     bool idle = s->owed == 0 && s->wanted == 0;
     if (r->cfg.repeat) {
         s->wanted |= f->missing & ~s->repeated;
@@ -352,7 +359,7 @@ static void owe(struct mac_repair *r, struct shelf *s, const struct mac_repair_f
     else if (s->mine)
         s->act_ns = now_ns;
     else if (idle)
-        s->act_ns = now_ns + RANKS * r->cfg.ask_ns + draw_ns(r, RANKS * r->cfg.ask_ns);
+        s->act_ns = now_ns + RANKS * r->cfg.ask_ns + draw_ns(r, pieces_ns(r, RANKS));
 }
 
 static int hear_ask(struct mac_repair *r, const struct mac_repair_frame *f, int64_t now_ns)
@@ -409,7 +416,6 @@ static void hand_out_piece(struct mac_repair *r, struct shelf *s, struct mac_rep
         f.left = --s->first_left;
         r->stats.pieces++;
     } else {
-        out->is_repair = true;
         r->stats.further_pieces++;
         if (r->cfg.repeat) {
             f.number = lowest(s->wanted);
@@ -431,6 +437,7 @@ static void hand_out_piece(struct mac_repair *r, struct shelf *s, struct mac_rep
         memcpy(octets, s->octets + f.number * s->piece_len, f.len_bytes);
     else
         mac_erasure_encode(s->octets, s->k, s->piece_len, f.number, octets);
+    out->category = s->category;
     hand_out(r, &f, out);
 }
 
@@ -442,12 +449,13 @@ static void ask(struct mac_repair *r, struct shelf *s, int64_t now_ns, struct ma
     }
     uint64_t lost = all_pieces(s->k) & ~s->have;
     struct mac_repair_frame f = {.kind = MAC_REPAIR_ASK, .source = s->source, .serial = s->serial, .k = s->k,
-                                 .n_missing = missing(s), .missing = lost};
-    out->is_repair = true;
+                                 .n_missing = missing(s), .n_vain = s->n_vain, .missing = lost};
+    out->category = MAC_CAT_VOTE;
     s->n_asks++;
+    s->n_vain++;
     r->stats.asks++;
     /* each unanswered ask leaves others twice the time */
-    int64_t patience_ns = RANKS * r->cfg.ask_ns << (s->n_asks < 6 ? s->n_asks : 6);
+    int64_t patience_ns = RANKS * r->cfg.ask_ns << (s->n_vain < 6 ? s->n_vain : 6);
     s->act_ns = now_ns + pieces_ns(r, f.n_missing) + patience_ns + draw_ns(r, r->cfg.ask_ns);
     hand_out(r, &f, out);
 }
@@ -461,7 +469,7 @@ static bool has_piece(const struct shelf *s, int64_t now_ns)
 /* The next frame that is due: an ask first, then the pieces of one message until it has no more. */
 static void serve(struct mac_repair *r, int64_t now_ns, struct mac_repair_update *out)
 {
-    if (r->n_out == MAX_OUT || out->has_frame)
+    if (r->n_out >= MAX_OUT)
         return;
     for (size_t i = 0; i < r->cfg.n_messages && !out->has_frame; i++) {
         struct shelf *s = &r->shelves[i];
@@ -509,7 +517,8 @@ int mac_repair_step(struct mac_repair *r, const struct mac_repair_event *in, str
         rc = hear(r, in, out);
     else if (in->kind == MAC_REPAIR_EV_LEFT && r->n_out > 0 && --r->n_out == 0)
         end_goes(r);
-    serve(r, in->now_ns, out);
+    else if (in->kind == MAC_REPAIR_EV_TICK)
+        serve(r, in->now_ns, out);
     return rc;
 }
 

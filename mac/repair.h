@@ -6,9 +6,7 @@
 #ifndef MAC_REPAIR_H
 #define MAC_REPAIR_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "mac/mac.h"
 
 enum {
     MAC_REPAIR_MAX_PIECES = 64,
@@ -40,15 +38,16 @@ enum mac_repair_event_kind {
 struct mac_repair_event {
     enum mac_repair_event_kind kind;
     int64_t now_ns;
-    uint32_t from; /* HEARD: station id of its sender */
+    uint32_t from;              /* HEARD: station id of its sender */
+    enum mac_category category; /* SEND: of the message and its pieces */
     const uint8_t *octets;
     size_t len_bytes;
 };
 
 struct mac_repair_update {
     bool has_frame;
-    bool is_repair;       /* an ask, or a piece that was asked for */
-    const uint8_t *frame; /* for all; valid until the next step */
+    enum mac_category category; /* of the frame: an ask goes as a vote; a piece that was asked for as a proposal, if the message is another's */
+    const uint8_t *frame;       /* for all; valid until the next step */
     size_t frame_len;
     bool has_delivery;
     uint32_t from;          /* who made the message */
@@ -69,7 +68,8 @@ size_t mac_repair_bytes(const struct mac_repair_config *cfg);
 __attribute__((warn_unused_result)) int mac_repair_init(void *mem, size_t len, const struct mac_repair_config *cfg,
                                                         struct mac_repair **out, const char **bad_field_out);
 /* Returns 0; -EMSGSIZE for a message to send that is empty or too long; -ENOBUFS when all places hold messages that are being sent;
- * -EBADMSG for octets that make no sense (counted). At most two frames are out at a time; a TICK at the deadline fetches the next. */
+ * -EBADMSG for octets that make no sense (counted). A message of one frame is handed out by its SEND; all else, at most two frames at
+ * a time, by a TICK at the deadline. HEARD and LEFT hand out nothing. */
 __attribute__((warn_unused_result)) int mac_repair_step(struct mac_repair *r, const struct mac_repair_event *in,
                                                         struct mac_repair_update *out);
 /* INT64_MAX when only events can wake it. */

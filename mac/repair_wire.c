@@ -2,7 +2,7 @@
 
 #include "mac/repair.h"
 
-enum { COMMON_BYTES = 10, ASK_HEAD_BYTES = 11 };
+enum { COMMON_BYTES = 10, ASK_HEAD_BYTES = 12 };
 
 static uint8_t *put(uint8_t *out, uint64_t value, unsigned n_octets)
 {
@@ -34,6 +34,7 @@ size_t mac_repair_write_header(const struct mac_repair_frame *frame, uint8_t *ou
     at = put(at, frame->k - 1, 1);
     if (frame->kind == MAC_REPAIR_ASK) {
         at = put(at, frame->n_missing, 1);
+        at = put(at, frame->n_vain, 1);
         at = put(at, frame->missing, bitmap_bytes(frame->k));
     } else {
         at = put(at, frame->number, 1);
@@ -48,6 +49,7 @@ static bool read_ask(const uint8_t *octets, size_t len_bytes, struct mac_repair_
     if (len_bytes != ASK_HEAD_BYTES + bitmap_bytes(out->k))
         return false;
     out->n_missing = octets[COMMON_BYTES];
+    out->n_vain = octets[COMMON_BYTES + 1];
     out->missing = get(octets + ASK_HEAD_BYTES, bitmap_bytes(out->k));
     bool beyond = out->k < 64 && out->missing >> out->k != 0;
     return out->n_missing >= 1 && out->n_missing <= out->k && !beyond;

@@ -14,7 +14,7 @@ enum mac_repair_kind {
 
 enum {
     MAC_REPAIR_WHOLE_BYTES = 1,
-    MAC_REPAIR_ASK_BYTES = 11 + 8 /* at most */
+    MAC_REPAIR_ASK_BYTES = 12 + 8 /* at most */
 };
 
 struct mac_repair_frame {
@@ -25,6 +25,7 @@ struct mac_repair_frame {
     unsigned left;           /* PIECE: how many follow this one in the same go */
     size_t message_len;      /* PIECE: octets of the message */
     unsigned n_missing;      /* ASK: 1..k */
+    unsigned n_vain;         /* ASK: asks of the sender before this one that brought nothing, at most 255 */
     uint64_t missing;        /* ASK: bit i: piece i of the message was not heard */
     const uint8_t *octets;   /* WHOLE, PIECE; borrowed */
     size_t len_bytes;

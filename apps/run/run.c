@@ -212,6 +212,8 @@ static json_t *station_stats(const struct app_world *w)
         chain_node_stats(app_station_node(s), &node);
         app_station_mac_stats(s, w->scenario.control_channel, &mac);
         app_station_phy_stats(s, w->scenario.control_channel, &phy);
+        struct mac_repair_stats mended;
+        app_station_repair_stats(s, &mended);
         json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "view", (json_int_t)node.engine.view, "view_changes",
                                  (json_int_t)node.engine.view_changes, "retransmitted", (json_int_t)node.engine.retransmitted,
                                  "blocks_fetched", (json_int_t)node.blocks_fetched, "refused_signature",
@@ -220,6 +222,10 @@ static json_t *station_stats(const struct app_world *w)
                                  (json_int_t)phy.n_locks, "phy_frames_ok", (json_int_t)phy.n_frames_ok);
         json_object_set_new(json, "certified_height", json_integer((json_int_t)node.certified_height));
         json_object_set_new(json, "dropped", json_integer((json_int_t)app_station_inbox_full(s)));
+        if (w->scenario.mac.repair)
+            json_object_set_new(json, "repair", json_pack("{s:I, s:I, s:I, s:I, s:I}", "pieces", (json_int_t)mended.pieces, "further_pieces",
+                                                          (json_int_t)mended.further_pieces, "asks", (json_int_t)mended.asks, "decoded",
+                                                          (json_int_t)mended.decoded, "given_up", (json_int_t)mended.given_up));
         json_object_set_new(all, w->scenario.stations[i].name, json);
     }
     return all;

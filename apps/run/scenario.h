@@ -145,6 +145,9 @@ struct app_scenario {
         int64_t verify_ns, sign_ns, execute_ns, persist_ns; /* what a virtual station takes for one of each */
     } processing;
     struct {
+        bool repair; /* messages to all are mended (mac/repair.h) */
+    } mac;
+    struct {
         int64_t heartbeat_ns, timeout_ns, timeout_max_ns, gossip_ns, status_ns, propose_delay_ns, min_block_interval_ns;
     } engine;
 };

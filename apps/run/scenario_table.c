@@ -235,6 +235,11 @@ static const struct app_scenario_jammer jammer_defaults = {
      .item_defaults = (defaults_), .check = (check_), .required = (fewest) > 0}
 /* The offsets of a map's rows count from the struct of its table; these maps lie in struct app_scenario itself. */
 #define MAP_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, .offset = 0, .fields = (fields_), .check = (check_)}
+static const struct app_yaml_field mac_fields[] = {
+    {.name = "repair", .kind = APP_YAML_BOOL, AT(app_scenario, mac.repair)},
+    {.name = ""},
+};
+
 /* As the cluster file of ledger nodes has them. */
 #define RULES_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, AT(app_scenario, rules), .fields = (fields_), .check = (check_)}
 
@@ -271,6 +276,7 @@ const struct app_yaml_field app_scenario_fields[] = {
     RULES_OF("access", app_genesis_access_fields, app_genesis_check_access),
     RULES_OF("units", app_genesis_unit_fields, app_genesis_check_units),
     MAP_OF("processing", processing_fields, NULL),
+    MAP_OF("mac", mac_fields, NULL),
     MAP_OF("engine", engine_fields, app_scenario_check_engine),
     {.name = ""},
 };

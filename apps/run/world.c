@@ -340,6 +340,7 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
         .sample_rate_hz = w->rate_hz,
         .noise_dbfs = sc->noise_dbfs,
         .profile = describe_profile(w),
+        .repair = sc->mac.repair,
         .cca_ns = 8000,
         .reassembly_ns = 200000000,
         .jam_window_ns = 250000000,

@@ -88,6 +88,7 @@ struct app_station {
     int64_t node_deadline_ns; /* station time, as of the node's last step */
     struct chain_node_update *chain_update;
     struct mac_update mac_update;
+    struct mac_repair *repair;  /* NULL: messages to all go as they are */
     struct phy_update phy_update;
     struct chain_holder holder;
     bool has_holder;
@@ -156,6 +157,16 @@ int radio_send(struct app_station *s, uint32_t channel, int64_t now_ns, const st
 int radio_tx_done(struct app_station *s, struct app_station_update *out);
 void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t from_ns, int64_t to_ns);
 void radio_drop_queue(struct app_station *s, uint32_t channel);
+
+/* group.c: messages to all, mended where frames were lost */
+bool group_id(uint64_t report_id); /* of a frame of this file's */
+struct mac_repair_config group_config(const struct app_station_config *cfg, const struct mac_config *mac);
+int group_send(struct app_station *s, int64_t now_ns, const struct mac_event *send, struct app_station_update *out);
+/* A broadcast was heard: true when a whole message came of it. */
+bool group_heard(struct app_station *s, const struct mac_delivery *heard, int64_t now_ns, struct mac_repair_update *out);
+void group_left(struct app_station *s, int64_t now_ns);
+int64_t group_deadline(const struct app_station *s);
+int group_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
 
 /* ledger.c: the ledger node as a processor and a disk with queues */
 int ledger_step(struct app_station *s, const struct chain_node_event *event, struct app_station_update *out);

@@ -125,7 +125,8 @@ static int run_outbox(struct app_station *s, int64_t now_ns, struct app_station_
     event.send.category = category[letter->urgency];
     event.send.message = letter->octets;
     event.send.len_bytes = letter->len_bytes;
-    int rc = radio_send(s, s->control, now_ns, &event, out);
+    bool mended = s->repair && letter->to == CHAIN_TO_ALL;
+    int rc = mended ? group_send(s, now_ns, &event, out) : radio_send(s, s->control, now_ns, &event, out);
     letter_pop(&s->outbox);
     return rc;
 }

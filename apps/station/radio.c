@@ -12,12 +12,21 @@ static int feed_mac(struct app_station *s, uint32_t channel, const struct mac_ev
     return rc;
 }
 
-static void deliver_control(struct app_station *s, const struct mac_delivery *delivery)
+static void deliver_control(struct app_station *s, const struct mac_delivery *delivery, int64_t now_ns)
 {
+    const uint8_t *message = delivery->message;
+    size_t len_bytes = delivery->len_bytes;
+    struct mac_repair_update mended;
+    if (s->repair && delivery->broadcast) {
+        if (!group_heard(s, delivery, now_ns, &mended))
+            return;
+        message = mended.message;
+        len_bytes = mended.message_len;
+    }
     /* the processor takes it up on the CCA grid: results do not depend on how samples were cut into blocks */
     int64_t grid_ns = s->grid_ns;
     int64_t due_ns = (delivery->rx_end_ns + grid_ns - 1) / grid_ns * grid_ns;
-    if (!letter_push(&s->inbox, due_ns, delivery->message, delivery->len_bytes))
+    if (!letter_push(&s->inbox, due_ns, message, len_bytes))
         s->n_inbox_full++;
 }
 
@@ -38,6 +47,8 @@ static void deliver_data(struct app_station *s, uint32_t channel, const struct m
 static void report(struct app_station *s, uint32_t channel, const struct mac_report *r, int64_t now_ns,
                    struct app_station_update *out)
 {
+    if (group_id(r->id) && s->repair)
+        group_left(s, now_ns);
     if (channel == s->control)
         return;
     s->traffic.outstanding = false;
@@ -76,7 +87,7 @@ static int after_mac(struct app_station *s, uint32_t channel, int64_t now_ns, st
     const struct mac_update *mu = &s->mac_update;
     for (size_t i = 0; i < mu->n_deliveries; i++) {
         if (channel == s->control)
-            deliver_control(s, &mu->deliveries[i]);
+            deliver_control(s, &mu->deliveries[i], now_ns);
         else
             deliver_data(s, channel, &mu->deliveries[i], out);
     }

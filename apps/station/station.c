@@ -58,6 +58,10 @@ size_t app_station_bytes(const struct app_station_config *cfg)
         struct mac_config mac = describe_mac(cfg, c);
         n += aligned(phy_bytes(&phy)) + aligned(mac_bytes(&mac));
     }
+    struct mac_config control = describe_mac(cfg, 0);
+    control.airtime_ctx = (void *)cfg;
+    struct mac_repair_config repair = group_config(cfg, &control);
+    n += cfg->repair ? aligned(mac_repair_bytes(&repair)) : 0;
     n += aligned(chain_node_bytes(&cfg->node));
     n += (INBOX_SLOTS + OUTBOX_SLOTS) * (aligned(MAX_BUNDLE_BYTES) + aligned(sizeof(struct letter)));
     return n + ALIGN;
@@ -85,6 +89,15 @@ static int open_channel(struct app_station *s, uint32_t channel, uint8_t **curso
     if (rc == 0)
         s->mac_deadline_ns[channel] = mac_deadline(s->macs[channel]);
     return rc;
+}
+
+static int open_repair(struct app_station *s, uint8_t **cursor, const char **bad_field_out)
+{
+    struct mac_config mac = describe_mac(&s->cfg, s->control);
+    mac.airtime_ctx = &s->cfg;
+    struct mac_repair_config cfg = group_config(&s->cfg, &mac);
+    size_t n = mac_repair_bytes(&cfg);
+    return mac_repair_init(take(cursor, n), n, &cfg, &s->repair, bad_field_out);
 }
 
 int app_station_init(void *mem, size_t len, const struct app_station_config *cfg, struct app_station **out,
@@ -118,6 +131,8 @@ int app_station_init(void *mem, size_t len, const struct app_station_config *cfg
     int rc = 0;
     for (uint32_t c = 0; c < s->n_channels && rc == 0; c++)
         rc = open_channel(s, c, &cursor, bad_field_out);
+    if (rc == 0 && cfg->repair)
+        rc = open_repair(s, &cursor, bad_field_out);
     if (rc == 0) {
         size_t n = chain_node_bytes(&cfg->node);
         rc = chain_node_init(take(&cursor, n), n, &cfg->node, &s->node, bad_field_out);
@@ -157,6 +172,8 @@ int64_t app_station_deadline(const struct app_station *s)
     int64_t first_ns = mac_first(s, &channel);
     if (s->tx.busy && s->tx.end_ns < first_ns)
         first_ns = s->tx.end_ns;
+    if (group_deadline(s) < first_ns)
+        first_ns = group_deadline(s);
     if (ledger_deadline(s) < first_ns)
         first_ns = ledger_deadline(s);
     if (policy_deadline(s) < first_ns)
@@ -199,6 +216,8 @@ int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_u
         return radio_tx_done(s, out);
     if (mac_first(s, &channel) <= now_ns)
         return radio_tick(s, channel, now_ns, out);
+    if (group_deadline(s) <= now_ns)
+        return group_run(s, now_ns, out);
     if (ledger_due(s, now_ns))
         return ledger_run(s, now_ns, out);
     return policy_run(s, now_ns, out);

@@ -13,6 +13,7 @@
 #include "chain/holder.h"
 #include "chain/node.h"
 #include "mac/mac.h"
+#include "mac/repair.h"
 #include "phy/waveform.h"
 
 enum {
@@ -46,6 +47,7 @@ struct app_station_config {
     uint64_t first_sample;              /* index of the first sample that will come */
     double noise_dbfs;
     struct mac_profile profile;         /* of every channel */
+    bool repair;                        /* messages to all are mended on the control channel (mac/repair.h); the same at every station */
     int64_t cca_ns;                     /* block of the energy CCA; a loop's blocks end on its multiples */
     int64_t reassembly_ns, jam_window_ns; /* mac_config */
     int64_t clock_offset_ns;
@@ -143,6 +145,8 @@ size_t app_station_deeds(const struct app_station *s, struct app_station_deed ou
 void app_station_quiet(const struct app_station *s, uint32_t channel, int64_t now_ns, int64_t *start_ns_out, int64_t *end_ns_out);
 void app_station_mac_stats(const struct app_station *s, uint32_t channel, struct mac_stats *out);
 void app_station_phy_stats(const struct app_station *s, uint32_t channel, struct phy_stats *out);
+/* Zero where nothing is repaired. */
+void app_station_repair_stats(const struct app_station *s, struct mac_repair_stats *out);
 uint64_t app_station_inbox_full(const struct app_station *s); /* messages dropped because the processor fell behind */
 void app_station_close(struct app_station *s);
 #endif
