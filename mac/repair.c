@@ -8,7 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ALIGN = 64, MAX_OUT = 2, RANKS = 4 };
+enum {
+    ALIGN = 64,
+    MAX_OUT = 2,
+    RANKS = 3, /* waits that sort who asks first */
+    SPARE = 1  /* pieces that are sent beyond those asked for: one is less than another round */
+};
 
 /* One message, own or heard. */
 struct shelf {
@@ -349,15 +354,15 @@ static void owe(struct mac_repair *r, struct shelf *s, const struct mac_repair_f
     bool idle = s->owed == 0 && s->wanted == 0;
     if (r->cfg.repeat) {
         s->wanted |= f->missing & ~s->repeated;
-    } else if (f->n_missing > s->granted) { /* who asks while a go is under way has not yet heard of it */
-        s->owed += f->n_missing - s->granted;
-        s->granted = f->n_missing;
+    } else if (f->n_missing + SPARE > s->granted) { /* who asks while a go is under way has not yet heard of it */
+        s->owed += f->n_missing + SPARE - s->granted;
+        s->granted = f->n_missing + SPARE;
     }
     bool nothing = s->owed == 0 && s->wanted == 0;
     if (nothing)
         s->act_ns = INT64_MAX;
     else if (s->mine)
-        s->act_ns = now_ns;
+        s->act_ns = r->cfg.repeat && idle ? now_ns + RANKS * r->cfg.ask_ns : now_ns; /* repetition gathers what all lack */
     else if (idle)
         s->act_ns = now_ns + RANKS * r->cfg.ask_ns + draw_ns(r, pieces_ns(r, RANKS));
 }
