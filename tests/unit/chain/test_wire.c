@@ -7,9 +7,10 @@
 
 #include "chain/cbor.h"
 #include "chain/node.h"
+#include "chain/snapshot.h"
 #include "tests/unit/chain/ledger_fixture.h"
 
-enum { N = 4, MAX_EXAMPLES = 64, MAX_EXAMPLE_BYTES = 8192, MAX_FLYING = 256 };
+enum { N = 4, MAX_EXAMPLES = 80, MAX_EXAMPLE_BYTES = 8192, MAX_FLYING = 256 };
 
 static struct example {
     char name[40];
@@ -43,7 +44,8 @@ static const char *name_of_kind(uint8_t kind)
         const char *name;
     } names[] = {
         {CHAIN_MSG_TX, "message tx"}, {CHAIN_MSG_HEADER_VOTE, "message header-vote"}, {CHAIN_MSG_FETCH, "message fetch"},
-        {CHAIN_MSG_BLOCK, "message block"}, {CHAIN_MSG_RAFT_APPEND, "message raft-append"},
+        {CHAIN_MSG_BLOCK, "message block"}, {CHAIN_MSG_SNAPSHOT, "message snapshot"},
+        {CHAIN_MSG_SNAPSHOT_ASK, "message snapshot-ask"}, {CHAIN_MSG_RAFT_APPEND, "message raft-append"},
         {CHAIN_MSG_RAFT_APPEND_REPLY, "message raft-append-reply"}, {CHAIN_MSG_RAFT_VOTE, "message raft-vote"},
         {CHAIN_MSG_RAFT_VOTE_REPLY, "message raft-vote-reply"}, {CHAIN_MSG_RAFT_TIMEOUT_NOW, "message raft-timeout-now"},
         {CHAIN_MSG_PBFT_PRE_PREPARE, "message pbft-pre-prepare"},
@@ -166,8 +168,8 @@ static void pass(int64_t for_ns)
 
 /* --- what the examples are about -------------------------------------------------------------------------------------------------- */
 
-static uint8_t batch[1024], header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
-static size_t batch_len, header_len, cert_len;
+static uint8_t batch[1024], header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES], snapshot[4096];
+static size_t batch_len, header_len, cert_len, snapshot_len;
 
 /* Member 2 prepares two batches at one height. */
 static struct chain_equivocation make_equivocation(void)
@@ -242,6 +244,9 @@ static void make_block(void)
     void *mem = malloc(chain_ledger_bytes(&genesis));
     ck_assert_int_eq(chain_ledger_init(mem, chain_ledger_bytes(&genesis), &genesis, &signer, &ledger, NULL), 0);
     ck_assert_int_eq(chain_ledger_apply(ledger, batch, batch_len, true, &h, events, CHAIN_MAX_LEDGER_EVENTS, &n_events), 0);
+    long len = chain_snapshot_encode(ledger, snapshot, sizeof snapshot);
+    ck_assert_int_gt(len, 0);
+    snapshot_len = (size_t)len;
     free(mem);
     header_len = (size_t)chain_header_encode(&h, header, sizeof header);
 
@@ -252,7 +257,7 @@ static void make_block(void)
         chain_header_hash(&h, &vote.digest);
         sign_msg(&ring, &vote);
         memcpy(certificate.sigs[i], vote.sig, CHAIN_SIG_BYTES);
-        long len = chain_msg_encode(&ring.members, &vote, octets, sizeof octets);
+        len = chain_msg_encode(&ring.members, &vote, octets, sizeof octets);
         if (i == 0) {
             uint8_t signed_octets[CHAIN_PREIMAGE_BYTES];
             keep("message header-vote", octets, (size_t)len);
@@ -264,6 +269,7 @@ static void make_block(void)
     keep("batch", batch, batch_len);
     keep("header", header, header_len);
     keep("certificate", cert, cert_len);
+    keep("snapshot", snapshot, snapshot_len);
 }
 
 static void make_genesis_example(void)
@@ -357,6 +363,21 @@ static int read_no_block(void *ctx, uint64_t height, struct chain_node_block *ou
     return -1;
 }
 
+static int read_block_1(void *ctx, uint64_t height, struct chain_node_block *out)
+{
+    (void)ctx;
+    *out = (struct chain_node_block){1, batch, header, cert, batch_len, header_len, cert_len, 3};
+    return height == 1 ? 0 : -1;
+}
+
+static int read_snapshot_1(void *ctx, uint64_t height, size_t offset, size_t most, struct chain_node_snapshot *out)
+{
+    (void)ctx;
+    size_t left = offset < snapshot_len ? snapshot_len - offset : 0;
+    *out = (struct chain_node_snapshot){.height = 1, .len = snapshot_len, .part = snapshot + offset, .part_len = left < most ? left : most};
+    return height <= 1 && left > 0 ? 0 : -1;
+}
+
 /* Feeds a node and returns the first bundle that holds a message of the kind. */
 static bool find_bundle(const struct chain_node_update *out, uint8_t kind)
 {
@@ -378,12 +399,13 @@ static bool find_bundle(const struct chain_node_update *out, uint8_t kind)
     return false;
 }
 
-static void run_node(uint32_t self, bool with_block, const struct chain_msg *heard, uint8_t wanted)
+static void run_node(uint32_t self, bool with_block, const struct chain_msg *heard, size_t n_heard, uint8_t wanted)
 {
     struct chain_node_config cfg = {.seed = 1, .self = self, .genesis = &genesis, .signer = chain_signer_ed25519(&ring.keys[self]),
                                     .engine = &chain_pbft_ops, .engine_heartbeat_ns = 40 * MS, .engine_timeout_ns = 200 * MS,
                                     .engine_timeout_max_ns = 2000 * MS, .gossip_ns = 50 * MS, .status_ns = 200 * MS,
-                                    .propose_delay_ns = 3 * MS, .mempool_txs = 64, .read_block = read_no_block};
+                                    .propose_delay_ns = 3 * MS, .mempool_txs = 64, .read_block = with_block ? read_block_1 : read_no_block,
+                                    .read_snapshot = with_block ? read_snapshot_1 : NULL};
     size_t len = chain_node_bytes(&cfg);
     void *mem = malloc(len);
     struct chain_node *node;
@@ -400,8 +422,10 @@ static void run_node(uint32_t self, bool with_block, const struct chain_msg *hea
     event.kind = CHAIN_NODE_RECEIVE;
     memset(&event.bytes, 0, sizeof event.bytes);
     event.bytes.data = octets;
-    event.bytes.len = 1 + (size_t)chain_msg_encode(&ring.members, heard, octets + 1, sizeof octets - 1);
-    ck_assert_int_eq(chain_node_step(node, &event, out), 0);
+    for (size_t i = 0; i < n_heard; i++) {
+        event.bytes.len = 1 + (size_t)chain_msg_encode(&ring.members, &heard[i], octets + 1, sizeof octets - 1);
+        ck_assert_int_eq(chain_node_step(node, &event, out), 0);
+    }
     bool found = find_bundle(out, wanted);
     event.kind = CHAIN_NODE_TICK;
     for (int i = 0; i < 100 && !found; i++) {
@@ -420,20 +444,46 @@ static void run_node(uint32_t self, bool with_block, const struct chain_msg *hea
     free(out);
 }
 
-/* Member 3 hears that there is a block and asks; member 0 is asked and answers. */
-static void make_fetch_and_block(void)
+static struct chain_msg decode_example(const char *name)
 {
     struct chain_msg msg = {0};
     const struct example *e = examples;
-    while (strcmp(e->name, "message header-vote") != 0)
+    while (strcmp(e->name, name) != 0)
         e++;
     ck_assert_int_eq(chain_msg_decode(&ring.members, e->octets, e->len, &msg, NULL), 0);
-    run_node(3, false, &msg, CHAIN_MSG_FETCH);
-    e = examples;
-    while (strcmp(e->name, "message fetch") != 0)
-        e++;
-    ck_assert_int_eq(chain_msg_decode(&ring.members, e->octets, e->len, &msg, NULL), 0);
-    run_node(0, true, &msg, CHAIN_MSG_BLOCK);
+    return msg;
+}
+
+/* Member 3 hears that there is a block and asks; member 0 is asked and answers. */
+static void make_fetch_and_block(void)
+{
+    struct chain_msg msg = decode_example("message header-vote");
+    run_node(3, false, &msg, 1, CHAIN_MSG_FETCH);
+    msg = decode_example("message fetch");
+    run_node(0, true, &msg, 1, CHAIN_MSG_BLOCK);
+}
+
+/* Members 0 and 1 tell member 3 that they have pruned block 1; it asks member 1 for the snapshot, and gets all of it. */
+static void make_snapshot_and_ask(void)
+{
+    uint8_t body[32];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, 6);
+    chain_cbor_put_array(&w, 0);
+    chain_cbor_put_bytes(&w, body, 0);
+    chain_cbor_put_bytes(&w, body, 0);
+    chain_cbor_put_uint(&w, snapshot_len);
+    chain_cbor_put_uint(&w, 1);
+    chain_cbor_put_bytes(&w, body, 0);
+    struct chain_msg hints[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        hints[i] = (struct chain_msg){.kind = CHAIN_MSG_SNAPSHOT, .author = i, .seq = 1, .body = body, .body_len = w.len};
+        ck_assert_int_eq(chain_msg_digest(&ring.members, hints[i].kind, body, w.len, &hints[i].digest), 0);
+        sign_msg(&ring, &hints[i]);
+    }
+    run_node(3, false, hints, 2, CHAIN_MSG_SNAPSHOT_ASK);
+    struct chain_msg ask = decode_example("message snapshot-ask");
+    run_node(1, true, &ask, 1, CHAIN_MSG_SNAPSHOT);
 }
 
 static void make_all(void)
@@ -448,6 +498,7 @@ static void make_all(void)
     make_raft();
     make_pbft();
     make_fetch_and_block();
+    make_snapshot_and_ask();
 }
 
 /* --- tests ------------------------------------------------------------------------------------------------------------------------ */
@@ -517,7 +568,7 @@ START_TEST(every_message_of_the_examples_decodes_verifies_and_encodes_again)
         ck_assert_int_eq(chain_msg_encode(&ring.members, &msg, again, sizeof again), (long)e->len);
         ck_assert_mem_eq(again, e->octets, e->len);
     }
-    ck_assert_uint_eq(n_messages, 16);
+    ck_assert_uint_eq(n_messages, 18);
 }
 END_TEST
 
