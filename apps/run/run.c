@@ -12,6 +12,7 @@
 
 #include "apps/options.h"
 #include "apps/run/report.h"
+#include "apps/run/scenario_table.h"
 #include "phy/air/awgn.h"
 
 static volatile sig_atomic_t interrupted;
@@ -51,6 +52,16 @@ static int apply_options(struct app_world *w, const struct app_run_options *o)
     struct app_scenario *sc = &w->scenario;
     if (o->consensus)
         snprintf(sc->consensus, sizeof sc->consensus, "%.7s", o->consensus);
+    char why[APP_YAML_MAX_WHY];
+    struct mac_profile profile;
+    if (o->profile) {
+        int len = snprintf(sc->mac.profile, sizeof sc->mac.profile, "%s", o->profile);
+        bool fits = len >= 0 && (size_t)len < sizeof sc->mac.profile;
+        if (!fits || app_scenario_profile(sc, &profile, why) != 0) {
+            snprintf(w->error, sizeof w->error, "--profile: %.200s", fits ? why : "no profile has so long a name");
+            return -EINVAL;
+        }
+    }
     if (o->has_seed && o->seed > INT64_MAX) {
         snprintf(w->error, sizeof w->error, "--seed: %llu is out of range, it must be at most %lld", (unsigned long long)o->seed,
                  (long long)INT64_MAX);
@@ -98,7 +109,7 @@ static int open_recording(struct app_world *w, const char *partial)
     meta.captures[0].frequency_hz = (band->low_hz + band->high_hz) / 2;
     snprintf(meta.datetime, sizeof meta.datetime, "2020-01-01T00:00:00Z");
     snprintf(meta.waveform, sizeof meta.waveform, "%.15s", sc->waveform);
-    snprintf(meta.profile, sizeof meta.profile, "dot11-10");
+    snprintf(meta.profile, sizeof meta.profile, "%.23s", sc->mac.profile);
     snprintf(path, sizeof path, "%.500s/iq/%.31s-%.31s", partial, name, channel);
     int rc = phy_sigmf_create(path, &meta, &w->recording, error);
     if (rc != 0) {
@@ -108,6 +119,13 @@ static int open_recording(struct app_world *w, const char *partial)
     snprintf(path, sizeof path, "%.500s/iq/%.31s-%.31s.frames.jsonl", partial, name, channel);
     w->expectation = fopen(path, "wb");
     return w->expectation ? 0 : -errno;
+}
+
+static int64_t find_sifs_ns(const struct app_world *w)
+{
+    struct mac_profile profile;
+    char why[APP_YAML_MAX_WHY];
+    return app_scenario_profile(&w->scenario, &profile, why) == 0 ? profile.sifs_ns : 0;
 }
 
 static int open_outputs(struct app_world *w, const char *partial)
@@ -122,7 +140,7 @@ static int open_outputs(struct app_world *w, const char *partial)
     if (rc == 0)
         rc = app_pcapng_open(path, names, w->scenario.n_stations, &w->pcap);
     if (rc == 0)
-        rc = app_accounts_open(&w->accounts, &w->scenario, &w->genesis, w->waveform, mac_profile_dot11_10(0).sifs_ns, w->journal);
+        rc = app_accounts_open(&w->accounts, &w->scenario, &w->genesis, w->waveform, find_sifs_ns(w), w->journal);
     if (rc == 0 && w->recorded != UINT32_MAX)
         rc = open_recording(w, partial);
     if (rc != 0 && w->error[0] == 0)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 enum {
+    APP_SCENARIO_CCA_NS = 8000, /* carrier sense of a virtual station looks at so much at a time */
     APP_BLOCK_SAMPLES = 80, /* of a run: nobody learns of a sample before its block ends, so nobody reacts faster */
     APP_MAX_STATIONS = 16, APP_MAX_CHANNELS = 8, APP_MAX_TRAFFIC = 8, APP_MAX_PRIMARIES = 8, APP_MAX_JAMMERS = 8, APP_MAX_TEXT = 256, APP_MAX_TAPS = 8,
     APP_SCENARIO_MAX_ERROR = 400
@@ -124,6 +125,16 @@ struct app_scenario {
         char clocks[8];          /* "exact", "drift": sample clocks follow the oscillators */
     } front_end;
     struct {
+        char profile[24];        /* "dot11-10", "host-2ms" */
+        char access[16];         /* "dcf", "aloha", "slotted-aloha" */
+        char rate[8];            /* "fixed", "auto" */
+        uint32_t rts_threshold;  /* octets */
+        bool cts_to_self;
+        bool repair; /* messages to all are mended (mac/repair.h) */
+        int64_t aloha_slot_ns;
+        uint32_t aloha_one_in;
+    } mac;
+    struct {
         int64_t period_ns, length_ns, phase_ns;
     } quiet;
     struct {
@@ -144,9 +155,6 @@ struct app_scenario {
     struct {
         int64_t verify_ns, sign_ns, execute_ns, persist_ns; /* what a virtual station takes for one of each */
     } processing;
-    struct {
-        bool repair; /* messages to all are mended (mac/repair.h) */
-    } mac;
     struct {
         int64_t heartbeat_ns, timeout_ns, timeout_max_ns, gossip_ns, status_ns, propose_delay_ns, min_block_interval_ns;
     } engine;

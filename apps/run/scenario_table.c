@@ -169,6 +169,21 @@ static const struct app_yaml_field front_end_fields[] = {
     {.name = ""},
 };
 
+static const char *const accesses[] = {"dcf", "aloha", "slotted-aloha", NULL};
+static const char *const rate_words[] = {"fixed", "auto", NULL};
+
+static const struct app_yaml_field mac_fields[] = {
+    {.name = "profile", .kind = APP_YAML_TEXT, AT(app_scenario, mac.profile), SIZE_OF(app_scenario, mac.profile)},
+    WORD("access", app_scenario, mac.access, accesses),
+    WORD("rate", app_scenario, mac.rate, rate_words),
+    {.name = "rts_threshold", .kind = APP_YAML_U32, AT(app_scenario, mac.rts_threshold), .min = 0, .max = MAC_MAX_MPDU_BYTES, .unit = "octets"},
+    {.name = "cts_to_self", .kind = APP_YAML_BOOL, AT(app_scenario, mac.cts_to_self)},
+    {.name = "repair", .kind = APP_YAML_BOOL, AT(app_scenario, mac.repair)},
+    DURATION("aloha_slot", app_scenario, mac.aloha_slot_ns, 100 * US, SECOND),
+    {.name = "aloha_one_in", .kind = APP_YAML_U32, AT(app_scenario, mac.aloha_one_in), .min = 1, .max = 1000},
+    {.name = ""},
+};
+
 static const struct app_yaml_field quiet_fields[] = {
     DURATION("period", app_scenario, quiet.period_ns, 10 * MS, 60 * SECOND),
     DURATION("length", app_scenario, quiet.length_ns, 100 * US, SECOND),
@@ -235,11 +250,6 @@ static const struct app_scenario_jammer jammer_defaults = {
      .item_defaults = (defaults_), .check = (check_), .required = (fewest) > 0}
 /* The offsets of a map's rows count from the struct of its table; these maps lie in struct app_scenario itself. */
 #define MAP_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, .offset = 0, .fields = (fields_), .check = (check_)}
-static const struct app_yaml_field mac_fields[] = {
-    {.name = "repair", .kind = APP_YAML_BOOL, AT(app_scenario, mac.repair)},
-    {.name = ""},
-};
-
 /* As the cluster file of ledger nodes has them. */
 #define RULES_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, AT(app_scenario, rules), .fields = (fields_), .check = (check_)}
 
@@ -269,6 +279,7 @@ const struct app_yaml_field app_scenario_fields[] = {
             APP_MAX_JAMMERS, 0),
     MAP_OF("fading", fading_fields, app_scenario_check_fading),
     MAP_OF("front_end", front_end_fields, app_scenario_check_front_end),
+    MAP_OF("mac", mac_fields, app_scenario_check_mac),
     MAP_OF("quiet", quiet_fields, app_scenario_check_quiet),
     MAP_OF("sensing", sensing_fields, NULL),
     MAP_OF("lease", lease_fields, app_scenario_check_lease),
@@ -276,7 +287,6 @@ const struct app_yaml_field app_scenario_fields[] = {
     RULES_OF("access", app_genesis_access_fields, app_genesis_check_access),
     RULES_OF("units", app_genesis_unit_fields, app_genesis_check_units),
     MAP_OF("processing", processing_fields, NULL),
-    MAP_OF("mac", mac_fields, NULL),
     MAP_OF("engine", engine_fields, app_scenario_check_engine),
     {.name = ""},
 };
@@ -294,6 +304,8 @@ const struct app_scenario app_scenario_defaults = {
     .path_loss = {.reference_m = 1, .power_dbm = 10, .noise_figure_db = 8},
     .fading = {.kind = "none", .change = "run", .k_db = 6},
     .front_end = {.preset = "ideal", .clocks = "exact"},
+    .mac = {.profile = "dot11-10", .access = "dcf", .rate = "fixed", .rts_threshold = MAC_MAX_MPDU_BYTES, .aloha_slot_ns = 5000000,
+            .aloha_one_in = 4},
     .quiet = {.period_ns = 200000000, .length_ns = 4000000, .phase_ns = 100000000},
     .sensing = {.p_fa = 1e-4, .min_positive = 2, .white_after = 2, .decide_after_ns = 150000000},
     .lease = {.transmit_expire_ns = 2400000000, .heartbeat_ns = 600000000, .stop_ns = 600000000, .grant_ns = 60000000000,

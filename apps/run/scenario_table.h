@@ -4,6 +4,7 @@
 
 #include "apps/run/scenario.h"
 #include "apps/yaml.h"
+#include "mac/mac.h"
 
 extern const struct app_yaml_field app_scenario_fields[];
 /* What holds for a field that a file leaves out. */
@@ -12,7 +13,9 @@ extern const struct app_scenario app_scenario_defaults;
 /* Checks in the sense of struct app_yaml_field: of one item, and of the whole. */
 app_yaml_check app_scenario_check_channel, app_scenario_check_station, app_scenario_check_traffic, app_scenario_check_primary,
     app_scenario_check_jammer, app_scenario_check_fading, app_scenario_check_front_end, app_scenario_check_quiet,
-    app_scenario_check_lease, app_scenario_check_engine, app_scenario_check_whole;
+    app_scenario_check_lease, app_scenario_check_engine, app_scenario_check_mac, app_scenario_check_whole;
+/* scenario_mac.c: the profile of every station. 0, or -EINVAL where it does not hold: why_out is one line of APP_YAML_MAX_WHY. */
+int app_scenario_profile(const struct app_scenario *s, struct mac_profile *out, char *why_out);
 /* -EINVAL, with the field to blame and why. */
 __attribute__((format(printf, 4, 5))) int app_scenario_refuse(const char **field_out, const char *field, char *why_out,
                                                               const char *format, ...);

@@ -1,5 +1,6 @@
 #include "apps/run/world.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 
 #include "apps/calibrate/tables.h"
 #include "apps/embedded.h"
+#include "apps/run/scenario_table.h"
 #include "phy/air/play.h"
 
 #define allocate app_world_allocate
@@ -321,10 +323,11 @@ static void describe_traffic(const struct app_world *w, uint32_t station, struct
 
 static struct mac_profile describe_profile(const struct app_world *w)
 {
-    struct mac_profile profile =
-        mac_profile_dot11_10((int64_t)((uint64_t)w->waveform->lock_delay_samples * 1000000000u / w->rate_hz));
-    profile.lifetime_ns = 250000000;
-    profile.data_rate = w->waveform->data_rate;
+    struct mac_profile profile;
+    char why[APP_YAML_MAX_WHY];
+    int rc = app_scenario_profile(&w->scenario, &profile, why);
+    assert(rc == 0); /* a scenario that was loaded has one that holds */
+    (void)rc;
     return profile;
 }
 
@@ -341,7 +344,7 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
         .noise_dbfs = sc->noise_dbfs,
         .profile = describe_profile(w),
         .repair = sc->mac.repair,
-        .cca_ns = 8000,
+        .cca_ns = APP_SCENARIO_CCA_NS,
         .reassembly_ns = 200000000,
         .jam_window_ns = 250000000,
         .clock_offset_ns = sc->stations[i].clock_offset_ns,
