@@ -101,6 +101,11 @@ static void carry_out(struct app_ether *e, size_t i, const struct mac_update *ou
     }
 }
 
+void app_ether_look(struct app_ether *e, size_t i)
+{
+    e->deadline_ns[i] = mac_deadline(e->receivers[i].mac);
+}
+
 int app_ether_step(struct app_ether *e, size_t i, struct mac_event *event)
 {
     assert(e->depth < ETHER_MAX_DEPTH);
@@ -111,7 +116,6 @@ int app_ether_step(struct app_ether *e, size_t i, struct mac_event *event)
     int rc = mac_step(mac, event, out);
     if (rc == 0 && (out->transmit || out->has_verdict || out->n_reports > 0 || out->n_deliveries > 0))
         carry_out(e, i, out);
-    e->deadline_ns[i] = mac_deadline(mac);
     e->depth--;
     return rc;
 }
@@ -134,6 +138,7 @@ static void keep_deadlines(struct app_ether *e)
             assert(n_ticks < 100); /* a deadline that a tick does not move is a loop */
             struct mac_event tick = {.kind = MAC_EV_TICK};
             int rc = app_ether_step(e, i, &tick);
+            app_ether_look(e, i);
             assert(rc == 0);
             (void)rc;
         }
@@ -144,6 +149,7 @@ static void tx_done(struct app_ether *e, uint32_t frame)
     struct mac_event done = {.kind = MAC_EV_TX_DONE};
     e->receivers[frame / 2].on_air = false;
     int rc = app_ether_step(e, frame / 2, &done);
+    app_ether_look(e, frame / 2);
     assert(rc == 0);
     (void)rc;
 }
@@ -213,7 +219,9 @@ int64_t app_ether_now(const struct app_ether *e)
 
 int app_ether_feed(struct app_ether *e, size_t station, struct mac_event *event)
 {
-    return app_ether_step(e, station, event);
+    int rc = app_ether_step(e, station, event);
+    app_ether_look(e, station);
+    return rc;
 }
 
 int app_ether_send(struct app_ether *e, size_t station, const struct mac_address *to, enum mac_category category, const uint8_t *message,
@@ -225,7 +233,7 @@ int app_ether_send(struct app_ether *e, size_t station, const struct mac_address
     event.send.category = category;
     event.send.message = message;
     event.send.len_bytes = len_bytes;
-    return app_ether_step(e, station, &event);
+    return app_ether_feed(e, station, &event);
 }
 
 void app_ether_mac_stats(const struct app_ether *e, size_t station, struct mac_stats *out)

@@ -65,6 +65,8 @@ struct app_ether {
 
 /* ether.c */
 int app_ether_step(struct app_ether *e, size_t station, struct mac_event *event);
+/* Behind the last step of a station in this round: when does it want to be called again? */
+void app_ether_look(struct app_ether *e, size_t station);
 void app_ether_push(struct app_ether *e, int64_t at_ns, enum app_ether_kind kind, uint32_t index);
 /* Uniform on [0, 1), the i-th for this purpose. */
 double app_ether_draw(const struct app_ether *e, uint32_t purpose, uint64_t i);

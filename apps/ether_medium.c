@@ -120,8 +120,10 @@ void app_ether_arrive(struct app_ether *e, size_t n)
                 n_new++;
                 frame = e->batch[k];
             }
-        if (n_new > 0)
+        if (n_new > 0) {
             hear(e, i, n_new, frame);
+            app_ether_look(e, i);
+        }
     }
     for (size_t k = 0; k < n && e->cfg.cca_latency_ns > 0; k++)
         app_ether_push(e, e->now_ns + e->cfg.cca_latency_ns, ETHER_TELL, e->batch[k]);
@@ -138,6 +140,7 @@ void app_ether_tell(struct app_ether *e, uint32_t frame)
             r->told_lock = true;
             tell(e, i, MAC_EV_LOCK);
         }
+        app_ether_look(e, i);
     }
 }
 
@@ -200,6 +203,7 @@ void app_ether_end(struct app_ether *e, uint32_t frame)
         if (r->locked_on == (int32_t)frame)
             receive(e, i, &e->frames[frame]);
         tell_idle(e, i);
+        app_ether_look(e, i);
     }
 }
 
@@ -230,6 +234,7 @@ void app_ether_pulse_begin(struct app_ether *e, uint32_t pulse)
         if (hears_jammer(e, i)) {
             e->receivers[i].n_noise++;
             tell_busy(e, i);
+            app_ether_look(e, i);
         }
     if (p->scheduled)
         app_ether_next_pulse(e);
@@ -246,6 +251,7 @@ void app_ether_pulse_end(struct app_ether *e, uint32_t pulse)
             weigh_noise(e, r, p);
         r->n_noise--;
         tell_idle(e, i);
+        app_ether_look(e, i);
     }
     p->used = p->active = false;
 }

@@ -7,5 +7,8 @@
 
 enum { PHY_FCS_BYTES = 4 };
 
+/* By carry-less multiplication where the processor has it. */
 uint32_t phy_crc32(const uint8_t *data, size_t len_bytes);
+/* The same everywhere, four bits a step. */
+uint32_t phy_crc32_plain(const uint8_t *data, size_t len_bytes);
 #endif

@@ -16,6 +16,8 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_mme,
     &app_validate_wall,
     &app_validate_dcf,
+    &app_validate_rts,
+    &app_validate_hidden,
     &app_validate_storm,
     &app_validate_repair,
     &app_validate_jam_periodic,
