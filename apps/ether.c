@@ -294,6 +294,9 @@ struct app_ether *app_ether_open(const struct app_ether_config *cfg, const char 
     if (!e)
         return NULL;
     e->cfg = *cfg;
+    e->busy.kind = MAC_EV_CCA_BUSY;
+    e->lock.kind = MAC_EV_LOCK;
+    e->idle.kind = MAC_EV_CCA_IDLE;
     e->receivers = calloc(cfg->n, sizeof *e->receivers);
     e->deadline_ns = calloc(cfg->n, sizeof *e->deadline_ns);
     e->frames = calloc(2 * cfg->n, sizeof *e->frames);

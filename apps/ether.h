@@ -3,7 +3,8 @@
  * The medium. A station hears a frame of another one from propagation_ns behind its first sample to propagation_ns behind its last,
  * and its MAC learns of it (busy, lock) cca_latency_ns later. A receiver that is idle locks on a frame that begins alone; frames
  * that begin in one instant are locked by nobody, so that nobody waits EIFS for them. A frame that overlaps a locked one destroys
- * it; there is no capture. While it sends a station receives nothing. The FCS is appended to each frame and checked once for all
+ * it; there is no capture. A frame that is locked is told by LOCK and FRAME alone, as where it is stronger than the threshold for
+ * preambles and weaker than that for energy; everything else by CCA_BUSY and CCA_IDLE. While it sends a station receives nothing. The FCS is appended to each frame and checked once for all
  * its receivers.
  *
  * Within one instant first what ends ends, then the MACs have their deadlines, then what begins begins: with both delays 0 two
@@ -36,6 +37,7 @@ struct app_ether_config {
     struct mac_config mac;
     const bool *hears;     /* [listener * n + sender]; NULL: all hear all. Borrowed */
     int64_t propagation_ns, cca_latency_ns;
+    bool energy;           /* energy detection tells a locked frame, too: CCA_BUSY and CCA_IDLE beside LOCK and FRAME */
     double loss;           /* of a frame at a receiver, independent; drawn from mac.seed */
     struct app_ether_jammer jammer;
     /* All may be NULL. on_report and on_delivery may call app_ether_send. */

@@ -59,6 +59,7 @@ struct app_ether {
     uint64_t n_loss_draws, n_detect_draws;
     struct app_ether_stats stats;
     void *macs;
+    struct mac_event busy, lock, idle; /* what all are told alike */
     unsigned depth; /* a report may make a station send: steps nest */
     struct mac_update updates[ETHER_MAX_DEPTH];
 };

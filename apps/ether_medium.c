@@ -15,10 +15,9 @@ static bool hears_jammer(const struct app_ether *e, size_t listener)
     return !e->cfg.jammer.heard || e->cfg.jammer.heard[listener];
 }
 
-static void tell(struct app_ether *e, size_t i, enum mac_event_kind kind)
+static void tell(struct app_ether *e, size_t i, struct mac_event *event)
 {
-    struct mac_event event = {.kind = kind};
-    int rc = app_ether_step(e, i, &event);
+    int rc = app_ether_step(e, i, event);
     assert(rc == 0);
     (void)rc;
 }
@@ -29,7 +28,7 @@ static void tell_busy(struct app_ether *e, size_t i)
     if (r->told_busy)
         return;
     r->told_busy = true;
-    tell(e, i, MAC_EV_CCA_BUSY);
+    tell(e, i, &e->busy);
 }
 
 static void tell_idle(struct app_ether *e, size_t i)
@@ -38,7 +37,7 @@ static void tell_idle(struct app_ether *e, size_t i)
     if (!r->told_busy || r->n_heard > 0 || r->n_noise > 0)
         return;
     r->told_busy = false;
-    tell(e, i, MAC_EV_CCA_IDLE);
+    tell(e, i, &e->idle);
 }
 
 static void spoil(struct app_ether *e, struct app_ether_receiver *r, int64_t from_ns)
@@ -88,6 +87,19 @@ void app_ether_leave(struct app_ether *e, size_t n)
     }
 }
 
+/* Carrier sense at a listener: by the preamble where it locks, else by energy. */
+static void notice(struct app_ether *e, size_t i, uint32_t frame)
+{
+    struct app_ether_receiver *r = &e->receivers[i];
+    bool locks = r->locked_on == (int32_t)frame && !r->told_lock;
+    if (!locks || e->cfg.energy)
+        tell_busy(e, i);
+    if (!locks)
+        return;
+    r->told_lock = true;
+    tell(e, i, &e->lock);
+}
+
 /* n_new frames begin at a listener in this instant, the last of them is `frame`. */
 static void hear(struct app_ether *e, size_t i, unsigned n_new, uint32_t frame)
 {
@@ -101,13 +113,8 @@ static void hear(struct app_ether *e, size_t i, unsigned n_new, uint32_t frame)
     } else if (r->locked_on != ETHER_NOBODY) {
         spoil(e, r, e->now_ns);
     }
-    if (e->cfg.cca_latency_ns > 0)
-        return;
-    tell_busy(e, i);
-    if (r->locked_on == (int32_t)frame) {
-        r->told_lock = true;
-        tell(e, i, MAC_EV_LOCK);
-    }
+    if (e->cfg.cca_latency_ns == 0)
+        notice(e, i, frame);
 }
 
 void app_ether_arrive(struct app_ether *e, size_t n)
@@ -135,11 +142,7 @@ void app_ether_tell(struct app_ether *e, uint32_t frame)
         struct app_ether_receiver *r = &e->receivers[i];
         if (!hears(e, i, frame / 2) || r->n_heard == 0)
             continue;
-        tell_busy(e, i);
-        if (r->locked_on == (int32_t)frame && !r->told_lock) {
-            r->told_lock = true;
-            tell(e, i, MAC_EV_LOCK);
-        }
+        notice(e, i, frame);
         app_ether_look(e, i);
     }
 }
@@ -166,9 +169,11 @@ static bool fcs_holds(struct app_ether *e, struct app_ether_frame *f)
     return f->fcs_ok;
 }
 
-static void receive(struct app_ether *e, size_t i, struct app_ether_frame *f)
+/* event: the frame as one that arrived whole. */
+static void receive(struct app_ether *e, size_t i, struct app_ether_frame *f, struct mac_event *event)
 {
     struct app_ether_receiver *r = &e->receivers[i];
+    struct mac_rx_quality *q = &event->frame.quality;
     for (size_t k = 0; r->n_noise > 0 && k < ETHER_MAX_PULSES; k++)
         if (e->pulses[k].active)
             weigh_noise(e, r, &e->pulses[k]);
@@ -176,32 +181,33 @@ static void receive(struct app_ether *e, size_t i, struct app_ether_frame *f)
     if (!r->told_lock)
         return;
     bool lost = e->cfg.loss > 0 && app_ether_draw(e, DRAW_LOSS, e->n_loss_draws++) < e->cfg.loss;
-    struct mac_event event = {.kind = MAC_EV_FRAME};
-    event.frame.mpdu = f->octets;
-    event.frame.len_bytes = f->len_bytes;
-    event.frame.quality = (struct mac_rx_quality){.start_ns = r->lock_ns,
-                                                  .end_ns = e->now_ns,
-                                                  .header_ok = true,
-                                                  .fcs_ok = !r->spoilt && !lost && fcs_holds(e, f),
-                                                  .rssi_dbfs = -60,
-                                                  .head_dbfs = -60,
-                                                  .snr_db = 30,
-                                                  .rise_ns = r->spoilt ? r->rise_ns : -1,
-                                                  .rise_db = r->spoilt ? 3 : 0};
-    int rc = app_ether_step(e, i, &event);
-    assert(rc == 0);
-    (void)rc;
+    q->fcs_ok = !r->spoilt && !lost && fcs_holds(e, f);
+    q->rise_ns = r->spoilt ? r->rise_ns : -1;
+    q->rise_db = r->spoilt ? 3 : 0;
+    tell(e, i, event);
 }
 
 void app_ether_end(struct app_ether *e, uint32_t frame)
 {
+    struct app_ether_frame *f = &e->frames[frame];
+    struct mac_event event = {.kind = MAC_EV_FRAME};
+    event.frame.mpdu = f->octets;
+    event.frame.len_bytes = f->len_bytes;
+    event.frame.quality = (struct mac_rx_quality){.start_ns = f->start_ns + e->cfg.propagation_ns,
+                                                  .end_ns = e->now_ns,
+                                                  .header_ok = true,
+                                                  .rssi_dbfs = -60,
+                                                  .head_dbfs = -60,
+                                                  .snr_db = 30};
     for (size_t i = 0; i < e->cfg.n; i++) {
         struct app_ether_receiver *r = &e->receivers[i];
         if (!hears(e, i, frame / 2))
             continue;
         r->n_heard--;
+        if (r->n_heard > 0) /* something goes on behind a frame that was locked */
+            tell_busy(e, i);
         if (r->locked_on == (int32_t)frame)
-            receive(e, i, &e->frames[frame]);
+            receive(e, i, f, &event);
         tell_idle(e, i);
         app_ether_look(e, i);
     }

@@ -1,5 +1,7 @@
 #include "phy/crc.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -28,41 +30,58 @@ uint32_t phy_crc32_plain(const uint8_t *data, size_t len_bytes)
 #if defined(__x86_64__)
 
 enum { LANE = 16, LANES = 4 };
+#define CLMUL __attribute__((target("pclmul,sse4.1")))
 
 /* Moves a lane by as many bits as the two remainders stand for, onto the octets there. */
-__attribute__((target("pclmul,sse4.1"))) static inline __m128i fold(__m128i lane, __m128i remainders, __m128i onto)
+CLMUL static inline __m128i fold(__m128i lane, __m128i remainders, __m128i onto)
 {
     __m128i low = _mm_clmulepi64_si128(lane, remainders, 0x00), high = _mm_clmulepi64_si128(lane, remainders, 0x11);
     return _mm_xor_si128(_mm_xor_si128(low, high), onto);
 }
 
-__attribute__((target("pclmul,sse4.1"))) static inline __m128i load(const uint8_t *data)
+CLMUL static inline __m128i load(const uint8_t *data)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)data);
 }
 
-/* Four lanes of 128 bits are folded over the octets, then into one, which is a message with the same remainder (Gopal et al., Fast
- * CRC computation using PCLMULQDQ, 2009; reflected, so that a product stands one bit too low and the powers are one less).
- * Needs 64 octets. */
-__attribute__((target("pclmul,sse4.1"))) static uint32_t run_folded(uint32_t crc, const uint8_t *data, size_t len_bytes)
+/* The remainder of one lane: to 96 bits, to 64, then by the quotient (Barrett). */
+CLMUL static uint32_t reduce(__m128i lane, __m128i by_128)
+{
+    const __m128i by_64 = _mm_cvtsi64_si128(0x163cd6124), quotient = _mm_cvtsi64_si128(0x1f7011641);
+    const __m128i polynomial = _mm_cvtsi64_si128(0x1db710641), low_32 = _mm_set_epi32(0, 0, 0, -1);
+    lane = _mm_xor_si128(_mm_srli_si128(lane, 8), _mm_clmulepi64_si128(lane, by_128, 0x10));
+    lane = _mm_xor_si128(_mm_srli_si128(lane, 4), _mm_clmulepi64_si128(_mm_and_si128(lane, low_32), by_64, 0x00));
+    __m128i t = _mm_clmulepi64_si128(_mm_and_si128(lane, low_32), quotient, 0x00);
+    t = _mm_clmulepi64_si128(_mm_and_si128(t, low_32), polynomial, 0x00);
+    return (uint32_t)_mm_extract_epi32(_mm_xor_si128(lane, t), 1);
+}
+
+/* Four lanes of 128 bits are folded over the octets, then into one (Gopal et al., Fast CRC computation using PCLMULQDQ, 2009;
+ * reflected, so that a product stands one bit too low and the powers are one less). Zeros in front make the length a whole number of
+ * lanes: they do not change a remainder that begins with 0, and the ones that it begins with here stand behind them. Needs 4 octets. */
+CLMUL static uint32_t run_folded(const uint8_t *data, size_t len_bytes)
 {
     const __m128i by_512 = _mm_set_epi64x(0x1c6e41596, 0x154442bd4); /* x^(512 - 32), x^(512 + 32) modulo the polynomial */
     const __m128i by_128 = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
-    __m128i lanes[LANES];
-    for (int i = 0; i < LANES; i++)
-        lanes[i] = load(data + i * LANE);
-    lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi32_si128((int)crc));
-    size_t at = LANES * LANE;
-    for (; at + LANES * LANE <= len_bytes; at += LANES * LANE)
-        for (int i = 0; i < LANES; i++)
-            lanes[i] = fold(lanes[i], by_512, load(data + at + (size_t)i * LANE));
-    for (int i = 1; i < LANES; i++)
-        lanes[0] = fold(lanes[0], by_128, lanes[i]);
-    for (; at + LANE <= len_bytes; at += LANE)
-        lanes[0] = fold(lanes[0], by_128, load(data + at));
-    uint8_t rest[LANE];
-    _mm_storeu_si128((__m128i *)(void *)rest, lanes[0]);
-    return run_plain(run_plain(0, rest, sizeof rest), data + at, len_bytes - at);
+    size_t n = (len_bytes + LANE - 1) / LANE, pad = n * LANE - len_bytes, i = 1;
+    uint8_t head[2 * LANE] = {0};
+    size_t n_head = len_bytes < sizeof head - pad ? len_bytes : sizeof head - pad;
+    memcpy(head + pad, data, n_head);
+    for (size_t k = 0; k < 4; k++)
+        head[pad + k] ^= 0xff;
+    __m128i lane = load(head);
+    if (n >= 2 * LANES) {
+        __m128i lanes[LANES] = {lane, load(head + LANE), load(data + 2 * LANE - pad), load(data + 3 * LANE - pad)};
+        for (i = LANES; i + LANES <= n; i += LANES)
+            for (size_t k = 0; k < LANES; k++)
+                lanes[k] = fold(lanes[k], by_512, load(data + (i + k) * LANE - pad));
+        for (size_t k = 1; k < LANES; k++)
+            lanes[k] = fold(lanes[k - 1], by_128, lanes[k]);
+        lane = lanes[LANES - 1];
+    }
+    for (; i < n; i++)
+        lane = fold(lane, by_128, i == 1 ? load(head + LANE) : load(data + i * LANE - pad));
+    return reduce(lane, by_128);
 }
 
 #endif
@@ -70,8 +89,8 @@ __attribute__((target("pclmul,sse4.1"))) static uint32_t run_folded(uint32_t crc
 uint32_t phy_crc32(const uint8_t *data, size_t len_bytes)
 {
 #if defined(__x86_64__)
-    if (len_bytes >= LANES * LANE && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1"))
-        return ~run_folded(0xffffffffu, data, len_bytes);
+    if (len_bytes >= 4 && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1"))
+        return ~run_folded(data, len_bytes);
 #endif
     return phy_crc32_plain(data, len_bytes);
 }

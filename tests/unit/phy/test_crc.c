@@ -23,10 +23,22 @@ START_TEST(every_single_bit_error_in_a_frame_changes_it)
 }
 END_TEST
 
+START_TEST(carry_less_multiplication_gives_what_the_plain_form_gives)
+{
+    uint8_t octets[1200];
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)(i * 89 + i / 7);
+    for (size_t len = 0; len + 3 <= sizeof octets; len += 1 + len / 300)
+        for (size_t from = 0; from < 3; from++)
+            ck_assert_uint_eq(phy_crc32(octets + from, len), phy_crc32_plain(octets + from, len));
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("crc");
     tcase_add_test(tcase, the_check_value_of_crc_32_comes_out);
     tcase_add_test(tcase, every_single_bit_error_in_a_frame_changes_it);
+    tcase_add_test(tcase, carry_less_multiplication_gives_what_the_plain_form_gives);
     suite_add_tcase(suite, tcase);
 }
