@@ -71,7 +71,7 @@ struct chain_event {
         uint64_t height; /* STABLE, SYNCED */
         uint32_t member; /* TRANSFER, CONVICT */
         /* VOTER, for Raft, whose disk may have lost what it promised: it grants no vote in a term up to this one, and neither votes
-         * for nor becomes a candidate with less than this log and this commit index. */
+         * for nor becomes a candidate with less than this log and this commit index. A second VOTER replaces the first one's log and index. */
         struct {
             uint64_t term, log_term, log_index, committed;
         } floor;
@@ -113,6 +113,7 @@ struct chain_update {
     } reads[CHAIN_MAX_READS];
     size_t n_proofs;         /* of equivocation, found in this step */
     struct chain_equivocation proofs[CHAIN_MAX_PROOFS];
+    bool below_floor;        /* Raft: an election was due, and this log is less than VOTER's floor. Another VOTER with a fresh one may follow */
 };
 
 struct chain_engine_stats {

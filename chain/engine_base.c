@@ -53,6 +53,7 @@ void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in,
 {
     out->n_msgs = out->n_records = out->n_commits = 0;
     out->n_reads = out->n_proofs = 0;
+    out->below_floor = false;
     out->persist_seq = 0;
     b->out = out;
     b->now_ns = in->now_ns;

@@ -107,6 +107,8 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
         return;
     }
     node_follow_view(m);
+    if (u->below_floor)
+        node_seen_again(m);
     m->engine_waits |= u->n_records > 0 && event->kind != CHAIN_EV_STABLE;
     for (size_t i = 0; i < u->n_records; i++)
         out->records[out->n_records++] = u->records[i];

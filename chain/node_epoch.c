@@ -88,6 +88,10 @@ int node_begin_epoch(struct chain_node *m)
     chain_mempool_release(m->pool, UINT64_MAX);
     m->status_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_STATUS, m->cfg.status_ns) / 4;
     m->stats.epochs++;
+    if (m->asks_again) { /* the new engine has no floor */
+        m->asks_again = false;
+        m->ask_due_ns = INT64_MAX;
+    }
     if (!m->votes_allowed) { /* of this epoch our disk holds nothing */
         m->disk_view = 0;
         m->disk_height = node_tip(m);

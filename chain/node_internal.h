@@ -199,6 +199,7 @@ struct chain_node {
 
     struct node_heard heard[CHAIN_MAX_KEYS];
     bool votes_allowed;      /* what others saw of us lies behind us */
+    bool asks_again;         /* Raft: votes, and asks for another floor */
     uint64_t disk_view, disk_height; /* promised, by our disk when we started */
     uint64_t ask_number, answered;   /* our question; bitmap of keys that answered it */
     int64_t ask_due_ns, ask_wait_ns;
@@ -258,6 +259,8 @@ void node_note_heard(struct chain_node *m, const struct chain_members *members, 
 bool node_has_forgotten(const struct chain_node *m);
 bool node_must_ask(const struct chain_node *m);
 void node_seen_start(struct chain_node *m);
+/* Raft: whoever held the log that others told of may have lost it, or be gone: asks anew how far they are. */
+void node_seen_again(struct chain_node *m);
 void node_seen_timer(struct chain_node *m);
 int64_t node_seen_deadline(const struct chain_node *m);
 void node_tell_seen(struct chain_node *m);

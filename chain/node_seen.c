@@ -53,6 +53,13 @@ static uint32_t count_answers(const struct chain_node *m)
     return n;
 }
 
+static void ask(struct chain_node *m)
+{
+    m->ask_number = m->now_ns > 0 ? (uint64_t)m->now_ns : 1;
+    m->ask_wait_ns = m->cfg.gossip_ns;
+    m->ask_due_ns = m->now_ns;
+}
+
 void node_seen_start(struct chain_node *m)
 {
     if (m->votes_allowed || !m->engine)
@@ -61,9 +68,17 @@ void node_seen_start(struct chain_node *m)
     node_engine_stats(m, &s);
     m->disk_view = s.promised;
     m->disk_height = s.voted > node_tip(m) ? s.voted : node_tip(m);
-    m->ask_number = m->now_ns > 0 ? (uint64_t)m->now_ns : 1;
-    m->ask_wait_ns = m->cfg.gossip_ns;
-    m->ask_due_ns = m->now_ns;
+    ask(m);
+}
+
+void node_seen_again(struct chain_node *m)
+{
+    if (!m->votes_allowed || m->asks_again)
+        return;
+    m->asks_again = true;
+    m->answered = 0;
+    m->claim = (struct node_claim){0};
+    ask(m);
 }
 
 bool node_must_ask(const struct chain_node *m)
@@ -94,13 +109,15 @@ static bool may_vote(const struct chain_node *m)
 
 bool node_become_voter(struct chain_node *m, struct chain_node_update *out)
 {
-    if (m->votes_allowed || !m->engine || !may_vote(m))
+    if (!m->engine || (m->votes_allowed && !m->asks_again) || !may_vote(m))
         return false;
+    uint64_t promised = m->votes_allowed ? 0 : m->claim.promised; /* what a voter promised is on its disk */
     m->votes_allowed = true;
+    m->asks_again = false;
     m->ask_due_ns = INT64_MAX;
     struct chain_event event = {.kind = CHAIN_EV_VOTER, .now_ns = m->now_ns};
     if (!m->cfg.engine->byzantine && m->claim.epoch == m->members->epoch) {
-        event.floor.term = m->claim.promised;
+        event.floor.term = promised;
         event.floor.log_term = m->claim.log_term;
         event.floor.log_index = m->claim.log_index;
         event.floor.committed = m->claim.committed;
@@ -270,7 +287,7 @@ static void raise_claim(struct node_claim *claim, const struct node_claim *by)
 
 void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
 {
-    if (m->votes_allowed || m->ask_number == 0 || (m->answered >> msg->author & 1)) {
+    if ((m->votes_allowed && !m->asks_again) || m->ask_number == 0 || (m->answered >> msg->author & 1)) {
         m->stats.duplicates++;
         return;
     }

@@ -102,6 +102,7 @@ void chain_raft_start_pre_vote(struct raft *m)
 {
     if (!chain_raft_meets_floor(m, m->last_index, chain_raft_last_term(m))) {
         chain_raft_reset_election(m);
+        m->base.out->below_floor = true;
         return;
     }
     campaign(m, RAFT_PRE_CANDIDATE);

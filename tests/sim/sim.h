@@ -213,7 +213,7 @@ struct sim_world {
     int64_t next_fault_ns, fault_every_ns, next_op_ns;
     uint64_t faults[SIM_FAULTS];
     const struct sim_node *forgot; /* whose disk turned back last, and how far the others were then */
-    uint64_t forgot_top;
+    uint64_t forgot_top, forgot_log_term, forgot_log_index; /* the latter: Raft's log that it had */
     struct sim_client clients[SIM_MAX_CLIENTS];
     /* checks */
     uint64_t top; /* highest known block */

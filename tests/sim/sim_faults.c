@@ -136,8 +136,8 @@ static void spoil_disk(struct sim_world *w)
     }
 }
 
-/* One disk at a time may turn back: what a majority forgot is gone for good. The next one may once the last one votes again and has
- * executed what the others had not yet when it forgot. One that contradicted itself and was convicted stays one of the f. */
+/* One disk at a time may turn back: what a majority forgot is gone for good. The next one may once the last one votes again, has
+ * executed what the others had not yet when it forgot, and with Raft holds no less of a log than it forgot. One that contradicted itself and was convicted stays one of the f. */
 static bool may_forget(const struct sim_world *w)
 {
     struct chain_node_stats s;
@@ -146,6 +146,8 @@ static bool may_forget(const struct sim_world *w)
     if (w->forgot->state != SIM_UP || w->forgot->height <= w->forgot_top)
         return false;
     chain_node_stats(w->forgot->node, &s);
+    if (s.engine.log_term < w->forgot_log_term || (s.engine.log_term == w->forgot_log_term && s.engine.log_index < w->forgot_log_index))
+        return false;
     return s.votes && s.certified_height > w->forgot_top && chain_ledger_convicted(chain_node_ledger(w->forgot->node)) == 0;
 }
 
@@ -160,6 +162,10 @@ static void turn_disk_back(struct sim_world *w)
     }
     if (!may_forget(w))
         return;
+    struct chain_node_stats s;
+    chain_node_stats(node->node, &s);
+    w->forgot_log_term = s.engine.log_term;
+    w->forgot_log_index = s.engine.log_index;
     sim_node_stop(w, node, SIM_DOWN, sim_draw_ns(w, SIM_MS(1), SIM_MS(500)));
     w->forgot = node;
     node->forgot = true;

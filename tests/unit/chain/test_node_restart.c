@@ -154,6 +154,48 @@ START_TEST(a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised)
 }
 END_TEST
 
+/* Everybody who starts hears of an entry that one member alone holds; then that one is gone, or its disk is. What nobody holds any more
+ * binds nobody for ever. */
+START_TEST(raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more)
+{
+    for (uint64_t seed = 90; seed < 94; seed++) {
+        struct cluster *c = cluster_open(&chain_raft_ops, 4, seed);
+        cluster_run(c, 1000 * MS);
+        cluster_register_all(c);
+        cluster_run(c, 1000 * MS);
+        uint32_t leader = cluster_stats(c, 0).engine.leader;
+        struct cluster_disk *old = copy_disk(c->disks[leader]);
+        c->blackout = true;
+        load(c, leader, 1);
+        for (uint32_t i = 0; i < c->n; i++)
+            cluster_stop(c, i);
+        c->blackout = false;
+        for (uint32_t i = 0; i < c->n; i++)
+            cluster_start(c, i);
+        for (int k = 0; k < 100 && !all_vote(c); k++)
+            cluster_run(c, MS);
+        ck_assert(all_vote(c));
+        struct chain_engine_stats held = cluster_stats(c, leader).engine;
+        for (uint32_t i = 0; i < c->n; i++)
+            ck_assert(i == leader || cluster_stats(c, i).engine.log_index < held.log_index);
+        cluster_stop(c, leader);
+        if (_i == 1) {
+            roll_back(c, leader, old);
+            cluster_start(c, leader);
+        } else {
+            free_disk(old);
+        }
+        uint64_t height = cluster_height(c);
+        uint32_t other = (leader + 1) % c->n;
+        cluster_run(c, 3000 * MS);
+        load(c, other, 4);
+        cluster_run(c, 1000 * MS);
+        ck_assert_msg(cluster_agrees(c) && cluster_height(c) > height, "seed %u", (unsigned)seed);
+        cluster_close(c);
+    }
+}
+END_TEST
+
 START_TEST(a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view)
 {
     struct cluster *c = cluster_open(&chain_pbft_ops, 4, 60);
@@ -272,6 +314,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, nobody_votes_before_enough_of_the_others_have_answered);
     tcase_add_test(tc, a_disk_that_is_trusted_asks_nobody);
     tcase_add_test(tc, a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised);
+    tcase_add_loop_test(tc, raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more, 0, 2);
     tcase_add_test(tc, a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view);
     tcase_add_test(tc, a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning);
     tcase_add_loop_test(tc, a_member_whose_disk_is_whole_votes_at_once, 0, 2);
