@@ -165,6 +165,11 @@ static void add_interference(struct app_link *l, const struct app_link_trial *t,
     }
 }
 
+static double draw_cfo(const struct app_link *l, uint64_t counter) /* turns a sample */
+{
+    return (app_link_draw(l->cfg.seed, DRAW_CFO, counter) - 0.5) * 0.2 / 64.0;
+}
+
 /* Noise, the frame behind `lead` samples, the interferer. Returns how many samples there are. */
 static size_t render(struct app_link *l, const struct app_link_trial *t, size_t lead, size_t burst_len)
 {
@@ -175,7 +180,7 @@ static size_t render(struct app_link *l, const struct app_link_trial *t, size_t 
     phy_awgn_add(&l->noise, l->n_noise, (float)noise, l->x, n);
     l->n_noise += n;
     add_rotating(l->x + lead, l->update.burst, burst_len, sqrt(signal), app_link_draw(seed, DRAW_PHASE, t->counter),
-                 (app_link_draw(seed, DRAW_CFO, t->counter) - 0.5) * 0.2 / 64.0);
+                 draw_cfo(l, t->counter));
     for (size_t i = 0; i < t->n_spans; i++) {
         int64_t start = t->spans[i].start + (int64_t)lead, end = t->spans[i].end + (int64_t)lead;
         start = start > 0 ? start : 0;
@@ -190,6 +195,7 @@ static size_t render(struct app_link *l, const struct app_link_trial *t, size_t 
 
 struct expected {
     uint64_t start, end; /* of the frame at the receiver */
+    double cfo_hz;
     const uint8_t *mpdu;
     size_t mpdu_len;
 };
@@ -214,6 +220,9 @@ static void take_signals(struct app_link *l, const struct expected *e, struct ap
             continue;
         out->frame_ok = true;
         out->frame_delay = (int64_t)(s->sample - e->end);
+        out->cfo_error_hz = f->cfo_hz - e->cfo_hz;
+        out->snr_db = f->snr_db;
+        out->rssi_dbfs = f->rssi_dbfs;
     }
 }
 
@@ -291,7 +300,8 @@ int app_link_run(struct app_link *l, const struct app_link_trial *t, struct app_
     if (rc)
         return rc;
     size_t burst_len = l->update.burst_len, lead = LEAD + (size_t)(app_link_draw(l->cfg.seed, DRAW_LEAD, t->counter) * 640.0);
-    struct expected e = {l->position + lead, l->position + lead + burst_len, mpdu, t->psdu_len - 4};
+    struct expected e = {l->position + lead, l->position + lead + burst_len,
+                         draw_cfo(l, t->counter) * l->cfg.sample_rate_hz, mpdu, t->psdu_len - 4};
     size_t n = lead + burst_len + TAIL;
     if (l->cfg.tables) {
         rc = hear_arrivals(l, t, &e, n, out);
@@ -327,7 +337,7 @@ int app_link_capture(const struct app_link_config *cfg, uint64_t counter, double
         rc = modulate(l, DRAW_PSDU, 2 * counter + 1, 0, LEN, second);
     }
     size_t n = lead + OFFSET + l->update.burst_len + TAIL;
-    struct expected e = {lead + OFFSET, lead + OFFSET + l->update.burst_len, second, LEN - 4};
+    struct expected e = {lead + OFFSET, lead + OFFSET + l->update.burst_len, 0, second, LEN - 4};
     struct app_link_outcome o = {0};
     if (rc == 0) {
         add_rotating(l->x + lead + OFFSET, l->update.burst, l->update.burst_len, amplitude * pow(10.0, js_db / 20.0), 0.7, -1e-4);

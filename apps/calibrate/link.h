@@ -39,6 +39,7 @@ struct app_link_outcome {
     bool busy, locked, header_ok, frame_ok; /* busy: by energy CCA; frame_ok: byte-exact with a valid FCS */
     int64_t cca_delay, lock_delay;    /* samples after the frame's first, valid with busy, locked */
     int64_t frame_delay;              /* samples after its last, valid with frame_ok */
+    double cfo_error_hz, snr_db, rssi_dbfs; /* of that frame, as the receiver estimates; the offset less the true one. iq fidelity only */
 };
 
 /* 0, -ENOMEM, or -EINVAL. Heap; a tool, no sample path. */

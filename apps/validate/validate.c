@@ -30,6 +30,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_election,
     &app_validate_fusion,
     &app_validate_lease_burst,
+    &app_validate_spoof,
     NULL,
 };
 

@@ -80,6 +80,8 @@ extern const struct app_validate_case app_validate_repair;
 /* cases_mac_jam.c */
 extern const struct app_validate_case app_validate_jam_periodic, app_validate_jam_poisson, app_validate_jam_exponential,
     app_validate_jam_reactive;
+/* case_spoof.c */
+extern const struct app_validate_case app_validate_spoof;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
 #endif
