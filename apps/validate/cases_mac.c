@@ -150,3 +150,66 @@ const struct app_validate_case app_validate_hidden = {
      {VALIDATE_TRIALS, 400000, 4000, 1e8}},
     run_hidden,
 };
+
+/* --- slotted Aloha --- */
+
+struct aloha {
+    struct app_ether *ether;
+    size_t listener;
+    uint64_t n_received;
+};
+
+static void offer(struct aloha *a, size_t station)
+{
+    static const uint8_t message[100] = {'a'};
+    int rc = app_ether_send(a->ether, station, &mac_broadcast, MAC_CAT_DATA, message, sizeof message, 0);
+    (void)rc; /* a station has one message behind the one that goes: a place is free */
+}
+
+static void offer_again(void *ctx, size_t station, const struct mac_report *report)
+{
+    (void)report;
+    offer(ctx, station);
+}
+
+static void count_received(void *ctx, size_t station, const struct mac_delivery *delivery)
+{
+    struct aloha *a = ctx;
+    (void)delivery;
+    a->n_received += station == a->listener;
+}
+
+static int run_aloha(struct app_validate *v)
+{
+    const int64_t slot_ns = 1000000, settle = 10;
+    unsigned n = (unsigned)v->values[VALIDATE_N];
+    struct aloha a = {.listener = n};
+    struct app_ether_config cfg = {
+        .n = n + 1, .mac = app_ether_config_11a(), .ctx = &a, .on_report = offer_again, .on_delivery = count_received};
+    cfg.mac.seed = v->seed;
+    cfg.mac.max_peers = 1;
+    cfg.mac.profile.access = MAC_ACCESS_SLOTTED_ALOHA;
+    cfg.mac.profile.aloha_slot_ns = slot_ns;
+    cfg.mac.profile.aloha_one_in = n;
+    const char *why;
+    a.ether = app_ether_open(&cfg, &why);
+    if (!a.ether)
+        return fail("aloha", why, APP_SYSTEM_FAILED);
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 2; k++)
+            offer(&a, i);
+    app_ether_run(a.ether, settle * slot_ns - 1);
+    a.n_received = 0;
+    app_ether_run(a.ether, (settle + (int64_t)v->trials) * slot_ns - 1);
+    app_ether_close(a.ether);
+    app_validate_proportion(v, "s", a.n_received, v->trials, pow(1 - 1.0 / n, n - 1.0));
+    return 0;
+}
+
+const struct app_validate_case app_validate_aloha = {
+    "aloha",
+    "the MAC's slotted Aloha, n saturated stations that each send in a slot with probability 1/n, and one that listens, on the ether; trials are slots",
+    "s, frames a slot: (1 - 1/n)^(n-1)",
+    {{VALIDATE_N, 10, 1, 500}, {VALIDATE_TRIALS, 100000, 10, 1e8}},
+    run_aloha,
+};

@@ -19,6 +19,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_rts,
     &app_validate_hidden,
     &app_validate_storm,
+    &app_validate_aloha,
     &app_validate_repair,
     &app_validate_jam_periodic,
     &app_validate_jam_poisson,

@@ -74,7 +74,7 @@ extern const struct app_validate_case app_validate_energy, app_validate_wall, ap
 /* case_fusion.c, case_lease_burst.c */
 extern const struct app_validate_case app_validate_fusion, app_validate_lease_burst;
 /* cases_mac.c, case_storm.c */
-extern const struct app_validate_case app_validate_dcf, app_validate_rts, app_validate_hidden, app_validate_storm;
+extern const struct app_validate_case app_validate_dcf, app_validate_rts, app_validate_hidden, app_validate_aloha, app_validate_storm;
 /* case_repair.c */
 extern const struct app_validate_case app_validate_repair;
 /* cases_mac_jam.c */
