@@ -213,7 +213,7 @@ static inline void torn_write_files(size_t n, enum torn_fate fate, uint64_t seed
             last_sync[torn.ops[i].file] = i + 1;
     }
     for (int file = 0; file < TORN_FILES; file++) {
-        char name[160];
+        char name[192];
         struct torn_image image = {0};
         torn_resize(&image, torn.start[file].len);
         if (image.len > 0)
