@@ -14,6 +14,7 @@ struct app_node_config {
     char metrics[APP_NODE_ENDPOINT]; /* where Prometheus may ask; empty: nowhere */
     bool trust_disk;              /* votes without asking others what they saw of it before it started */
     uint32_t prune;               /* blocks that stay below the last snapshot; 0: all do */
+    uint32_t snapshot_every;      /* blocks; 0: as many as the store takes by itself */
     uint32_t self;
     struct app_node_cluster cluster;
     struct app_keyfile key;       /* only with_key */
@@ -29,7 +30,9 @@ struct app_node_config {
     APP_NODE_CONFIG_TEXT("database", database_path, true, APP_NODE_PATH), \
     APP_NODE_CONFIG_TEXT("bind", bind, false, APP_NODE_ENDPOINT), \
     {.name = "trust_disk", .kind = APP_YAML_BOOL, .offset = offsetof(struct app_node_config, trust_disk)}, \
-    {.name = "prune", .kind = APP_YAML_U32, .offset = offsetof(struct app_node_config, prune), .min = 0, .max = UINT32_MAX, .unit = "blocks"}
+    {.name = "prune", .kind = APP_YAML_U32, .offset = offsetof(struct app_node_config, prune), .min = 0, .max = UINT32_MAX, .unit = "blocks"}, \
+    {.name = "snapshot_every", .kind = APP_YAML_U32, .offset = offsetof(struct app_node_config, snapshot_every), .min = 1, .max = UINT32_MAX, \
+     .unit = "blocks"}
 /* app_yaml_check of these rows; then, with all fields in: what the file names is read, and held against each other. */
 int app_node_config_check(void *root, void *item, const char **field_out, char *why);
 __attribute__((warn_unused_result)) int app_node_config_finish(const char *path, bool with_key, struct app_node_config *out,

@@ -128,6 +128,10 @@ void app_node_log_changes(struct app_node_log *log, const struct chain_node *nod
     else if (log->forgot && stats.votes)
         app_node_log(log, "votes again");
     log->forgot = stats.forgot;
+    if (stats.snapshots_installed != log->told_snapshots) {
+        app_node_log(log, "took a snapshot from other members: goes on from block %" PRIu64, stats.certified_height);
+        log->told_snapshots = stats.snapshots_installed;
+    }
     if (now_ns < log->next_ns)
         return;
     struct chain_net_stats traffic;

@@ -12,7 +12,7 @@ struct app_node_log {
     const struct app_node_cluster *cluster;
     const char *name;
     uint32_t leader;        /* last told */
-    uint64_t view, told_fetched;
+    uint64_t view, told_fetched, told_snapshots;
     uint64_t strangers;
     bool forgot;
     uint64_t wal_quarters;  /* of the bound of the write-ahead log, last told */

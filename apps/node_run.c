@@ -295,7 +295,7 @@ static int open_store(struct loop *l)
     struct chain_store_owner owner = {l->config->self, l->config->member};
     int err = chain_store_open(l->config->database_path, &l->config->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &l->store, error);
     if (!err) {
-        chain_store_prune_below(l->store, l->config->prune);
+        chain_store_keep(l->store, l->config->prune, l->config->snapshot_every);
         return 0;
     }
     app_node_log(&l->log, "%s", error);

@@ -79,7 +79,7 @@ static int open_store(struct app_live *live)
     struct chain_store_owner owner = {node->self, node->member};
     int err = chain_store_open(node->database_path, &node->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &live->store, error);
     if (!err)
-        chain_store_prune_below(live->store, node->prune);
+        chain_store_keep(live->store, node->prune, node->snapshot_every);
     if (!err)
         return 0;
     live->store = NULL;

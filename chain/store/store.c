@@ -267,11 +267,13 @@ int chain_store_open(const char *path, const struct chain_genesis *genesis, cons
     return 0;
 }
 
-void chain_store_prune_below(struct chain_store *s, uint64_t keep_blocks)
+void chain_store_keep(struct chain_store *s, uint64_t keep_blocks, uint64_t snapshot_blocks)
 {
     /* who executed a block before it had its certificate may still ask for that one: it is not further behind, or needs a snapshot anyway */
     uint64_t least = keep_blocks > CHAIN_NODE_MAX_OPEN ? keep_blocks : CHAIN_NODE_MAX_OPEN;
     s->policy.keep_blocks = keep_blocks > 0 ? least : UINT64_MAX;
+    if (snapshot_blocks > 0)
+        s->policy.snapshot_blocks = snapshot_blocks;
 }
 
 void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy)

@@ -28,8 +28,8 @@ struct chain_store_policy {
     uint64_t keep_blocks;     /* below the last snapshot; older ones go, and so do older snapshots. UINT64_MAX: everything stays */
     uint64_t log_octets;      /* bound of the write-ahead log (1 GiB); only a reader that stays in one transaction makes it grow so far */
 };
-/* keep_blocks alone, at least CHAIN_NODE_MAX_OPEN; 0: everything stays. */
-void chain_store_prune_below(struct chain_store *s, uint64_t keep_blocks);
+/* These two alone: keep_blocks at least CHAIN_NODE_MAX_OPEN, 0 for everything; snapshot_blocks 0 for the default. */
+void chain_store_keep(struct chain_store *s, uint64_t keep_blocks, uint64_t snapshot_blocks);
 void chain_store_set_policy(struct chain_store *s, const struct chain_store_policy *policy);
 /* Octets of the write-ahead log that are in use, and the bound at which a turn fails. */
 uint64_t chain_store_log_octets(const struct chain_store *s, uint64_t *bound_out);
@@ -44,8 +44,8 @@ __attribute__((warn_unused_result)) int chain_store_write(struct chain_store *s,
 __attribute__((warn_unused_result)) int chain_store_commit(struct chain_store *s, char *error_out);
 /* The newest snapshot that is in the database, its block's header and certificate beside it: *out is the caller's to free. 0, -ENOENT. */
 __attribute__((warn_unused_result)) int chain_store_read_snapshot(struct chain_store *s, uint64_t *height_out, uint8_t **out, size_t *len_out);
-/* Takes the place of everything but the ends of epochs and the engine's rows: the node has gone to a snapshot that it got from others (inside a
- * turn; chain_store_write does it for an update that says so). */
+/* Takes the place of everything but the ends of epochs and the engine's rows: the node has gone to a snapshot that it got from others. Of a block
+ * that is there: it becomes the base, and what lies above stays. Inside a turn; chain_store_write does it for an update that says so. */
 __attribute__((warn_unused_result)) int chain_store_install_snapshot(struct chain_store *s, const struct chain_node_install *install,
                                                                      char *error_out);
 /* Feeds RESTORE_SNAPSHOT, RESTORE_BLOCK, RESTORE_RECORD and START to a node, which then wants a TICK at once. -EILSEQ: a row is not what it was. */

@@ -206,20 +206,31 @@ struct pulled {
     size_t len;
     struct chain_node_block head;
     uint8_t header[CHAIN_MAX_HEADER_BYTES], cert[CHAIN_MAX_CERT_BYTES];
-    uint64_t height;
+    uint64_t height, asked_epoch;
 };
+
+static struct cluster *open_loaded(const struct chain_engine_ops *ops)
+{
+    struct cluster *c = open_pruning(ops, 5, 4, 24);
+    cluster_run(c, 800 * MS);
+    load(c, 12);
+    return c;
+}
+
+static void note_newest(struct pulled *p)
+{
+    ck_assert_int_eq(chain_store_read_snapshot(p->c->stores[0], &p->height, &p->octets, &p->len), 0);
+    ck_assert_int_eq(chain_store_read_block(p->c->stores[0], p->height, &p->head), 0);
+    memcpy(p->header, p->head.header, p->head.header_len);
+    memcpy(p->cert, p->head.cert, p->head.cert_len);
+    p->head.header = p->header;
+    p->head.cert = p->cert;
+}
 
 static struct pulled make_pulled(const struct chain_engine_ops *ops)
 {
-    struct pulled p = {.c = open_pruning(ops, 5, 4, 24)};
-    cluster_run(p.c, 800 * MS);
-    load(p.c, 12);
-    ck_assert_int_eq(chain_store_read_snapshot(p.c->stores[0], &p.height, &p.octets, &p.len), 0);
-    ck_assert_int_eq(chain_store_read_block(p.c->stores[0], p.height, &p.head), 0);
-    memcpy(p.header, p.head.header, p.head.header_len);
-    memcpy(p.cert, p.head.cert, p.head.cert_len);
-    p.head.header = p.header;
-    p.head.cert = p.cert;
+    struct pulled p = {.c = open_loaded(ops)};
+    note_newest(&p);
     cluster_start(p.c, 4);
     return p;
 }
@@ -276,8 +287,13 @@ static uint32_t begin(struct pulled *p)
             const struct chain_node_send *send = &p->c->update->sends[i];
             struct chain_msg msg;
             if (chain_msg_decode(&p->c->genesis.members, send->data + 1, send->len - 1, &msg, NULL) == 0 &&
-                msg.kind == CHAIN_MSG_SNAPSHOT_ASK)
+                msg.kind == CHAIN_MSG_SNAPSHOT_ASK) {
+                struct chain_cbor_reader r = {.data = msg.body, .len = msg.body_len};
+                chain_cbor_expect_array(&r, 3);
+                (void)chain_cbor_get_uint(&r);
+                p->asked_epoch = chain_cbor_get_uint(&r);
                 return send->to;
+            }
         }
         p->c->now_ns += 5 * MS;
         struct chain_node_event tick = {.kind = CHAIN_NODE_TICK, .now_ns = p->c->now_ns};
@@ -360,6 +376,84 @@ START_TEST(no_poisoned_snapshot_is_installed)
 }
 END_TEST
 
+static void tell_end(struct pulled *p, uint32_t author, const uint8_t *end, size_t len)
+{
+    static uint8_t body[CHAIN_MAX_MSG_BYTES];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, 6);
+    chain_cbor_put_array(&w, 1);
+    memcpy(body + w.len, end, len);
+    w.len += len;
+    chain_cbor_put_bytes(&w, body, 0);
+    chain_cbor_put_bytes(&w, body, 0);
+    chain_cbor_put_uint(&w, p->len);
+    chain_cbor_put_uint(&w, 0);
+    chain_cbor_put_bytes(&w, body, 0);
+    tell(p, author, CHAIN_MSG_SNAPSHOT, p->height, body, w.len);
+}
+
+/* The true one, to whoever is asked, who is asked next for what comes after. */
+static uint32_t follow_end(struct pulled *p, const uint8_t *end, size_t len)
+{
+    uint32_t target = begin(p);
+    if (p->asked_epoch == 0) {
+        tell_end(p, target, end, len);
+        target = begin(p);
+    }
+    ck_assert_uint_eq(p->asked_epoch, 1);
+    return target;
+}
+
+/* Member 3 loses its seat: what is certified before is of one epoch, what comes after of another. */
+START_TEST(no_poisoned_end_of_an_epoch_and_no_certificate_of_another_one_leads_anywhere)
+{
+    struct pulled now = {.c = open_loaded(engines[_i])}, before = now;
+    uint8_t end[4096];
+    struct chain_cbor_writer w = {.out = end, .cap = sizeof end};
+    struct chain_proof_epoch epoch;
+    uint64_t end_height;
+    note_newest(&before);
+    reconfigure(now.c, false, 3);
+    load(now.c, 12);
+    note_newest(&now);
+    ck_assert_uint_eq(cluster_stats(now.c, 0).epoch, 1);
+    ck_assert_int_eq(chain_store_read_epoch(now.c->stores[0], 0, &end_height, &epoch), 0);
+    ck_assert(before.height < end_height && end_height < now.height);
+    chain_proof_put_epoch(&w, &epoch);
+    ck_assert(!w.full);
+    cluster_start(now.c, 4);
+
+    for (size_t bit = 0; bit < 8 * w.len; bit += 5) {
+        struct chain_node_stats was = cluster_stats(now.c, 4);
+        uint32_t target = begin(&now);
+        ck_assert_uint_eq(now.asked_epoch, 0);
+        end[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        tell_end(&now, target, end, w.len);
+        end[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        struct chain_node_stats is = cluster_stats(now.c, 4);
+        ck_assert_msg(is.refused_snapshot + is.refused_malformed == was.refused_snapshot + was.refused_malformed + 1, "bit %zu", bit);
+    }
+    struct told t = whole(&now); /* of an epoch that nothing has led to yet */
+    expect_refused(&now, &t);
+    uint32_t target = follow_end(&now, end, w.len);
+    t = whole(&before); /* of one that is over: by its own members, whom it does not ask any more */
+    uint64_t refused = cluster_stats(now.c, 4).refused_snapshot;
+    tell_part(&now, target, &t);
+    ck_assert_ptr_null(now.c->update->install);
+    ck_assert_uint_eq(cluster_stats(now.c, 4).refused_snapshot, refused + 1);
+    target = follow_end(&now, end, w.len);
+    t = whole(&now);
+    tell_part(&now, target, &t);
+    ck_assert_ptr_nonnull(now.c->update->install);
+    ck_assert_uint_eq(now.c->update->install->n_epochs, 1);
+    ck_assert_uint_eq(cluster_stats(now.c, 4).height, now.height);
+    ck_assert_uint_eq(chain_ledger_members(now.c->update->install->ledger)->epoch, 1);
+    free(before.octets);
+    free(now.octets);
+    close_pruning(now.c);
+}
+END_TEST
+
 START_TEST(one_members_word_makes_nobody_give_up_blocks)
 {
     struct pulled p = make_pulled(&chain_pbft_ops);
@@ -386,6 +480,7 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_member_that_was_away_for_too_long_comes_back_by_a_snapshot, 0, 4);
     tcase_add_loop_test(tc, one_that_tells_a_wrong_state_is_left_for_another, 0, 2);
     tcase_add_loop_test(tc, no_poisoned_snapshot_is_installed, 0, 2);
+    tcase_add_loop_test(tc, no_poisoned_end_of_an_epoch_and_no_certificate_of_another_one_leads_anywhere, 0, 2);
     tcase_add_test(tc, one_members_word_makes_nobody_give_up_blocks);
     suite_add_tcase(suite, tc);
 }
