@@ -106,6 +106,8 @@ static void on_sent(void *ctx, const struct app_station_emission *e)
 static void on_note(void *ctx, const struct app_station_note *note)
 {
     const struct app_live *live = ctx;
+    if (note->kind == APP_NOTE_SPOOF)
+        app_node_log(&live->log, "somebody sends under the address of member %u: %s", (unsigned)note->id, app_spoof_reason_name(note->reason));
     if (note->kind == APP_NOTE_VERDICT && mac_jam_is_attack(note->verdict.kind))
         app_node_log(&live->log, "the control channel is jammed: %s, confidence %.2f", mac_jam_kind_name(note->verdict.kind),
                      note->verdict.confidence_permille / 1000.0);

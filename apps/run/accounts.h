@@ -56,6 +56,7 @@ struct app_accounts {
     /* jamming */
     struct app_jam_account jams[APP_MAX_JAMMERS];
     uint64_t n_verdicts, n_false_verdicts;
+    uint64_t n_spoofs[APP_SPOOF_N_REASONS];
     char kinds[APP_MAX_JAMMERS][16]; /* of the first matching verdict, "" if missed */
 };
 

@@ -187,6 +187,22 @@ static void journal_note(struct app_accounts *a, uint32_t station, const struct 
     app_journal_end(a->journal);
 }
 
+static void account_spoof(struct app_accounts *a, uint32_t station, const struct app_station_note *n)
+{
+    a->n_spoofs[n->reason]++;
+    app_journal_begin(a->journal, n->at_ns, "spoof", a->scenario->stations[station].name);
+    app_journal_int(a->journal, "channel", n->channel);
+    if (n->id < a->scenario->n_stations)
+        app_journal_text(a->journal, "name", a->scenario->stations[n->id].name);
+    app_journal_text(a->journal, "reason", app_spoof_reason_name(n->reason));
+    if (n->reason == APP_SPOOF_FINGERPRINT) {
+        app_journal_real(a->journal, "offset_hz", n->offset_hz, 1);
+        app_journal_real(a->journal, "expected_hz", n->expected_hz, 1);
+        app_journal_real(a->journal, "spread_hz", n->spread_hz, 1);
+    }
+    app_journal_end(a->journal);
+}
+
 void app_accounts_note(struct app_accounts *a, uint32_t station, const struct app_station_note *n)
 {
     switch (n->kind) {
@@ -221,6 +237,9 @@ void app_accounts_note(struct app_accounts *a, uint32_t station, const struct ap
         break;
     case APP_NOTE_SUBMITTED:
         journal_note(a, station, n, "submitted");
+        break;
+    case APP_NOTE_SPOOF:
+        account_spoof(a, station, n);
         break;
     }
 }
@@ -321,6 +340,10 @@ void app_accounts_summarise(const struct app_accounts *a, json_t *summary)
                                   (json_int_t)a->n_suspended, "terminated", (json_int_t)a->n_relinquished, "expired",
                                   (json_int_t)a->n_expired, "vacate_ms_max",
                                   vacate_ns < 0 ? json_null() : rounded((double)vacate_ns / 1e6, 1e-3), "table", lease_table(a)));
+    json_t *spoofs = json_object();
+    for (int i = 0; i < APP_SPOOF_N_REASONS; i++)
+        json_object_set_new(spoofs, app_spoof_reason_name((enum app_spoof_reason)i), json_integer((json_int_t)a->n_spoofs[i]));
+    json_object_set_new(summary, "spoofs", spoofs);
     json_object_set_new(summary, "jam", app_accounts_jam_json(a));
     json_object_set_new(summary, "sensing", sensing_json(a));
     json_object_set_new(summary, "refused_operations", json_integer((json_int_t)a->n_refused_ops));

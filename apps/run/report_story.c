@@ -15,6 +15,7 @@ static const struct {
     {"primary_off", "air", "truth", "primary user @n leaves channel @c"},
     {"jam_on", "air", "bad", "@n, a jammer (@k), attacks channel @c"},
     {"jam_off", "air", "bad", "@n leaves channel @c"},
+    {"spoof", NULL, "verdict", "a frame under the address of @n came from somebody else: @r"},
     {"jam_verdict", NULL, "verdict", "channel @c is jammed: @k, confidence @p"},
     {"link_verdict:none", NULL, "", "channel @c is in order again"},
     {"link_verdict:congestion", NULL, "", "frames are lost on channel @c because it is crowded, not jammed (confidence @p)"},

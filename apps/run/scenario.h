@@ -26,6 +26,7 @@ struct app_scenario_station {
     double x_m, y_m;          /* recorded on the ledger; propagation delay follows from distances */
     double carrier_ppm;       /* oscillator error of the radio: carrier offset at the channel's centre */
     int64_t clock_offset_ns;  /* of the station's clock at virtual time 0 */
+    char copies[32];          /* an attacker: it sends under the address of the station of this name; "": under its own */
 };
 
 struct app_scenario_traffic { /* a holder's data: leases a channel, then sends */
@@ -163,6 +164,8 @@ struct app_scenario {
 /* path: a YAML file, or the bare name of an embedded scenario ("quickstart"). fidelity: "iq", "packet" or NULL, the file's.
  * 0; -ENOENT, -EINVAL with one line in error_out. */
 __attribute__((warn_unused_result)) int app_scenario_load(const char *path, const char *fidelity, struct app_scenario *out, char *error_out);
+/* The station whose address this one copies; n_stations: none. */
+uint32_t app_scenario_copied(const struct app_scenario *s, uint32_t station);
 /* The station that admission.authority names; n_stations: none. */
 uint32_t app_scenario_authority(const struct app_scenario *s);
 bool app_scenario_is_packet(const struct app_scenario *s);

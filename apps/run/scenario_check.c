@@ -212,12 +212,31 @@ static int check_clocks(const struct app_scenario *s, const char **field_out, ch
     return 0;
 }
 
-uint32_t app_scenario_authority(const struct app_scenario *s)
+static uint32_t station_of(const struct app_scenario *s, const char *name)
 {
     uint32_t i = 0;
-    while (i < s->n_stations && strcmp(s->stations[i].name, s->rules.authority) != 0)
+    while (i < s->n_stations && strcmp(s->stations[i].name, name) != 0)
         i++;
     return i;
+}
+
+uint32_t app_scenario_copied(const struct app_scenario *s, uint32_t station)
+{
+    return station_of(s, s->stations[station].copies);
+}
+
+static int check_copies(const struct app_scenario *s, const char **field_out, char *why_out)
+{
+    for (uint32_t i = 0; i < s->n_stations; i++)
+        if (*s->stations[i].copies && (app_scenario_copied(s, i) == s->n_stations || app_scenario_copied(s, i) == i))
+            return refuse(field_out, "stations", why_out, "'%s' copies '%s', which is no other station", s->stations[i].name,
+                          s->stations[i].copies);
+    return 0;
+}
+
+uint32_t app_scenario_authority(const struct app_scenario *s)
+{
+    return station_of(s, s->rules.authority);
 }
 
 static int check_admission(const struct app_scenario *s, const char **field_out, char *why_out)
@@ -249,6 +268,8 @@ int app_scenario_check_whole(void *root, void *item, const char **field_out, cha
     if (s->sensing.decide_after_ns > MAX_DECIDE_PERIODS * s->quiet.period_ns)
         return refuse(field_out, "sensing.decide_after quiet.period", why_out,
                       "sensing.decide_after must not be longer than %d quiet.period", MAX_DECIDE_PERIODS);
-    int err = check_admission(s, field_out, why_out);
+    int err = check_copies(s, field_out, why_out);
+    if (!err)
+        err = check_admission(s, field_out, why_out);
     return err ? err : check_clocks(s, field_out, why_out);
 }

@@ -73,6 +73,7 @@ static const struct app_yaml_field station_fields[] = {
     {.name = "y_m", .kind = APP_YAML_REAL, AT(app_scenario_station, y_m), .min = -100e3, .max = 100e3, .unit = "m"},
     {.name = "carrier_ppm", .kind = APP_YAML_REAL, AT(app_scenario_station, carrier_ppm), .min = -50, .max = 50, .unit = "ppm"},
     DURATION("clock_offset", app_scenario_station, clock_offset_ns, -SECOND, SECOND),
+    {.name = "copies", .kind = APP_YAML_TEXT, AT(app_scenario_station, copies), SIZE_OF(app_scenario_station, copies)},
     {.name = ""},
 };
 

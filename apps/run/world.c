@@ -369,6 +369,8 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
                  .read_block_ctx = w->stations[i].store}};
     snprintf(cfg.call_sign, sizeof cfg.call_sign, "%.31s", sc->stations[i].name);
     describe_traffic(w, i, &cfg.traffic);
+    cfg.copied = app_scenario_copied(sc, i);
+    cfg.copies = cfg.copied < sc->n_stations;
     return cfg;
 }
 

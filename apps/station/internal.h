@@ -3,6 +3,7 @@
 #define APPS_STATION_INTERNAL_H
 
 #include "apps/station/station.h"
+#include "mac/fingerprint.h"
 
 enum {
     MAX_SIGNALS = CHAIN_MAX_CHANNELS * PHY_MAX_SIGNALS,
@@ -10,6 +11,7 @@ enum {
     OUTBOX_SLOTS = 96,
     OP_SLOTS = 32,
     PERSIST_SLOTS = 64,
+    MAX_FINGERPRINTS = 16, /* stations told apart on a channel */
     MAX_BUNDLE_BYTES = MAC_MAX_MESSAGE_BYTES
 };
 
@@ -17,6 +19,7 @@ enum {
 struct letter {
     int64_t due_ns;
     uint32_t to; /* outbox only */
+    struct mac_address from; /* inbox only */
     enum chain_node_urgency urgency;
     size_t len_bytes;
     uint8_t *octets; /* MAX_BUNDLE_BYTES of the station's memory */
@@ -110,6 +113,14 @@ struct app_station {
     struct persist_ring persists;
     struct held_events held;
     uint64_t n_inbox_full, n_outbox_full;
+    struct mac_fingerprint fingerprints[CHAIN_MAX_CHANNELS];
+    struct mac_fingerprint_peer fingerprint_peers[CHAIN_MAX_CHANNELS][MAX_FINGERPRINTS];
+    uint64_t n_spoofs[APP_SPOOF_N_REASONS];
+    uint8_t spoofed[MAC_MAX_MPDU_BYTES]; /* of an attacker: the frame that is out */
+    struct {
+        int64_t at_ns;
+        uint32_t station;
+    } spoof_noted[APP_SPOOF_N_REASONS]; /* the last one that was */
     int64_t cpu_free_ns, disk_free_ns;
     uint64_t n_proposed;   /* by the node, ever */
     bool proposal_waits;   /* one of them has not yet left for the MAC */
@@ -174,6 +185,14 @@ bool ledger_due(const struct app_station *s, int64_t now_ns);
 int ledger_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
 int ledger_submit(struct app_station *s, int64_t now_ns, const uint8_t *tx, size_t len, struct app_station_update *out, int *result_out);
 int64_t ledger_deadline(const struct app_station *s);
+
+/* spoof.c: addresses that others use */
+void spoof_start(struct app_station *s);
+void spoof_frame(struct app_station *s, uint32_t channel, const struct mac_event *event, struct app_station_update *out);
+/* What an attacker sends in place of this frame. */
+const uint8_t *spoof_address(struct app_station *s, const uint8_t *mpdu, size_t len);
+/* A message that arrived under this address is not signed by its author. */
+void spoof_forged(struct app_station *s, const struct mac_address *transmitter, int64_t now_ns, struct app_station_update *out);
 
 /* policy.c: what spans the layers */
 void policy_start(struct app_station *s);

@@ -163,7 +163,12 @@ static int run_inbox(struct app_station *s, int64_t now_ns, struct app_station_u
     struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .now_ns = now_ns};
     event.bytes.data = letter->octets;
     event.bytes.len = letter->len_bytes;
+    struct chain_node_stats before, after;
+    chain_node_stats(s->node, &before);
     int rc = ledger_step(s, &event, out);
+    chain_node_stats(s->node, &after);
+    if (after.refused_signature != before.refused_signature)
+        spoof_forged(s, &letter->from, now_ns, out);
     letter_pop(&s->inbox);
     return rc;
 }

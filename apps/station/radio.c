@@ -26,7 +26,10 @@ static void deliver_control(struct app_station *s, const struct mac_delivery *de
     /* the processor takes it up on the CCA grid: results do not depend on how samples were cut into blocks */
     int64_t grid_ns = s->grid_ns;
     int64_t due_ns = (delivery->rx_end_ns + grid_ns - 1) / grid_ns * grid_ns;
-    if (!letter_push(&s->inbox, due_ns, message, len_bytes))
+    struct letter *letter = letter_push(&s->inbox, due_ns, message, len_bytes);
+    if (letter)
+        letter->from = delivery->from; /* of the last frame that it took */
+    else
         s->n_inbox_full++;
 }
 
@@ -60,7 +63,7 @@ static int emit(struct app_station *s, uint32_t channel, struct app_station_upda
     const struct mac_update *mu = &s->mac_update;
     struct phy_event event = {.kind = PHY_EV_TRANSMIT};
     event.transmit.start_sample = sample_at(s, mu->start_ns);
-    event.transmit.mpdu = mu->mpdu;
+    event.transmit.mpdu = s->cfg.copies ? spoof_address(s, mu->mpdu, mu->mpdu_len) : mu->mpdu;
     event.transmit.len_bytes = mu->mpdu_len;
     event.transmit.rate_index = mu->rate_index;
     if (phy_step(s->phys[channel], &event, &s->phy_update) != 0) { /* counted there; for the MAC the frame is lost */
@@ -72,7 +75,7 @@ static int emit(struct app_station *s, uint32_t channel, struct app_station_upda
                                                   .start_sample = event.transmit.start_sample,
                                                   .burst = s->phy_update.burst,
                                                   .burst_len = s->phy_update.burst_len,
-                                                  .mpdu = mu->mpdu,
+                                                  .mpdu = event.transmit.mpdu,
                                                   .mpdu_len = mu->mpdu_len,
                                                   .psdu = s->phy_update.psdu,
                                                   .psdu_len = s->phy_update.psdu_len,
@@ -168,6 +171,7 @@ int radio_signal(struct app_station *s, struct app_station_update *out)
         break;
     case PHY_FRAME:
         describe_frame(s, &signal->frame, &event);
+        spoof_frame(s, channel, &event, out);
         break;
     case PHY_SENSED:
         policy_sensed(s, channel, &signal->sense, event.now_ns, out);

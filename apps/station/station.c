@@ -127,6 +127,7 @@ int app_station_init(void *mem, size_t len, const struct app_station_config *cfg
     *bad_field_out = "genesis.channels";
     if (s->control == UINT32_MAX)
         return -EINVAL;
+    spoof_start(s);
     s->chain_update = take(&cursor, sizeof *s->chain_update);
     int rc = 0;
     for (uint32_t c = 0; c < s->n_channels && rc == 0; c++)

@@ -57,6 +57,8 @@ struct app_station_config {
     int32_t x_cm, y_cm;
     struct app_station_processing processing;
     struct app_station_traffic traffic;
+    bool copies;                        /* an attacker: its data frames go under the address of station `copied` */
+    uint32_t copied;
 };
 
 /* A deed: the right to transmit on a channel. Control: deeded by genesis to every member, without expiry. */
@@ -68,19 +70,28 @@ struct app_station_deed {
 
 enum app_station_note_kind {
     APP_NOTE_DATA_SENT, APP_NOTE_DATA_ACKED, APP_NOTE_DATA_LOST, APP_NOTE_DATA_RECEIVED, APP_NOTE_VERDICT, APP_NOTE_SENSED, APP_NOTE_PROPOSAL,
-    APP_NOTE_HOLDER, APP_NOTE_SUBMITTED
+    APP_NOTE_HOLDER, APP_NOTE_SUBMITTED, APP_NOTE_SPOOF
 };
+
+/* Why the transmitter address of a frame is thought another's: a message under it was not signed by its author; the radio's carrier
+ * offset and power do not fit (mac/fingerprint.h); it is one's own. */
+enum app_spoof_reason { APP_SPOOF_SIGNATURE, APP_SPOOF_FINGERPRINT, APP_SPOOF_OWN_ADDRESS, APP_SPOOF_N_REASONS };
+/* "signature", "fingerprint", "own-address" */
+const char *app_spoof_reason_name(enum app_spoof_reason reason);
 
 /* For the journal; nothing that the station does depends on who reads it. */
 struct app_station_note {
     enum app_station_note_kind kind;
     int64_t at_ns;
     uint32_t channel;
-    uint64_t id;                     /* data: serial number; proposal: height; holder: state; sensed: window; submitted: op kind */
+    uint64_t id;                     /* data: serial number; proposal: height; holder: state; sensed: window; submitted: op kind;
+                                      * spoof: station whose address it is */
     size_t len_bytes;                /* proposal: octets of the bundle */
     bool occupied;
     double power_dbfs;
     struct mac_jam_verdict verdict;
+    enum app_spoof_reason reason;
+    double offset_hz, expected_hz, spread_hz; /* spoof by fingerprint: of the frame, of the station's own, of one estimate */
 };
 
 struct app_station_emission {
@@ -147,6 +158,8 @@ void app_station_mac_stats(const struct app_station *s, uint32_t channel, struct
 void app_station_phy_stats(const struct app_station *s, uint32_t channel, struct phy_stats *out);
 /* Zero where nothing is repaired. */
 void app_station_repair_stats(const struct app_station *s, struct mac_repair_stats *out);
+/* How often, by reason; of one address and reason there is a note a second. */
+void app_station_spoofs(const struct app_station *s, uint64_t out[APP_SPOOF_N_REASONS]);
 uint64_t app_station_inbox_full(const struct app_station *s); /* messages dropped because the processor fell behind */
 void app_station_close(struct app_station *s);
 #endif

@@ -77,7 +77,7 @@ static void print_default(const struct app_yaml_field *f, const void *defaults, 
         return;
     }
     if (f->kind == APP_YAML_TEXT) {
-        snprintf(out, cap, "`%s`", at);
+        snprintf(out, cap, "`%s`", at ? at : "");
         return;
     }
     if (f->kind == APP_YAML_BOOL) {
