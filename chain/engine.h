@@ -33,6 +33,7 @@ struct chain_engine_config {
     uint32_t window;            /* heights proposed and not yet stable, 1 .. CHAIN_WINDOW; 0 is CHAIN_WINDOW */
     bool learner;               /* follows and never votes, leads or counts, until CHAIN_EV_VOTER */
     uint32_t convicted;         /* bitmap of seats whose word counts nothing in this epoch; each is one of the f */
+    bool overheard;             /* Raft: followers hear each other's answers to the leader, and commit by them */
     bool strict_votes;          /* PBFT: a COMMIT does not stand for a PREPARE, and nobody commits what it has not prepared */
 };
 
@@ -83,6 +84,7 @@ struct chain_out_msg {
     struct chain_msg msg;  /* signed; body valid until the next step */
     uint32_t to;           /* member id or CHAIN_TO_ALL */
     bool after_persist;    /* false: leaves at once */
+    unsigned rounds;       /* of answers that it asks of all: 1, the others'; 2, the others' and then everybody's; 0: none */
 };
 
 /* A row of the engine's own table. Persisted before anything marked after_persist of the same update leaves. */

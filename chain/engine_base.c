@@ -116,6 +116,12 @@ bool chain_base_send(struct chain_engine_base *b, struct chain_msg *msg, uint32_
     return chain_base_relay(b, msg, to, after_persist);
 }
 
+void chain_base_expect(struct chain_engine_base *b, unsigned rounds)
+{
+    if (b->out->n_msgs > 0 && b->out->msgs[b->out->n_msgs - 1].to == CHAIN_TO_ALL)
+        b->out->msgs[b->out->n_msgs - 1].rounds = rounds;
+}
+
 static struct chain_record *add_record(struct chain_engine_base *b)
 {
     assert(b->out->n_records < CHAIN_MAX_RECORDS);

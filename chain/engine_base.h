@@ -33,6 +33,8 @@ uint8_t *chain_base_room(struct chain_engine_base *b, size_t *cap_out);
 void chain_base_take(struct chain_engine_base *b, size_t len);
 
 /* A message of our own. body is in the scratch memory or outlives the update; sig_out may be NULL. false: no room. */
+/* Says of the message sent last, if it went to all, how many rounds of answers follow. */
+void chain_base_expect(struct chain_engine_base *b, unsigned rounds);
 bool chain_base_send(struct chain_engine_base *b, struct chain_msg *msg, uint32_t to, bool after_persist);
 /* Somebody's signed message, ours or not. */
 bool chain_base_relay(struct chain_engine_base *b, const struct chain_msg *msg, uint32_t to, bool after_persist);

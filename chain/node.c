@@ -36,7 +36,7 @@ static struct chain_engine_config engine_config(const struct chain_node_config *
         .seed = cfg->seed,
         .members = &cfg->genesis->members, /* for its size; then those of each epoch */
         .check_batch = node_check_batch,
-        .window = cfg->window,
+        .window = cfg->window, .overheard = cfg->overheard,
         .notice_ns = cfg->notice_ns,
         .heartbeat_ns = cfg->engine_heartbeat_ns,
         .timeout_ns = cfg->engine_timeout_ns,

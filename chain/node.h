@@ -39,6 +39,7 @@ struct chain_node_config {
     struct chain_signer signer;
     bool proven_links; /* the transport proves who sends, to everybody: Raft's own messages, which nobody relays, carry no signature */
     const struct chain_engine_ops *engine;
+    bool overheard;      /* the transport is a broadcast medium: answers to a leader may reach all; of all members alike */
     int64_t engine_heartbeat_ns, engine_timeout_ns, engine_timeout_max_ns;
     int64_t gossip_ns;      /* own unexecuted transactions are sent again after this, doubling up to 4x */
     int64_t status_ns;      /* tip header vote is repeated at this interval (jittered by key) */
@@ -116,6 +117,8 @@ enum chain_node_urgency { CHAIN_URGENT_VOTE, CHAIN_URGENT_PROPOSAL, CHAIN_URGENT
 struct chain_node_send {
     uint32_t to; /* key id or CHAIN_TO_ALL */
     enum chain_node_urgency urgency;
+    unsigned rounds;     /* of answers that it asks of all seats: 1, those of the others; 2, those and then everybody's; 0: none */
+    unsigned signatures; /* where it asks for any: those that a receiver verifies before it answers, its transactions' included */
     const uint8_t *data; /* valid until the next step */
     size_t len;
 };

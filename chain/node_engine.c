@@ -32,10 +32,11 @@ void node_engine_stats(const struct chain_node *m, struct chain_engine_stats *ou
     out->committed = node_tip(m);
 }
 
-static enum chain_node_urgency urgency_of(const struct chain_msg *msg)
+static enum chain_node_urgency urgency_of(const struct chain_out_msg *out)
 {
-    switch (msg->kind) {
-    case CHAIN_MSG_RAFT_APPEND:
+    switch (out->msg.kind) {
+    case CHAIN_MSG_RAFT_APPEND: /* to all and asking nothing: the notice that ends a round of answers */
+        return out->rounds == 0 && out->to == CHAIN_TO_ALL ? CHAIN_URGENT_VOTE : CHAIN_URGENT_PROPOSAL;
     case CHAIN_MSG_PBFT_PRE_PREPARE:
     case CHAIN_MSG_PBFT_VIEW_CHANGE:
     case CHAIN_MSG_PBFT_NEW_VIEW:
@@ -119,7 +120,10 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
     for (size_t i = 0; i < u->n_msgs; i++) {
         const struct chain_out_msg *msg = &u->msgs[i];
         uint32_t to = msg->to < m->members->n ? m->members->seats[msg->to] : CHAIN_TO_ALL;
-        node_put(m, &msg->msg, to, urgency_of(&msg->msg), msg->after_persist ? seq_to_wait_for(m) : 0);
+        size_t at = m->n_outbox;
+        node_put(m, &msg->msg, to, urgency_of(msg), msg->after_persist ? seq_to_wait_for(m) : 0);
+        if (m->n_outbox > at)
+            m->outbox[at].rounds = msg->rounds;
     }
 }
 

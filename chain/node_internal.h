@@ -108,6 +108,7 @@ struct node_outbox_entry {
     uint32_t to;
     enum chain_node_urgency urgency;
     uint64_t after_seq; /* leaves once this is on disk; 0: at once */
+    unsigned rounds;    /* as chain_out_msg's */
     size_t at, len;
 };
 
@@ -172,6 +173,7 @@ struct chain_node {
     uint64_t proposed_height, proposed_view; /* the latest proposal, 0 if none of this view */
     bool holds_back;                         /* new members wait for an entry of the leader's own term to be committed */
     int64_t proposed_ns;
+    unsigned proposed_txs; /* in the batch proposed last */
     int64_t propose_not_before_ns; /* the engine had no use for the last proposal */
 
     int64_t fetch_due_ns;

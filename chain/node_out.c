@@ -78,11 +78,12 @@ static void add_votes(struct chain_node *m)
 }
 
 /* Gathers what shares destination and urgency with entry first; marks it taken by len 0. Octets written, 0: no room now. */
-static size_t bundle_from(struct chain_node *m, size_t first, uint8_t *out, size_t cap)
+static size_t bundle_from(struct chain_node *m, size_t first, uint8_t *out, size_t cap, unsigned *rounds_out)
 {
     uint16_t taken[NODE_BUNDLE_MSGS];
     size_t limit = node_max_bundle(m);
     size_t n = 0, bytes = 3; /* the array's head */
+    *rounds_out = 0;
     const struct node_outbox_entry *head = &m->outbox[first];
     for (size_t i = first; i < m->n_outbox && n < NODE_BUNDLE_MSGS; i++) {
         const struct node_outbox_entry *entry = &m->outbox[i];
@@ -90,6 +91,7 @@ static size_t bundle_from(struct chain_node *m, size_t first, uint8_t *out, size
         if (entry->len == 0 || entry->to != head->to || entry->urgency != head->urgency || !is_ready(m, entry) || !fits)
             continue;
         bytes += entry->len;
+        *rounds_out = entry->rounds > *rounds_out ? entry->rounds : *rounds_out;
         taken[n++] = (uint16_t)i;
     }
     if (bytes > cap)
@@ -139,14 +141,17 @@ void node_assemble(struct chain_node *m, struct chain_node_update *out)
             if (entry->len == 0 || entry->urgency != urgency || !is_ready(m, entry))
                 continue;
             uint32_t to = entry->to;
+            unsigned rounds;
             size_t len = out->n_sends < CHAIN_NODE_MAX_SENDS
-                             ? bundle_from(m, i, m->bundle_octets + used, NODE_BUNDLE_BYTES - used)
+                             ? bundle_from(m, i, m->bundle_octets + used, NODE_BUNDLE_BYTES - used, &rounds)
                              : 0;
             full = len == 0;
             if (full)
                 continue;
             out->sends[out->n_sends++] =
-                (struct chain_node_send){.to = to, .urgency = urgency, .data = m->bundle_octets + used, .len = len};
+                (struct chain_node_send){.to = to, .urgency = urgency, .rounds = rounds, .data = m->bundle_octets + used, .len = len};
+            if (rounds > 0)
+                out->sends[out->n_sends - 1].signatures = 1 + m->proposed_txs;
             used += len;
         }
     compact(m);

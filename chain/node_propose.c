@@ -78,6 +78,7 @@ static size_t build(struct chain_node *m, uint64_t height, bool term_open, bool 
     if (len <= 0)
         return 0;
     m->proposed_ns = batch.time_ns;
+    m->proposed_txs = (unsigned)batch.n_txs;
     return (size_t)len;
 }
 

@@ -110,7 +110,8 @@ int chain_pbft_on_propose(struct pbft *m, const uint8_t *batch, size_t len)
     struct chain_msg msg = make_vote(m, slot, CHAIN_MSG_PBFT_PRE_PREPARE);
     msg.body = slot->batch;
     msg.body_len = len;
-    chain_base_relay(&m->base, &msg, CHAIN_TO_ALL, true);
+    if (chain_base_relay(&m->base, &msg, CHAIN_TO_ALL, true) && m->n >= 4) /* fewer send no PREPARE */
+        chain_base_expect(&m->base, 2);
     chain_pbft_store_prop(slot, m->view, &digest, msg.sig);
     slot->accepted = m->changed = true;
     chain_pbft_record_prop(m, slot);

@@ -170,6 +170,7 @@ static int raft_step(struct chain_engine *engine, const struct chain_event *in, 
         return rc;
     if (rc != 0 && out->n_records == 0)
         return rc; /* what is refused writes and sends nothing; what is due comes with the next event */
+    chain_raft_count_overheard(m);
     chain_raft_emit_commits(m);
     run_timers(m);
     return 0;

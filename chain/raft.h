@@ -150,5 +150,7 @@ int chain_raft_on_timeout_now(struct raft *m, const struct chain_msg *msg);
 /* raft_follower.c */
 int chain_raft_on_append(struct raft *m, const struct chain_msg *msg);
 void chain_raft_reply_when_settled(struct raft *m);
+/* What a majority of followers has said to hold is committed, whoever it was said to. */
+void chain_raft_count_overheard(struct raft *m);
 int chain_raft_append_get(const uint8_t *body, size_t len, uint64_t prev_index, struct raft_append *out);
 #endif

@@ -18,6 +18,8 @@ static void enter_term(struct raft *m, uint64_t term, uint32_t voted_for)
     m->term = term;
     m->voted_for = voted_for;
     m->counter = m->agreed = 0;
+    for (uint32_t i = 0; i < m->n; i++) /* what was overheard of another term */
+        m->peers[i].match = 0;
     m->reply_due = false;
     m->proven = true;
     m->hurried = false;

@@ -57,6 +57,25 @@ void chain_raft_reply_when_settled(struct raft *m)
         send_reply(m, m->leader, find_match(m), m->counter, m->lacking);
 }
 
+/* On a broadcast medium followers hear each other's answers to the leader. An entry of this term that a majority has on disk is committed,
+ * whoever counts; that the leader's own disk has it is not heard and not counted. */
+void chain_raft_count_overheard(struct raft *m)
+{
+    if (!m->base.cfg.overheard || m->role != RAFT_FOLLOWER || m->agreed > m->last_index)
+        return;
+    uint64_t on_disk = m->learner ? 0 : chain_raft_own_match(m);
+    for (uint64_t index = m->agreed; index > m->commit_target; index--) {
+        uint32_t n_holders = on_disk >= index;
+        for (uint32_t i = 0; i < m->n; i++)
+            n_holders += i != m->self && !m->peers[i].learner && m->peers[i].match >= index;
+        if (n_holders < m->majority)
+            continue;
+        if (chain_raft_term_at(m, index) == m->term)
+            m->commit_target = index;
+        return;
+    }
+}
+
 /* Committed entries are the same everywhere, so what lies at or below our commit index needs no comparison. */
 static bool prev_matches(struct raft *m, const struct raft_append *append)
 {

@@ -54,7 +54,8 @@ static void send_append(struct raft *m, uint64_t prev, uint64_t last, uint32_t t
     chain_base_take(&m->base, w.len);
     m->counter++;
     struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_APPEND, .view = m->term, .seq = prev, .body = w.out, .body_len = w.len};
-    chain_base_send(&m->base, &msg, to, false);
+    if (chain_base_send(&m->base, &msg, to, false) && want_reply)
+        chain_base_expect(&m->base, 1);
     if (to == CHAIN_TO_ALL)
         m->notice_ns = INT64_MAX;
     if (to == CHAIN_TO_ALL && want_reply)
@@ -227,6 +228,17 @@ static void take_reply(struct raft *m, uint32_t member, uint64_t match, const st
         chain_raft_hand_over(m);
 }
 
+/* An answer to our leader that we happen to hear. False: nothing new. */
+static bool overhear(struct raft *m, const struct chain_msg *msg, const struct reply *reply)
+{
+    struct raft_peer *peer = &m->peers[msg->author];
+    if (!m->base.cfg.overheard || m->role != RAFT_FOLLOWER || msg->view != m->term || msg->seq <= peer->match)
+        return false;
+    peer->match = msg->seq;
+    peer->learner = reply->learner;
+    return true;
+}
+
 int chain_raft_on_reply(struct raft *m, const struct chain_msg *msg)
 {
     struct reply reply;
@@ -238,6 +250,8 @@ int chain_raft_on_reply(struct raft *m, const struct chain_msg *msg)
         chain_raft_follow(m, msg->view, CHAIN_TO_ALL);
         return 0;
     }
+    if (overhear(m, msg, &reply))
+        return 0;
     bool fits = m->role == RAFT_LEADER && msg->view == m->term && msg->seq <= m->last_index && reply.counter <= m->counter;
     const struct raft_peer *peer = &m->peers[msg->author];
     if (!fits || (reply.counter <= peer->answered && msg->seq <= peer->match)) { /* the second: heard before */

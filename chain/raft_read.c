@@ -27,6 +27,13 @@ static bool is_confirmed(const struct raft *m, uint64_t counter)
     return n_answered >= m->majority;
 }
 
+/* What a read that comes now has to see: what is committed, and where followers may know of a commit before their leader does, all that is
+ * under way. */
+static uint64_t read_height(const struct raft *m)
+{
+    return m->base.cfg.overheard ? m->last_index : m->commit_target;
+}
+
 void chain_raft_answer_reads(struct raft *m)
 {
     if (m->role != RAFT_LEADER || m->n_reads == 0)
@@ -35,7 +42,7 @@ void chain_raft_answer_reads(struct raft *m)
     if (chain_raft_own_term_committed(m)) {
         for (size_t i = 0; i < m->n_reads; i++)
             if (m->reads[i].height == 0)
-                m->reads[i].height = m->commit_target;
+                m->reads[i].height = read_height(m);
         for (; n_done < m->n_reads && is_confirmed(m, m->reads[n_done].counter); n_done++)
             put_answer(m, m->reads[n_done].id, m->reads[n_done].height);
     }
@@ -52,7 +59,7 @@ int chain_raft_on_read(struct raft *m, uint64_t id)
         return -EBADMSG;
     if (m->n_reads == CHAIN_MAX_READS)
         return -EAGAIN;
-    uint64_t height = chain_raft_own_term_committed(m) ? m->commit_target : 0;
+    uint64_t height = chain_raft_own_term_committed(m) ? read_height(m) : 0;
     m->reads[m->n_reads++] = (struct raft_read){.id = id, .height = height, .counter = m->counter};
     if (m->own_index == 0)
         chain_raft_propose_empty(m); /* without room there are entries under way, and the next of our own will do */

@@ -64,11 +64,13 @@ static void carry_msgs(struct cluster *c, struct cluster_node *node, struct clus
             continue;
         }
         size_t len = encode_msg(c, &out->msgs[i].msg, wire);
+        bool overheard = c->cfg.overheard && out->msgs[i].msg.kind == CHAIN_MSG_RAFT_APPEND_REPLY;
+        uint32_t to = overheard ? CHAIN_TO_ALL : out->msgs[i].to;
         if (!out->msgs[i].after_persist || (out->persist_seq == 0 && !node->writes)) {
-            emit(c, node->id, out->msgs[i].to, wire, len);
+            emit(c, node->id, to, wire, len);
             continue;
         }
-        w->frames[w->n_frames].to = out->msgs[i].to;
+        w->frames[w->n_frames].to = to;
         w->frames[w->n_frames].data = copy_octets(wire, len);
         w->frames[w->n_frames++].len = len;
     }
@@ -269,7 +271,7 @@ static void set_up_node(struct cluster *c, uint32_t id)
                                              .check_batch = check_batch, .check_ctx = node, .heartbeat_ns = c->cfg.heartbeat_ns,
                                              .timeout_ns = c->cfg.timeout_ns, .timeout_max_ns = c->cfg.timeout_max_ns,
                                              .window = c->cfg.window, .learner = (c->cfg.learners >> id & 1) != 0,
-                                             .strict_votes = c->cfg.strict_votes};
+                                             .strict_votes = c->cfg.strict_votes, .overheard = c->cfg.overheard};
     node->mem = malloc(c->cfg.ops->bytes(&node->cfg));
     assert(node->mem);
 }

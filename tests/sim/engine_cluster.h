@@ -30,6 +30,7 @@ struct cluster_config {
     void (*check)(struct cluster *c, uint64_t n_events); /* after every event; NULL: none */
     bool ed25519;
     bool strict_votes;
+    bool overheard;      /* Raft's answers to a leader reach everybody, as on a broadcast medium */
 };
 
 struct cluster_row {

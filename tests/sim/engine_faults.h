@@ -139,6 +139,7 @@ static inline void live_through_faults(const struct chain_engine_ops *ops, uint3
     cfg.batch_txs = seed % 2 == 0 ? 4 : 1; /* 1: several heights in flight */
     cfg.ed25519 = ed25519;
     cfg.check = check;
+    cfg.overheard = seed % 2 == 1;
     struct cluster *c = cluster_new(&cfg);
     for (uint32_t i = 0; i < n_liars; i++)
         c->nodes[i].liar = true;

@@ -23,6 +23,49 @@ static void cut_off(struct cluster *c, uint32_t id, bool off)
         c->cut[i][id] = c->cut[id][i] = off;
 }
 
+/* ---- answers that are overheard */
+
+/* The leader is deaf: it learns of no answer, and tells nobody of a commit. Returns how many others have committed what it proposed. */
+static uint32_t count_committed_without_leader(uint32_t n, bool overheard, uint32_t n_answer)
+{
+    struct cluster_config cfg = calm_config(raft, n, n);
+    cfg.batch_txs = 1;
+    cfg.overheard = overheard;
+    cfg.check = check_raft;
+    struct cluster *c = cluster_new(&cfg);
+    warm_up(c);
+    commit_in_turn(c, 2, MS(500));
+    uint32_t leader = cluster_leader(c), n_cut = 0, n_committed = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        c->cut[i][leader] = true;
+        if (i != leader && n_cut + n_answer < n - 1) {
+            cut_off(c, i, true);
+            n_cut++;
+        }
+    }
+    uint64_t before = c->highest;
+    cluster_request(c);
+    cluster_run(c, c->now_ns + 3 * c->cfg.delay_max_ns + 2 * c->cfg.persist_ns);
+    ck_holds(c);
+    ck_assert_uint_eq(cluster_stats(c, leader).committed, before);
+    for (uint32_t i = 0; i < n; i++)
+        n_committed += cluster_stats(c, i).committed == before + 1;
+    cluster_free(c);
+    return n_committed;
+}
+
+START_TEST(followers_that_overhear_a_majority_commit_without_the_leaders_word_and_fewer_do_not)
+{
+    for (uint32_t n = 4; n <= 7; n++) {
+        uint32_t majority = n / 2 + 1;
+        ck_assert_uint_eq(count_committed_without_leader(n, true, n - 1), n - 1);
+        ck_assert_uint_eq(count_committed_without_leader(n, true, majority), majority);
+        ck_assert_uint_eq(count_committed_without_leader(n, true, majority - 1), 0);
+        ck_assert_uint_eq(count_committed_without_leader(n, false, n - 1), 0);
+    }
+}
+END_TEST
+
 /* ---- leader transfer */
 
 START_TEST(leadership_goes_to_whoever_it_is_handed_to_within_three_frames_and_two_syncs)
@@ -331,6 +374,7 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("leadership");
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, followers_that_overhear_a_majority_commit_without_the_leaders_word_and_fewer_do_not);
     tcase_add_test(tc, leadership_goes_to_whoever_it_is_handed_to_within_three_frames_and_two_syncs);
     tcase_add_test(tc, a_successor_is_brought_up_first_and_nothing_under_way_is_lost);
     tcase_add_test(tc, who_does_not_get_there_in_an_election_timeout_is_given_up);
