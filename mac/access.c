@@ -14,11 +14,19 @@ static inline unsigned contending(const struct mac *m)
     return m->cfg.profile.edca ? mask : mask & (~mask + 1);
 }
 
-/* Without a draw go unicast messages under the DCF, and all under pure Aloha. */
+/* Without a draw go, under the DCF, unicast messages and those that reserve slots, since nothing caused others to send at the same
+ * time; and all under pure Aloha. */
 static bool may_go_at_once(const struct mac *m, const struct mac_queue_item *item)
 {
     enum mac_access access = m->cfg.profile.access;
-    return access == MAC_ACCESS_ALOHA || (access == MAC_ACCESS_DCF && !mac_address_is_group(&item->to));
+    return access == MAC_ACCESS_ALOHA || (access == MAC_ACCESS_DCF && (!mac_address_is_group(&item->to) || item->reserves));
+}
+
+bool mac_access_can_reserve(const struct mac_event *in)
+{
+    uint8_t octets[MAC_SLOT_PLAN_BYTES];
+    return !in->send.slots || (in->send.category == MAC_CAT_PROPOSAL && mac_address_is_group(&in->send.to) &&
+                               mac_slot_plan_write(in->send.slots, octets, sizeof octets) > 0);
 }
 
 int mac_access_send(struct mac *m, const struct mac_event *in)
@@ -37,8 +45,13 @@ int mac_access_send(struct mac *m, const struct mac_event *in)
     item->expires_ns = in->now_ns + m->cfg.profile.lifetime_ns;
     item->message_id = m->next_message_id++;
     item->last_fragment = mac_fragment_last(&m->cfg.profile, item->len_bytes);
+    item->reserves = in->send.slots && m->cfg.slot_stations > 0;
+    if (item->reserves)
+        m->slots.wanted = *in->send.slots;
     if (!was_empty)
         return 0;
+    if (item->reserves && mac_backoff_would_be_over(&m->backoff, category, mac_medium_ready_ns(&m->medium), in->now_ns))
+        mac_backoff_clear(&m->backoff, category);
     /* What is sent to all is mostly an answer to what all have heard at once: without a draw all answers would collide. */
     if (!may_go_at_once(m, item))
         mac_backoff_draw(&m->backoff, category);

@@ -122,3 +122,8 @@ bool mac_backoff_elapsed(const struct mac_backoff *b, enum mac_category category
 {
     return mac_backoff_due_ns(b, category) <= now_ns;
 }
+
+bool mac_backoff_would_be_over(const struct mac_backoff *b, enum mac_category category, int64_t ready_ns, int64_t now_ns)
+{
+    return ready_ns <= now_ns && (now_ns - ready_ns) / b->slot_ns >= (int64_t)b->slots[category];
+}

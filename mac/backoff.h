@@ -41,6 +41,9 @@ void mac_backoff_immediate(struct mac_backoff *b, enum mac_category category, in
 /* A post-backoff that has run out. */
 bool mac_backoff_elapsed(const struct mac_backoff *b, enum mac_category category, int64_t now_ns);
 
+/* The same for one that did not count while another category did: it would have run out on a medium that is free since ready_ns. */
+bool mac_backoff_would_be_over(const struct mac_backoff *b, enum mac_category category, int64_t ready_ns, int64_t now_ns);
+
 /* The highest category of a mask that has one: bit c is category c, 0 the highest. */
 static inline unsigned mac_first(unsigned mask)
 {

@@ -39,10 +39,26 @@ static size_t fragment_len(const struct mac *m, const struct mac_queue_item *ite
     return fragment < item->last_fragment ? payload : item->len_bytes - (size_t)item->last_fragment * payload;
 }
 
+/* The plan that a fragment of this message announces, NULL if it does not: the last one does. */
+static const struct mac_slot_plan *plan_of(const struct mac *m, const struct mac_queue_item *item, unsigned fragment)
+{
+    if (!item->reserves || fragment < item->last_fragment)
+        return NULL;
+    return m->slots.own && m->slots.again ? &m->slots.plan : &m->slots.wanted;
+}
+
+static size_t plan_bytes(const struct mac *m, const struct mac_queue_item *item, unsigned fragment)
+{
+    uint8_t octets[MAC_SLOT_PLAN_BYTES];
+    const struct mac_slot_plan *plan = plan_of(m, item, fragment);
+    return plan ? MAC_SLOTS_LEN_BYTES + mac_slot_plan_write(plan, octets, sizeof octets) : 0;
+}
+
 /* From the first sample of a fragment to the end of what it occupies: with SIFS and ACK when it is answered. */
 static int64_t exchange_ns(const struct mac *m, const struct mac_queue_item *item, unsigned fragment)
 {
-    int64_t ns = airtime_ns(m, MAC_DATA_OVERHEAD_BYTES + fragment_len(m, item, fragment), item->rate);
+    size_t len = MAC_DATA_OVERHEAD_BYTES + plan_bytes(m, item, fragment) + fragment_len(m, item, fragment);
+    int64_t ns = airtime_ns(m, len, item->rate);
     return is_unicast(item) ? ns + m->cfg.profile.sifs_ns + m->ack_ns : ns;
 }
 
@@ -56,7 +72,7 @@ static bool burst_holds(const struct mac *m, const struct mac_queue_item *item, 
 
 static size_t mpdu_len(const struct mac *m, const struct mac_queue_item *item)
 {
-    return MAC_DATA_OVERHEAD_BYTES + fragment_len(m, item, item->fragment);
+    return MAC_DATA_OVERHEAD_BYTES + plan_bytes(m, item, item->fragment) + fragment_len(m, item, item->fragment);
 }
 
 /* What goes before the data frame: an RTS, a CTS to oneself, or nothing (DATA). */
@@ -109,10 +125,16 @@ static void build_frame(struct mac *m, const struct mac_queue_item *item, int64_
     size_t len = fragment_len(m, item, item->fragment);
     size_t offset = item->fragment * mac_fragment_payload(&m->cfg.profile);
     mac_queue_copy(&m->queue, item, offset, len, m->payload);
-    int64_t own_ns = airtime_ns(m, MAC_DATA_OVERHEAD_BYTES + len, item->rate);
+    const struct mac_slot_plan *plan = plan_of(m, item, item->fragment);
+    uint8_t slots[MAC_SLOT_PLAN_BYTES];
+    int64_t own_ns = airtime_ns(m, mpdu_len(m, item), item->rate);
     int64_t occupied_ns = exchange_ns(m, item, item->fragment), reserved_ns = occupied_ns - own_ns;
     if (item->fragment < item->last_fragment && burst_holds(m, item, item->fragment + 1, start_ns + occupied_ns + sifs_ns))
         reserved_ns += sifs_ns + exchange_ns(m, item, item->fragment + 1);
+    if (plan)
+        reserved_ns = mac_slot_plan_end_ns(plan);
+    if (m->slots.answering)
+        reserved_ns = mac_slots_left_ns(m, start_ns + own_ns);
     struct mac_frame frame = {.kind = MAC_FRAME_DATA,
                               .retry = item->tries > 1,
                               .duration_us = duration_us(reserved_ns),
@@ -123,6 +145,8 @@ static void build_frame(struct mac *m, const struct mac_queue_item *item, int64_
                               .message_id = item->message_id,
                               .fragment = (uint8_t)item->fragment,
                               .last_fragment = (uint8_t)item->last_fragment,
+                              .slots = plan ? slots : NULL,
+                              .slots_len = plan ? mac_slot_plan_write(plan, slots, sizeof slots) : 0,
                               .payload = m->payload,
                               .payload_len = len};
     int rc = mac_frame_write(&frame, m->mpdu, sizeof m->mpdu, &out->mpdu_len);
@@ -232,6 +256,10 @@ static void fragment_done(struct mac *m, enum mac_report_result result, int64_t 
     enum mac_category category = m->tx_category;
     struct mac_queue_item *item = mac_queue_head(&m->queue, category);
     m->phase = MAC_PHASE_CONTEND;
+    if (plan_of(m, item, item->fragment)) { /* the message stays until it is known who answered */
+        mac_slots_announced(m, item->message_id, end_ns);
+        return;
+    }
     if (item->fragment == item->last_fragment) {
         conclude(m, category, result, now_ns, out);
         return;
@@ -244,6 +272,26 @@ static void fragment_done(struct mac *m, enum mac_report_result result, int64_t 
         mac_backoff_clear(&m->backoff, category);
         send_fragment(m, category, next_ns, now_ns, out);
     }
+}
+
+bool mac_exchange_send_at(struct mac *m, enum mac_category category, unsigned rate_index, int64_t start_ns, int64_t now_ns,
+                          struct mac_update *out)
+{
+    struct mac_queue_item *item = mac_queue_head(&m->queue, category);
+    item->rate = rate_index;
+    if (start_ns < m->medium.deaf_ns || mac_medium_held_until(&m->medium, start_ns, exchange_ns(m, item, item->fragment)) != INT64_MIN)
+        return false;
+    m->burst_start_ns = start_ns;
+    m->commit_ns = INT64_MAX;
+    m->committed = 0;
+    mac_backoff_clear(&m->backoff, category);
+    send_fragment(m, category, start_ns, now_ns, out);
+    return true;
+}
+
+void mac_exchange_conclude(struct mac *m, enum mac_category category, int64_t now_ns, struct mac_update *out)
+{
+    conclude(m, category, MAC_SENT, now_ns, out);
 }
 
 /* The CTS came: the data frame follows SIFS after it, unless that is past or a hold has come between. */

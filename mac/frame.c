@@ -12,6 +12,7 @@ enum {
 
 const struct mac_address mac_bssid = {{0x06, 0xad, 0x1a, 0x1d, 0xee, 0xd0}};
 static const uint8_t llc_snap[MAC_LLC_BYTES] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00, 0x88, 0xb5};
+static const uint8_t llc_snap_slots[MAC_LLC_BYTES] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00, 0x88, 0xb6};
 
 static void put_u16(uint8_t *out, uint16_t value)
 {
@@ -67,7 +68,10 @@ static int write_data(const struct mac_frame *frame, uint8_t *out, size_t cap, s
 {
     if (frame->sequence > 4095 || frame->fragment_number > 15 || frame->fragment > frame->last_fragment)
         return -EINVAL;
-    if (frame->payload_len > cap || cap - frame->payload_len < MAC_DATA_OVERHEAD_BYTES)
+    size_t overhead = MAC_DATA_OVERHEAD_BYTES + (frame->slots ? MAC_SLOTS_LEN_BYTES + frame->slots_len : 0);
+    if (frame->slots && frame->slots_len > UINT8_MAX)
+        return -EINVAL;
+    if (frame->payload_len > cap || cap - frame->payload_len < overhead)
         return -ENOBUFS;
     out[0] = TYPE_DATA << 2 | SUBTYPE_DATA << 4;
     out[1] = (uint8_t)((frame->more_fragments ? FLAG_MORE_FRAGMENTS : 0) | (frame->retry ? FLAG_RETRY : 0));
@@ -77,13 +81,18 @@ static int write_data(const struct mac_frame *frame, uint8_t *out, size_t cap, s
     put_address(out + 16, &frame->bssid);
     put_u16(out + 22, (uint16_t)(frame->sequence << 4 | frame->fragment_number));
     uint8_t *body = out + MAC_DATA_HEADER_BYTES;
-    memcpy(body, llc_snap, sizeof llc_snap);
+    memcpy(body, frame->slots ? llc_snap_slots : llc_snap, sizeof llc_snap);
     put_u16(body + MAC_LLC_BYTES, frame->message_id);
     body[MAC_LLC_BYTES + 2] = frame->fragment;
     body[MAC_LLC_BYTES + 3] = frame->last_fragment;
+    if (frame->slots) {
+        out[MAC_DATA_OVERHEAD_BYTES] = (uint8_t)frame->slots_len;
+        if (frame->slots_len > 0)
+            memcpy(out + MAC_DATA_OVERHEAD_BYTES + MAC_SLOTS_LEN_BYTES, frame->slots, frame->slots_len);
+    }
     if (frame->payload_len > 0)
-        memcpy(out + MAC_DATA_OVERHEAD_BYTES, frame->payload, frame->payload_len);
-    *len_out = MAC_DATA_OVERHEAD_BYTES + frame->payload_len;
+        memcpy(out + overhead, frame->payload, frame->payload_len);
+    *len_out = overhead + frame->payload_len;
     return 0;
 }
 
@@ -99,17 +108,26 @@ int mac_frame_write(const struct mac_frame *frame, uint8_t *out, size_t cap, siz
 /* The body of a data frame under our BSSID; anything else leaves `ours` false. */
 static void read_body(const uint8_t *body, size_t len, struct mac_frame *out)
 {
-    if (len < MAC_LLC_BYTES + MAC_FRAGMENT_HEADER_BYTES || memcmp(body, llc_snap, sizeof llc_snap) != 0)
+    if (len < MAC_LLC_BYTES + MAC_FRAGMENT_HEADER_BYTES)
         return;
+    bool slots = memcmp(body, llc_snap_slots, sizeof llc_snap_slots) == 0;
     const uint8_t *header = body + MAC_LLC_BYTES;
-    if (header[2] > header[3])
+    if ((!slots && memcmp(body, llc_snap, sizeof llc_snap) != 0) || header[2] > header[3])
         return;
+    size_t left = len - MAC_LLC_BYTES - MAC_FRAGMENT_HEADER_BYTES, skip = 0;
+    if (slots) {
+        skip = left < MAC_SLOTS_LEN_BYTES ? left : MAC_SLOTS_LEN_BYTES + (size_t)header[MAC_FRAGMENT_HEADER_BYTES];
+        if (left < MAC_SLOTS_LEN_BYTES || skip > left || header[2] != header[3])
+            return;
+        out->slots = header + MAC_FRAGMENT_HEADER_BYTES + MAC_SLOTS_LEN_BYTES;
+        out->slots_len = skip - MAC_SLOTS_LEN_BYTES;
+    }
     out->ours = true;
     out->message_id = get_u16(header);
     out->fragment = header[2];
     out->last_fragment = header[3];
-    out->payload = header + MAC_FRAGMENT_HEADER_BYTES;
-    out->payload_len = len - MAC_LLC_BYTES - MAC_FRAGMENT_HEADER_BYTES;
+    out->payload = header + MAC_FRAGMENT_HEADER_BYTES + skip;
+    out->payload_len = left - skip;
 }
 
 static int read_data(const uint8_t *mpdu, size_t len, struct mac_frame *out)

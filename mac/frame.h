@@ -1,6 +1,6 @@
 /* IEEE 802.11 MPDUs (clause 9), without FCS. Data frames go from member to member (To DS = From DS = 0) under one fixed BSSID, their
  * body is an LLC/SNAP header with the local experimental EtherType 0x88B5, a fragment header of four octets and the payload
- * (docs/mac.md). Pure. */
+ * (docs/mac.md). A frame with a slot plan has EtherType 0x88B6, and the plan between fragment header and payload. Pure. */
 #ifndef MAC_FRAME_H
 #define MAC_FRAME_H
 
@@ -11,6 +11,7 @@ enum {
     MAC_LLC_BYTES = 8,
     MAC_FRAGMENT_HEADER_BYTES = 4,
     MAC_DATA_OVERHEAD_BYTES = MAC_DATA_HEADER_BYTES + MAC_LLC_BYTES + MAC_FRAGMENT_HEADER_BYTES,
+    MAC_SLOTS_LEN_BYTES = 1, /* goes before a slot plan */
     MAC_ACK_BYTES = 10,
     MAC_CTS_BYTES = 10,
     MAC_RTS_BYTES = 16,
@@ -32,6 +33,8 @@ struct mac_frame {
     bool ours;                       /* DATA: our BSSID, our LLC/SNAP header, a whole fragment header */
     uint16_t message_id;             /* ours */
     uint8_t fragment, last_fragment; /* ours: index of this fragment and of the last one */
+    const uint8_t *slots;            /* ours: a slot plan's octets, borrowed; NULL: none */
+    size_t slots_len;
     const uint8_t *payload;          /* ours; borrowed */
     size_t payload_len;
 };

@@ -10,6 +10,7 @@
 #include "mac/medium.h"
 #include "mac/queue.h"
 #include "mac/rate.h"
+#include "mac/slots.h"
 
 enum mac_phase {
     MAC_PHASE_CONTEND,  /* no frame of its own is out or answered for */
@@ -38,6 +39,7 @@ struct mac {
     struct mac_medium medium;
     struct mac_backoff backoff;
     struct mac_queue queue;
+    struct mac_slots slots;
     struct mac_dup dup;
     struct mac_reassembly reassembly;
     struct mac_rate rate;
@@ -49,6 +51,8 @@ struct mac {
 };
 
 /* access.c: when to send */
+/* Slots are for group messages that are proposals, and follow a plan that has a wire form. */
+bool mac_access_can_reserve(const struct mac_event *in);
 int mac_access_send(struct mac *m, const struct mac_event *in);
 /* Time-outs of the frame that is out, and messages that are overdue. */
 void mac_access_expire(struct mac *m, int64_t now_ns, struct mac_update *out);
@@ -67,6 +71,11 @@ int64_t mac_access_blocked_ns(const struct mac *m, int64_t now_ns);
 int64_t mac_exchange_plan_ns(struct mac *m, enum mac_category category);
 /* Sends the first frame of that exchange. */
 void mac_exchange_begin(struct mac *m, enum mac_category category, int64_t start_ns, int64_t now_ns, struct mac_update *out);
+/* The next frame of a head, at an instant that a slot plan gives; its rate is chosen. False: a quiet period does not allow it. */
+bool mac_exchange_send_at(struct mac *m, enum mac_category category, unsigned rate_index, int64_t start_ns, int64_t now_ns,
+                          struct mac_update *out);
+/* A group message whose slots are over is done with. */
+void mac_exchange_conclude(struct mac *m, enum mac_category category, int64_t now_ns, struct mac_update *out);
 int mac_exchange_tx_done(struct mac *m, int64_t now_ns, struct mac_update *out);
 /* The awaited answer came, or what came instead ended at end_ns. */
 void mac_exchange_answered(struct mac *m, int64_t end_ns, int64_t now_ns, struct mac_update *out);

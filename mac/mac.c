@@ -139,6 +139,7 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     m->next_sequence = (uint16_t)(mac_draw(&m->backoff.key, MAC_DRAW_SEQUENCE, cfg->boot) & 0x0fff);
     m->next_message_id = (uint16_t)mac_draw(&m->backoff.key, MAC_DRAW_MESSAGE_ID, cfg->boot);
     mac_queue_init(&m->queue, cfg, base + l.items, base + l.links, base + l.chunks);
+    mac_slots_init(&m->slots);
     mac_dup_init(&m->dup, (struct mac_dup_peer *)(void *)(base + l.peers), cfg->max_peers, cfg->profile.lifetime_ns);
     mac_reassembly_init(&m->reassembly, (struct mac_reassembly_slot *)(void *)(base + l.slots), cfg->max_peers, base + l.buffers,
                         cfg->reassembly_ns);
@@ -152,7 +153,7 @@ static bool is_malformed(const struct mac_event *in)
     switch (in->kind) {
     case MAC_EV_SEND:
         return !in->send.message || in->send.len_bytes == 0 || in->send.len_bytes > MAC_MAX_MESSAGE_BYTES ||
-               (unsigned)in->send.category >= MAC_N_CATEGORIES;
+               (unsigned)in->send.category >= MAC_N_CATEGORIES || !mac_access_can_reserve(in);
     case MAC_EV_FRAME:
         return !in->frame.mpdu && in->frame.len_bytes > 0;
     case MAC_EV_HOLD:
@@ -270,6 +271,10 @@ int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
     if (rc == -EBADMSG)
         m->stats.bad_event++;
     mac_access_arm(m, in->now_ns);
+    if (in->kind == MAC_EV_TICK && m->slots.active && !out->transmit) {
+        mac_slots_run(m, in->now_ns, out);
+        mac_access_arm(m, in->now_ns);
+    }
     if (in->kind == MAC_EV_TICK && !out->transmit)
         mac_access_try(m, in->now_ns, out);
     /* what others send moves it only through the counters */
@@ -286,6 +291,9 @@ int64_t mac_deadline(const struct mac *m)
         deadline_ns = at_ns;
     if (m->medium.receiving && m->medium.receive_limit_ns < deadline_ns)
         deadline_ns = m->medium.receive_limit_ns;
+    at_ns = mac_slots_deadline(m);
+    if (at_ns < deadline_ns)
+        deadline_ns = at_ns;
     at_ns = mac_jam_deadline(&m->jam);
     return at_ns < deadline_ns ? at_ns : deadline_ns;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "mac/jam.h"
+#include "mac/slot_plan.h"
 
 enum {
     MAC_MAX_MPDU_BYTES = 2342,     /* without FCS */
@@ -105,6 +106,8 @@ struct mac_config {
     size_t queue_bytes;        /* over all categories */
     size_t max_peers;          /* duplicate filter and reassembly: stations remembered */
     int64_t reassembly_ns;     /* a message not complete by then is dropped, counted */
+    uint32_t slot_stations;    /* slot plans of stations with ids below are followed; 0: nobody's are */
+    unsigned slot_rates;       /* rates that airtime_ns knows: 0 .. slot_rates - 1; for plans that others send */
     struct mac_jam_config jam;
 };
 
@@ -139,6 +142,8 @@ struct mac_event {
             enum mac_category category;
             const uint8_t *message;    /* copied */
             size_t len_bytes;          /* 1..MAC_MAX_MESSAGE_BYTES */
+            const struct mac_slot_plan *slots; /* of a group message: reserves the medium for the answers; NULL: does not. Copied; one
+                                                * plan serves all such messages that wait, the one given last */
         } send;
         struct {
             const uint8_t *mpdu;       /* without FCS, borrowed; may be NULL when the header was bad */
@@ -205,6 +210,10 @@ struct mac_stats {
     uint64_t rx_unsure;       /* retries soon after a restart, which may have been delivered before it */
     uint64_t refused;     /* frames that the caller did not let out */
     uint64_t bad_event;   /* mac_step said -EBADMSG */
+    uint64_t plans_sent, plans_again;   /* slot plans announced; to ask those again whose slot stayed empty */
+    uint64_t plans_followed;            /* in which this station has a slot */
+    uint64_t plans_refused[MAC_SLOT_N_FAULTS];
+    uint64_t slots_used, slots_unused;  /* own ones; unused: nothing to say in time, nothing that fits, or not allowed */
     int64_t busy_ns;      /* medium seen busy */
     int64_t access_delay_ns; /* smoothed: head of queue to start of transmission */
 };

@@ -17,6 +17,7 @@ struct mac_queue_item {
     unsigned rate;       /* of the attempt that is next or out */
     unsigned attempts;   /* of all */
     uint16_t sequence;   /* of this fragment, once tried */
+    bool reserves;       /* its last fragment announces a slot plan */
     uint32_t first_chunk;
 };
 

@@ -87,6 +87,8 @@ static void receive_data(struct mac *m, const struct mac_frame *frame, const str
         else
             m->stats.late_response++;
     }
+    if (!to_me && m->cfg.slot_stations > 0)
+        mac_slots_heard(m, frame, in->frame.quality.start_ns, end_ns, in->now_ns);
     if (mac_dup_check(&m->dup, frame, in->now_ns)) {
         m->stats.rx_duplicate++;
         return;
