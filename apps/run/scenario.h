@@ -131,6 +131,7 @@ struct app_scenario {
         char rate[8];            /* "fixed", "auto" */
         uint32_t rts_threshold;  /* octets */
         bool cts_to_self;
+        bool vote_slots; /* proposals reserve slots for the votes (apps/station/slots.h) */
         bool repair; /* messages to all are mended (mac/repair.h) */
         int64_t aloha_slot_ns;
         uint32_t aloha_one_in;

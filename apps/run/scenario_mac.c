@@ -52,7 +52,13 @@ int app_scenario_profile(const struct app_scenario *s, struct mac_profile *out, 
 int app_scenario_check_mac(void *root, void *item, const char **field_out, char *why_out)
 {
     (void)item;
+    const struct app_scenario *s = root;
     struct mac_profile profile;
+    *field_out = "vote_slots";
+    if (s->mac.vote_slots && (s->mac.repair || strcmp(s->mac.access, "dcf") != 0)) {
+        snprintf(why_out, APP_YAML_MAX_WHY, "vote slots go with access: dcf and without repair");
+        return -EINVAL;
+    }
     *field_out = "profile";
     return app_scenario_profile(root, &profile, why_out);
 }

@@ -179,6 +179,7 @@ static const struct app_yaml_field mac_fields[] = {
     WORD("rate", app_scenario, mac.rate, rate_words),
     {.name = "rts_threshold", .kind = APP_YAML_U32, AT(app_scenario, mac.rts_threshold), .min = 0, .max = MAC_MAX_MPDU_BYTES, .unit = "octets"},
     {.name = "cts_to_self", .kind = APP_YAML_BOOL, AT(app_scenario, mac.cts_to_self)},
+    {.name = "vote_slots", .kind = APP_YAML_BOOL, AT(app_scenario, mac.vote_slots)},
     {.name = "repair", .kind = APP_YAML_BOOL, AT(app_scenario, mac.repair)},
     DURATION("aloha_slot", app_scenario, mac.aloha_slot_ns, 100 * US, SECOND),
     {.name = "aloha_one_in", .kind = APP_YAML_U32, AT(app_scenario, mac.aloha_one_in), .min = 1, .max = 1000},

@@ -2,6 +2,7 @@
 #ifndef APPS_STATION_INTERNAL_H
 #define APPS_STATION_INTERNAL_H
 
+#include "apps/station/slots.h"
 #include "apps/station/station.h"
 #include "mac/fingerprint.h"
 
@@ -21,6 +22,7 @@ struct letter {
     uint32_t to; /* outbox only */
     struct mac_address from; /* inbox only */
     enum chain_node_urgency urgency;
+    unsigned rounds, signatures; /* outbox only: as chain_node_send's */
     size_t len_bytes;
     uint8_t *octets; /* MAX_BUNDLE_BYTES of the station's memory */
 };
@@ -160,6 +162,9 @@ struct letter *letter_push(struct letter_ring *ring, int64_t due_ns, const uint8
 struct letter *letter_peek(const struct letter_ring *ring);
 void letter_pop(struct letter_ring *ring);
 bool op_push(struct op_ring *ring, int64_t due_ns, const struct chain_op *op);
+
+/* station.c: what the votes of this cluster need */
+struct app_slots_config station_slots(const struct app_station_config *cfg);
 
 /* radio.c: PHY signals and MAC work */
 int radio_signal(struct app_station *s, struct app_station_update *out);

@@ -23,6 +23,8 @@ static void queue_sends(struct app_station *s, int64_t due_ns, struct app_statio
         }
         letter->to = send->to;
         letter->urgency = send->urgency;
+        letter->rounds = send->rounds;
+        letter->signatures = send->signatures;
         if (send->urgency == CHAIN_URGENT_PROPOSAL && s->proposal_waits) {
             s->proposal_waits = false;
             struct app_station_note *n = note(out, APP_NOTE_PROPOSAL, due_ns, s->control);
@@ -125,6 +127,12 @@ static int run_outbox(struct app_station *s, int64_t now_ns, struct app_station_
     event.send.category = category[letter->urgency];
     event.send.message = letter->octets;
     event.send.len_bytes = letter->len_bytes;
+    struct mac_slot_plan plan;
+    struct app_slots_config slots = station_slots(&s->cfg);
+    struct chain_node_send what = {
+        .to = letter->to, .urgency = letter->urgency, .rounds = letter->rounds, .signatures = letter->signatures};
+    if (s->cfg.vote_slots && app_slots_plan(&slots, &what, &plan))
+        event.send.slots = &plan;
     bool mended = s->repair && letter->to == CHAIN_TO_ALL;
     int rc = mended ? group_send(s, now_ns, &event, out) : radio_send(s, s->control, now_ns, &event, out);
     letter_pop(&s->outbox);

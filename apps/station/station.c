@@ -36,18 +36,50 @@ static struct phy_config describe_phy(const struct app_station_config *cfg, uint
                                .stream = (uint64_t)cfg->id << 32 | channel};
 }
 
+struct app_slots_config station_slots(const struct app_station_config *cfg)
+{
+    const struct app_station_processing *p = &cfg->processing;
+    return (struct app_slots_config){.self = cfg->id,
+                                     .n_stations = cfg->genesis->members.n,
+                                     .profile = &cfg->profile,
+                                     .airtime_ns = airtime_ns,
+                                     .airtime_ctx = (void *)(uintptr_t)cfg,
+                                     .vote_octets = app_slots_vote_octets(cfg->node.engine),
+                                     .verify_ns = p->verify_ns,
+                                     .sign_ns = p->sign_ns,
+                                     .persist_ns = p->persist_ns,
+                                     /* a frame is known within SIFS and taken up on the CCA's grid; so is what the processor made of it */
+                                     .grid_ns = cfg->profile.sifs_ns + 2 * cfg->cca_ns};
+}
+
+/* On the control channel those of the genesis block follow slot plans; who hears one voter only keeps a reservation for as long as a plan. */
+static void describe_slots(const struct app_station_config *cfg, struct mac_config *mac)
+{
+    struct app_slots_config slots = station_slots(cfg);
+    struct chain_node_send longest = {.to = CHAIN_TO_ALL, .urgency = CHAIN_URGENT_PROPOSAL, .rounds = MAC_SLOT_PHASES, .signatures = 1};
+    struct mac_slot_plan plan;
+    if (!app_slots_plan(&slots, &longest, &plan))
+        return;
+    mac->slot_stations = slots.n_stations;
+    mac->slot_rates = cfg->waveform->n_rates;
+    mac->profile.group_gap_ns = mac_slot_plan_end_ns(&plan);
+}
+
 static struct mac_config describe_mac(const struct app_station_config *cfg, uint32_t channel)
 {
-    return (struct mac_config){.seed = cfg->seed,
-                               .station_id = cfg->id,
-                               .channel = channel,
-                               .profile = cfg->profile,
-                               .airtime_ns = airtime_ns,
-                               .queue_messages = 32,
-                               .queue_bytes = 256 * 1024,
-                               .max_peers = 16,
-                               .reassembly_ns = cfg->reassembly_ns,
-                               .jam = {.window_ns = cfg->jam_window_ns, .min_frames = 6, .noise_dbfs = cfg->noise_dbfs}};
+    struct mac_config mac = {.seed = cfg->seed,
+                             .station_id = cfg->id,
+                             .channel = channel,
+                             .profile = cfg->profile,
+                             .airtime_ns = airtime_ns,
+                             .queue_messages = 32,
+                             .queue_bytes = 256 * 1024,
+                             .max_peers = 16,
+                             .reassembly_ns = cfg->reassembly_ns,
+                             .jam = {.window_ns = cfg->jam_window_ns, .min_frames = 6, .noise_dbfs = cfg->noise_dbfs}};
+    if (cfg->vote_slots && cfg->genesis->channels[channel].control)
+        describe_slots(cfg, &mac);
+    return mac;
 }
 
 size_t app_station_bytes(const struct app_station_config *cfg)

@@ -47,6 +47,8 @@ struct app_station_config {
     uint64_t first_sample;              /* index of the first sample that will come */
     double noise_dbfs;
     struct mac_profile profile;         /* of every channel */
+    bool vote_slots;                    /* proposals on the control channel reserve slots for the votes (apps/station/slots.h); the same at
+                                         * every station, as node.overheard, and not together with repair */
     bool repair;                        /* messages to all are mended on the control channel (mac/repair.h); the same at every station */
     int64_t cca_ns;                     /* block of the energy CCA; a loop's blocks end on its multiples */
     int64_t reassembly_ns, jam_window_ns; /* mac_config */
