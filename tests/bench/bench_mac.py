@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# ns-3.37, optimised build of its own sources, us an attempt (docs/performance.md)
+# ns-3.37, optimised build of its own sources, us an attempt on a quieter machine (docs/performance.md)
 RECORDED_US = {2: 26.0, 10: 117.0, 50: 369.0}
 ATTEMPTS = {2: 200000, 10: 100000, 50: 40000}
 NS3_SECONDS = {2: 20, 10: 6, 50: 4}
