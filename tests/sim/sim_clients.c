@@ -193,6 +193,13 @@ static void ask_node(struct sim_world *w, struct sim_node *node)
         note_asked(w, node->key, w->update->submitted_nonce, &op);
 }
 
+/* Executed, and on this node's disk: whoever was to tell the client of it had crashed before. The program looks the code up. */
+static bool is_done(const struct sim_node *node, const struct sim_client *client, uint64_t nonce)
+{
+    return !node->liar && node->state == SIM_UP && node->n_pending == 0 &&
+           chain_ledger_nonce_used(chain_node_ledger(node->node), client->key, nonce, 1);
+}
+
 static void hand_over(struct sim_world *w, struct sim_client *client, size_t i)
 {
     struct sim_node *node = draw_node(w);
@@ -203,7 +210,10 @@ static void hand_over(struct sim_world *w, struct sim_client *client, size_t i)
     event.bytes.data = client->open[i].octets;
     event.bytes.len = client->open[i].len;
     sim_node_step(w, node, &event);
-    if (w->update->submit_result > 0 && i < client->n_open) /* a code: it was refused for what it is */
+    if (i == client->n_open)
+        return;
+    int result = w->update->submit_result; /* a code: it was refused for what it is */
+    if (result > 0 || (result == -EALREADY && is_done(node, client, client->open[i].nonce)))
         client->open[i] = client->open[--client->n_open];
 }
 
