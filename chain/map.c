@@ -27,7 +27,8 @@ struct inner {
 
 struct chain_map {
     uint32_t max_leaves, n, root;
-    uint32_t free_leaf, free_inner;
+    uint32_t free_leaf, free_inner;   /* chains of what was given back */
+    uint32_t fresh_leaf, fresh_inner; /* the first that was never used */
     struct leaf *leaves;
     struct inner *inners;
 };
@@ -55,9 +56,8 @@ void chain_map_clear(struct chain_map *map)
 {
     map->n = 0;
     map->root = NONE;
-    map->free_leaf = map->free_inner = 0;
-    for (uint32_t i = 0; i < map->max_leaves; i++)
-        map->leaves[i].parent = map->inners[i].parent = i + 1 < map->max_leaves ? i + 1 : NONE;
+    map->free_leaf = map->free_inner = NONE;
+    map->fresh_leaf = map->fresh_inner = 0;
 }
 
 size_t chain_map_n(const struct chain_map *map)
@@ -118,6 +118,24 @@ static void hang(struct chain_map *map, uint32_t parent, uint32_t instead_of, ui
         inner_of(map, parent)->child[inner_of(map, parent)->child[1] == instead_of] = ref;
 }
 
+static uint32_t take_leaf(struct chain_map *map)
+{
+    uint32_t leaf = map->free_leaf;
+    if (leaf == NONE)
+        return map->fresh_leaf++;
+    map->free_leaf = map->leaves[leaf].parent;
+    return leaf;
+}
+
+static uint32_t take_inner(struct chain_map *map)
+{
+    uint32_t inner = map->free_inner;
+    if (inner == NONE)
+        return map->fresh_inner++;
+    map->free_inner = map->inners[inner].parent;
+    return inner;
+}
+
 int chain_map_put(struct chain_map *map, const struct chain_hash *key, const struct chain_hash *value)
 {
     uint32_t near = map->n > 0 ? find(map, key) : NONE;
@@ -129,8 +147,7 @@ int chain_map_put(struct chain_map *map, const struct chain_hash *key, const str
     }
     if (map->n == map->max_leaves)
         return -ENOSPC;
-    uint32_t leaf = map->free_leaf;
-    map->free_leaf = map->leaves[leaf].parent;
+    uint32_t leaf = take_leaf(map);
     map->leaves[leaf] = (struct leaf){.key = *key, .value = *value, .parent = NONE};
     map->n++;
     if (map->n == 1) {
@@ -143,9 +160,8 @@ int chain_map_put(struct chain_map *map, const struct chain_hash *key, const str
         below = above;
         above = inner_of(map, above)->parent;
     }
-    uint32_t at = map->free_inner | INNER;
+    uint32_t at = take_inner(map) | INNER;
     struct inner *inner = inner_of(map, at);
-    map->free_inner = inner->parent;
     *inner = (struct inner){.bit = (uint8_t)bit};
     hang(map, above, below, at);
     inner->child[bit_of(key, bit)] = leaf;

@@ -125,11 +125,12 @@ static void place_buffers(struct chain_node *m, uint8_t *base, const struct layo
 /* A block without a height is none, and a signature without a bit neither: the octets of both, nearly everything, stay as they are. */
 static void clear_node(struct chain_node *m)
 {
-    size_t end = offsetof(struct chain_node, blocks) + sizeof(m->blocks);
+    size_t end = offsetof(struct chain_node, votes) + sizeof(m->votes);
     memset(m, 0, offsetof(struct chain_node, blocks));
     for (size_t i = 0; i < CHAIN_NODE_RING; i++)
         m->blocks[i].height = 0;
-    memset((uint8_t *)m + end, 0, offsetof(struct chain_node, seen) - end);
+    node_clear_votes(m);
+    memset((uint8_t *)m + end, 0, offsetof(struct chain_node, inbox) - end);
 }
 
 int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, struct chain_node **out,

@@ -54,7 +54,7 @@ void node_end_epoch(struct chain_node *m, struct chain_node_update *out)
 
 static void forget_votes(struct chain_node *m)
 {
-    memset(m->votes, 0, sizeof(m->votes));
+    node_clear_votes(m);
     for (size_t i = 0; i < m->n_unpersisted; i++)
         m->unpersisted[i].engine_seq = 0;
     size_t n = m->inbox_first; /* seats of the old epoch mean nothing in the new one */

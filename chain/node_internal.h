@@ -163,7 +163,6 @@ struct chain_node {
     uint64_t vote_next; /* first height whose own vote has not left */
     uint64_t sign_next; /* first height that may lack our signature */
     size_t n_late;      /* others' votes that are looked at once nothing else is to be done */
-    struct chain_msg late[NODE_LATE_VOTES];
     int64_t vote_due_ns, status_due_ns;
     int64_t certify_due_ns; /* a certificate is complete and not written */
 
@@ -211,18 +210,20 @@ struct chain_node {
     int64_t asked_ns[CHAIN_MAX_KEYS], answer_due_ns;
 
     size_t inbox_first, n_inbox, inbox_len;
+    size_t n_outbox, outbox_len;
+    uint64_t seen_used[NODE_SEEN / 64]; /* bitmap: what is not in it was never written */
+    struct chain_ledger_event *events; /* CHAIN_MAX_LEDGER_EVENTS */
+    uint8_t *inbox_octets, *outbox_octets, *bundle_octets, *scratch, *proposal;
+    /* what is not cleared: a count or the bitmap says what was ever written */
     struct node_inbox_entry {
         struct chain_msg msg;
         const uint8_t *octets;
         size_t len;
         uint32_t proven_from; /* key id; UINT32_MAX: nobody proved anything */
     } inbox[NODE_INBOX_MSGS];
-    size_t n_outbox, outbox_len;
     struct node_outbox_entry outbox[NODE_OUTBOX_MSGS];
-    uint64_t seen_used[NODE_SEEN / 64]; /* bitmap: what is not in it was never written */
-    struct chain_ledger_event *events; /* CHAIN_MAX_LEDGER_EVENTS */
-    uint8_t *inbox_octets, *outbox_octets, *bundle_octets, *scratch, *proposal;
-    struct node_seen seen[NODE_SEEN]; /* the last: not cleared */
+    struct chain_msg late[NODE_LATE_VOTES];
+    struct node_seen seen[NODE_SEEN];
 };
 
 /* node_verify.c */
@@ -309,6 +310,7 @@ bool node_do_late_work(struct chain_node *m);
 /* A verified vote. Heights that no certificate is open for are only noted as reported. */
 void node_add_vote(struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash,
                    const uint8_t sig[CHAIN_SIG_BYTES]);
+void node_clear_votes(struct chain_node *m);
 /* Counts the votes that came before the block and are for another header. */
 void node_judge_votes(struct chain_node *m, const struct node_block *block);
 bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash);

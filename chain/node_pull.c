@@ -382,7 +382,7 @@ static void install(struct chain_node *m, struct chain_node_update *out)
     }
     for (size_t i = 0; i < CHAIN_NODE_RING; i++)
         m->blocks[i].height = 0;
-    memset(m->votes, 0, sizeof(m->votes));
+    node_clear_votes(m);
     m->n_late = 0;
     m->vote_next = m->sign_next = p->height + 1;
     m->epoch_end = 0;

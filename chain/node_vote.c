@@ -21,6 +21,15 @@ static const struct node_votes *row_of(const struct chain_node *m, uint64_t heig
     return row->height == height ? row : NULL;
 }
 
+/* A height for which nobody voted has none, whatever its octets are. */
+void node_clear_votes(struct chain_node *m)
+{
+    for (size_t i = 0; i < CHAIN_NODE_MAX_OPEN; i++) {
+        m->votes[i].height = 0;
+        m->votes[i].have = 0;
+    }
+}
+
 bool node_has_vote(const struct chain_node *m, uint32_t member, uint64_t height, const struct chain_hash *hash)
 {
     const struct node_votes *row = row_of(m, height);
