@@ -1,6 +1,7 @@
 /* Whatever a transport brings to a node: bundles, one after another, with the clock and the disk going on between them. Signatures
- * count as good, so that what lies behind them is reached. Input: octet 0 chooses the engine; then pieces of two octets of length
- * (big endian) and content; a piece of length 0 lets 20 ms pass. */
+ * count as good, so that what lies behind them is reached. Input: octet 0 chooses the engine (bit 0), and whether the node's store has
+ * pruned its blocks and has a snapshot to tell of (bit 1); then pieces of two octets of length (big endian) and content; a piece of length
+ * 0 lets 20 ms pass. */
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
@@ -50,6 +51,35 @@ static void make_genesis(struct chain_genesis *g, bool raft)
     assert(rc == 0);
 }
 
+/* A store that has pruned: what it tells is read by others, not by the node that sends it. */
+static const uint8_t stored[1500] = {1, 2, 3};
+enum { STORED_HEIGHT = 3 };
+
+static int read_block(void *ctx, uint64_t height, struct chain_node_block *out)
+{
+    (void)ctx;
+    *out = (struct chain_node_block){.height = height, .header = stored, .header_len = 200, .cert = stored, .cert_len = 100, .n_signers = 3};
+    return height == STORED_HEIGHT ? 0 : -ENOENT;
+}
+
+static int read_snapshot(void *ctx, uint64_t height, size_t offset, size_t most, struct chain_node_snapshot *out)
+{
+    (void)ctx;
+    size_t left = offset < sizeof stored ? sizeof stored - offset : 0;
+    *out = (struct chain_node_snapshot){.height = STORED_HEIGHT, .len = sizeof stored, .part = stored + offset, .part_len = left < most ? left : most};
+    return left > 0 && (height == 0 || height == STORED_HEIGHT) ? 0 : -ENOENT;
+}
+
+static int read_epoch(void *ctx, uint64_t epoch, uint64_t *height_out, struct chain_proof_epoch *out)
+{
+    static const struct chain_map_proof path = {.n_steps = 2};
+    (void)ctx;
+    *height_out = STORED_HEIGHT - 1;
+    *out = (struct chain_proof_epoch){.header = stored, .header_len = 200, .cert = stored, .cert_len = 100, .members = stored, .members_len = 50,
+                                      .path = &path};
+    return epoch < 2 ? 0 : -ENOENT;
+}
+
 /* Reads every octet that an update shows, so that a sanitizer sees what is not there. */
 static void touch(const struct chain_node_update *u)
 {
@@ -60,6 +90,10 @@ static void touch(const struct chain_node_update *u)
     for (size_t i = 0; i < u->n_records; i++)
         for (size_t k = 0; u->records[i].data && k < u->records[i].len; k++)
             sum = (uint8_t)(sum + u->records[i].data[k]);
+    for (size_t k = 0; u->install && k < u->install->len; k++)
+        sum = (uint8_t)(sum + u->install->snapshot[k]);
+    for (size_t k = 0; u->install && k < u->install->epochs_len; k++)
+        sum = (uint8_t)(sum + u->install->epochs[k]);
     for (size_t i = 0; i < u->n_blocks; i++) {
         for (size_t k = 0; u->blocks[i].header && k < u->blocks[i].batch_len; k++)
             sum = (uint8_t)(sum + u->blocks[i].batch[k]);
@@ -118,6 +152,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                     .engine = chain_engine_find(genesis.engine), .engine_heartbeat_ns = 20 * MS,
                                     .engine_timeout_ns = 150 * MS, .engine_timeout_max_ns = 1000 * MS, .gossip_ns = 50 * MS,
                                     .status_ns = 200 * MS, .propose_delay_ns = 2 * MS, .mempool_txs = 16};
+    if (data[0] & 2) {
+        cfg.read_block = read_block;
+        cfg.read_snapshot = read_snapshot;
+        cfg.read_epoch = read_epoch;
+    }
     size_t bytes = chain_node_bytes(&cfg);
     void *mem = malloc(bytes);
     struct chain_node_update *u = malloc(sizeof *u);
