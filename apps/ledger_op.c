@@ -182,7 +182,7 @@ static void read_evidence(struct reader *r, struct chain_op *op)
     while (number < MAC_JAM_N_KINDS && strcmp(mac_jam_kind_name((enum mac_jam_kind)number), kind) != 0)
         number++;
     if (number == MAC_JAM_N_KINDS)
-        refuse(r, "kind", "'%s' is no kind of jamming: constant, pulse, reactive, unknown", kind);
+        refuse(r, "kind", "'%s' is no kind of jamming, such as constant, tone, pulse, reactive, jammed", kind);
     op->evidence.kind = (uint8_t)number;
     op->evidence.from_ns = (int64_t)take_uint(r, "from_ns", (uint64_t)CHAIN_MAX_TIME_NS);
     op->evidence.at_ns = (int64_t)take_uint(r, "at_ns", (uint64_t)CHAIN_MAX_TIME_NS);

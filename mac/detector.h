@@ -5,7 +5,7 @@
 
 #include "mac/mac.h"
 
-enum { MAC_JAM_FRAMES = 64, MAC_JAM_BURSTS = 128, MAC_JAM_ANSWERS = 16 };
+enum { MAC_JAM_FRAMES = 64, MAC_JAM_BURSTS = 128, MAC_JAM_ANSWERS = 16, MAC_JAM_SHAPES = 32, MAC_JAM_NAMES = 16 };
 
 enum mac_jam_seen {
     MAC_JAM_SEEN_FRAME,  /* a lock ended */
@@ -14,6 +14,8 @@ enum mac_jam_seen {
     MAC_JAM_SEEN_IDLE,
     MAC_JAM_SEEN_ANSWER, /* own unicast: its ACK came or not */
     MAC_JAM_SEEN_SENT,   /* an own frame has left */
+    MAC_JAM_SEEN_SHAPE,  /* what energy without a frame looks like */
+    MAC_JAM_SEEN_NAME,   /* a good frame's transmitter and sequence number */
     MAC_JAM_SEEN_TICK
 };
 
@@ -23,7 +25,9 @@ struct mac_jam_observation {
     int64_t blocked_ns; /* how long the head of the queue has waited */
     union {
         const struct mac_rx_quality *quality;
+        const struct mac_shape *shape;
         double power_dbfs;
+        uint64_t name;
         bool acked;
     };
 };
@@ -33,6 +37,7 @@ struct mac_jam_frame {
     int64_t rise_ns; /* of a step that counts as evidence, -1 otherwise */
     double strength_db;
     bool good, weak;
+    bool vanished; /* it began strongly and then there was nothing */
 };
 
 struct mac_jam_burst {
@@ -40,14 +45,30 @@ struct mac_jam_burst {
     bool locked;
 };
 
+struct mac_jam_form {
+    int64_t at_ns, burst_ns; /* burst: when the energy began that it is of */
+    bool alone;              /* no lock in that energy, and it did not begin with the end of an own frame */
+    int32_t kurtosis_permille, narrow_permille, repeat_permille, centre_khz;
+};
+
+struct mac_jam_name {
+    uint64_t name;
+    int64_t at_ns;
+};
+
 struct mac_jam {
     struct mac_jam_config cfg;
     uint32_t channel;
-    uint64_t n_frames, n_bursts, n_answers; /* ever; the last ones are kept */
+    uint64_t n_frames, n_bursts, n_answers, n_forms, n_names, n_copies; /* ever; the last ones are kept */
     struct mac_jam_frame frames[MAC_JAM_FRAMES];
     struct mac_jam_burst bursts[MAC_JAM_BURSTS];
     bool answers[MAC_JAM_ANSWERS];
     int64_t answered_ns[MAC_JAM_ANSWERS];
+    struct mac_jam_form forms[MAC_JAM_SHAPES];
+    struct mac_jam_name names[MAC_JAM_NAMES];
+    int64_t copied_ns[MAC_JAM_NAMES];
+    int64_t vanish_ns;   /* the latest frame has vanished if there is silence by then */
+    int64_t sent_ns;     /* end of the latest own frame */
     bool busy, locked;   /* now */
     int64_t busy_from_ns, idle_from_ns;
     int64_t solid_from_ns; /* start of energy that went on without a pause, a decoded header or an own frame */
@@ -62,23 +83,51 @@ bool mac_jam_observe(struct mac_jam *j, const struct mac_jam_observation *seen, 
 /* When to send a TICK. */
 int64_t mac_jam_deadline(const struct mac_jam *j);
 
+/* Medians over the shapes of one trouble; spread: half the difference of their ninth and first deciles. */
+struct mac_jam_look {
+    unsigned n, n_bursts;    /* shapes, and how many stretches of energy they are of */
+    int32_t kurtosis_permille, narrow_permille, repeat_permille, centre_khz, spread_khz;
+};
+
 /* detector_rules.c: what the last window holds */
 struct mac_jam_statistics {
     unsigned n, n_good, n_weak;          /* locks in the window; weak: bad ones near the sensitivity */
+    unsigned n_vanished;                 /* bad ones that were no more than a beginning */
     unsigned last, last_bad, last_weak;  /* of the last eight of them */
     unsigned last_rises, last_consistent; /* bad ones with a step inside; those whose step is where the others' are */
     unsigned memory_rises, memory_consistent; /* the same over all frames that are remembered */
     unsigned bad_run;                    /* bad frames in a row up to now */
     unsigned busy_permille;
     unsigned n_pulses, n_regular;        /* energy without lock, longer than a radar's pulse; such that follow each other at the median interval */
+    unsigned n_radar, n_radar_regular;   /* the same for energy that is no longer than that */
     unsigned n_answers, n_acked;
+    unsigned n_copies;                   /* frames that were heard before, though nobody repeats them */
     int64_t rise_ns;                     /* median offset of the steps */
     int64_t from_ns;                     /* first bad frame of the run of eight */
+    int64_t solid_ns;                    /* energy without a pause up to now */
+    struct mac_jam_look solid, bursts, answers; /* shapes of that; of energy that came and went by itself; of what frames left behind */
     double strength_bad_db;
 };
 
 void mac_jam_measure(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *out);
+/* detector_look.c: shapes since an instant: any, those of energy that came by itself, or of what came with frames. */
+enum mac_jam_where { MAC_JAM_ANY, MAC_JAM_ALONE, MAC_JAM_BEHIND };
+void mac_jam_look(const struct mac_jam *j, int64_t since_ns, enum mac_jam_where where, struct mac_jam_look *out);
+/* What such energy is: a kind, MAC_JAM_NONE for members' frames, MAC_JAM_UNKNOWN for nothing that was ever seen in training. */
+enum mac_jam_kind mac_jam_look_kind(const struct mac_jam_look *look);
 /* The opinion that these statistics alone would give. */
 enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_statistics *s);
-unsigned mac_jam_confidence(enum mac_jam_kind kind, const struct mac_jam_statistics *s);
+/* How much evidence there is for it: 0 .. MAC_JAM_LEVELS - 1. */
+unsigned mac_jam_level(enum mac_jam_kind kind, const struct mac_jam_statistics *s);
+
+/* detector_table.c, written by tests/calibrate_jam.py from episodes of `airdeed calibrate --jam`: what each kind of energy looks like,
+ * and how often a verdict of each kind was right. */
+struct mac_jam_box {
+    enum mac_jam_kind kind;
+    int32_t kurtosis_low, kurtosis_high, narrow_low, narrow_high, repeat_low, repeat_high, spread_low, spread_high;
+};
+extern const struct mac_jam_box mac_jam_boxes[];
+extern const unsigned mac_jam_n_boxes;
+enum { MAC_JAM_LEVELS = 3 };
+extern const uint16_t mac_jam_confidences[MAC_JAM_N_KINDS][MAC_JAM_LEVELS]; /* by how much evidence there is */
 #endif

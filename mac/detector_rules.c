@@ -8,6 +8,10 @@ static const unsigned least_pulses = 16;
 /* Radars send pulses of up to 30 us at a fixed period (ETSI EN 301 893, table D.4), which channel assessment in blocks of 8 us makes up to
  * 16 us longer. A train of those is a primary user or cannot be told from one, and accuses nobody. */
 static const int64_t longest_radar_ns = 46000;
+/* Without shapes: energy for so long, and a queue that cannot move for so long, are more than any exchange of frames. With them a
+ * hundred slots will do. */
+static const int64_t solid_ns = 1000000000, stuck_ns = 100000000, least_solid_ns = 20000000, least_blocked_ns = 5000000;
+static const unsigned least_shapes = 6, least_copies = 3, least_vanished = 5, least_answers = 6;
 static const int64_t same_offset_ns = 50000; /* a jammer's reaction time and the receiver's estimate of it vary less */
 
 static int64_t median_of(int64_t *values, unsigned n)
@@ -75,35 +79,63 @@ static void measure_frames(const struct mac_jam *j, int64_t since_ns, struct mac
             continue;
         n_bad++;
         s->n_weak += f->weak;
+        s->n_vanished += f->vanished;
         s->strength_bad_db += f->strength_db;
     }
     if (n_bad > 0)
         s->strength_bad_db /= n_bad;
 }
 
-/* Energy bursts without a lock, longer than a radar's and at one interval, are a jammer's pulses. */
+/* How many of these instants, latest first, follow each other at the median interval. */
+static unsigned count_regular(const int64_t *starts, unsigned n)
+{
+    int64_t gaps[MAC_JAM_BURSTS], sorted[MAC_JAM_BURSTS];
+    unsigned n_regular = 0;
+    if (n < least_pulses)
+        return 0;
+    for (unsigned i = 0; i + 1 < n; i++)
+        sorted[i] = gaps[i] = starts[i] - starts[i + 1];
+    int64_t middle_ns = median_of(sorted, n - 1);
+    for (unsigned i = 0; i + 1 < n; i++)
+        n_regular += gaps[i] - middle_ns <= middle_ns / 20 && middle_ns - gaps[i] <= middle_ns / 20;
+    return n_regular;
+}
+
+/* Energy bursts without a lock at one interval: longer than a radar's they are a jammer's pulses. */
 static void measure_bursts(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *s)
 {
     int64_t since_ns = now_ns - j->cfg.window_ns, busy_ns = 0;
-    int64_t starts[MAC_JAM_BURSTS], gaps[MAC_JAM_BURSTS], sorted[MAC_JAM_BURSTS];
+    int64_t starts[MAC_JAM_BURSTS], radar[MAC_JAM_BURSTS];
+    int64_t oldest_ns = j->bursts[j->n_bursts % MAC_JAM_BURSTS].from_ns; /* on a full channel fewer than the window holds are remembered */
+    if (j->n_bursts >= MAC_JAM_BURSTS && oldest_ns > since_ns)
+        since_ns = oldest_ns;
     for (unsigned i = 0; i < MAC_JAM_BURSTS && i < j->n_bursts; i++) {
         const struct mac_jam_burst *b = &j->bursts[(j->n_bursts - 1 - i) % MAC_JAM_BURSTS];
         if (b->to_ns <= since_ns)
             break;
         busy_ns += b->to_ns - (b->from_ns > since_ns ? b->from_ns : since_ns);
-        if (!b->locked && b->to_ns - b->from_ns > longest_radar_ns)
+        if (b->locked)
+            continue;
+        if (b->to_ns - b->from_ns > longest_radar_ns)
             starts[s->n_pulses++] = b->from_ns;
+        else
+            radar[s->n_radar++] = b->from_ns;
     }
     if (j->busy)
         busy_ns += now_ns - (j->busy_from_ns > since_ns ? j->busy_from_ns : since_ns);
-    s->busy_permille = busy_ns >= j->cfg.window_ns ? 1000 : (unsigned)(busy_ns * 1000 / j->cfg.window_ns);
-    if (s->n_pulses < least_pulses)
-        return;
-    for (unsigned i = 0; i + 1 < s->n_pulses; i++)
-        sorted[i] = gaps[i] = starts[i] - starts[i + 1];
-    int64_t middle_ns = median_of(sorted, s->n_pulses - 1);
-    for (unsigned i = 0; i + 1 < s->n_pulses; i++)
-        s->n_regular += gaps[i] - middle_ns <= middle_ns / 20 && middle_ns - gaps[i] <= middle_ns / 20;
+    int64_t span_ns = now_ns - since_ns;
+    s->busy_permille = busy_ns >= span_ns ? 1000 : (unsigned)(busy_ns * 1000 / span_ns);
+    s->n_regular = count_regular(starts, s->n_pulses);
+    s->n_radar_regular = count_regular(radar, s->n_radar);
+}
+
+static void measure_shapes(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *s)
+{
+    s->solid_ns = j->busy ? now_ns - j->solid_from_ns : 0;
+    if (s->solid_ns >= least_solid_ns)
+        mac_jam_look(j, j->solid_from_ns > now_ns - j->cfg.window_ns ? j->solid_from_ns : now_ns - j->cfg.window_ns, MAC_JAM_ANY, &s->solid);
+    mac_jam_look(j, now_ns - j->cfg.window_ns, MAC_JAM_ALONE, &s->bursts);
+    mac_jam_look(j, now_ns - j->cfg.window_ns, MAC_JAM_BEHIND, &s->answers);
 }
 
 void mac_jam_measure(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *out)
@@ -115,11 +147,40 @@ void mac_jam_measure(const struct mac_jam *j, int64_t now_ns, struct mac_jam_sta
     measure_run(j, since_ns, out);
     measure_frames(j, since_ns, out);
     measure_bursts(j, now_ns, out);
+    measure_shapes(j, now_ns, out);
     for (unsigned i = 0; i < MAC_JAM_ANSWERS && i < j->n_answers; i++) {
         bool recent = j->answered_ns[i] > since_ns;
         out->n_answers += recent;
         out->n_acked += recent && j->answers[i];
     }
+    for (unsigned i = 0; i < MAC_JAM_NAMES && i < j->n_copies; i++)
+        out->n_copies += j->copied_ns[i] > since_ns;
+}
+
+/* Energy without a pause while an own message waits. Where its shape was seen, that says what it is, soon; else only that it lasts. */
+static enum mac_jam_kind judge_solid(const struct mac_jam *j, const struct mac_jam_statistics *s)
+{
+    if (s->solid.n >= least_shapes && s->solid_ns >= least_solid_ns && j->blocked_ns >= least_blocked_ns)
+        return mac_jam_look_kind(&s->solid);
+    return s->solid.n == 0 && s->solid_ns >= solid_ns && j->blocked_ns >= stuck_ns ? MAC_JAM_CONSTANT : MAC_JAM_NONE;
+}
+
+/* Noise that outlasts frames, which it comes with, whether or not it hurt them. */
+static bool looks_answered(const struct mac_jam_statistics *s)
+{
+    return s->answers.n_bursts >= least_answers && s->bursts.n_bursts * 3 <= s->answers.n_bursts &&
+           mac_jam_look_kind(&s->answers) == MAC_JAM_CONSTANT;
+}
+
+/* Energy that comes and goes without frames: noise is somebody's pulses, and what was never seen in training is an attack without a name. */
+static enum mac_jam_kind judge_bursts(const struct mac_jam_statistics *s)
+{
+    if (s->bursts.n_bursts < least_shapes)
+        return MAC_JAM_NONE;
+    enum mac_jam_kind kind = mac_jam_look_kind(&s->bursts);
+    if (kind == MAC_JAM_CONSTANT)
+        return MAC_JAM_PULSE;
+    return kind == MAC_JAM_FOREIGN ? MAC_JAM_NONE : MAC_JAM_UNKNOWN;
 }
 
 /* Frames begin well and die at one offset after their start: somebody hears them and answers with noise. */
@@ -154,16 +215,37 @@ static bool looks_hostile(const struct mac_jam_statistics *s)
     return s->bad_run >= 2 * RUN && s->n_weak * 10 <= s->n - s->n_good && s->busy_permille < 500 && stray <= 3;
 }
 
+/* What needs no count of frames. */
+static enum mac_jam_kind judge_traces(const struct mac_jam *j, const struct mac_jam_statistics *s)
+{
+    if (s->n_copies >= least_copies)
+        return MAC_JAM_DECEPTIVE;
+    if (s->n_vanished >= least_vanished && s->n_vanished * 2 >= s->n - s->n_good)
+        return MAC_JAM_PREAMBLE;
+    return judge_solid(j, s);
+}
+
 enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     unsigned bad = s->n - s->n_good;
+    enum mac_jam_kind trace = judge_traces(j, s);
+    if (trace != MAC_JAM_NONE)
+        return trace;
+    bool answered = s->n_answers >= 4 && s->n_acked * 5 > s->n_answers * 4; /* own frames get through */
+    bool enough = s->n >= j->cfg.min_frames;
+    if (enough && !answered && looks_reactive(j, s))
+        return MAC_JAM_REACTIVE;
+    if (looks_answered(s))
+        return MAC_JAM_REACTIVE;
+    trace = judge_bursts(s);
+    if (trace != MAC_JAM_NONE)
+        return trace;
+    if (s->n_radar_regular >= least_pulses && s->n_radar_regular * 4 >= (s->n_radar - 1) * 3)
+        return MAC_JAM_FOREIGN;
     if (s->n == 0)
         return MAC_JAM_NONE;
-    if (s->n < j->cfg.min_frames)
+    if (!enough)
         return mac_jam_is_attack(j->opinion) ? MAC_JAM_NONE : j->opinion;
-    bool answered = s->n_answers >= 4 && s->n_acked * 5 > s->n_answers * 4; /* own frames get through */
-    if (!answered && looks_reactive(j, s))
-        return MAC_JAM_REACTIVE;
     if (!answered && looks_pulsed(j, s))
         return MAC_JAM_PULSE;
     if (!answered && looks_hostile(s))
@@ -171,31 +253,28 @@ enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_st
     bool troubled = j->opinion == MAC_JAM_CONGESTION || j->opinion == MAC_JAM_WEAK_LINK;
     if (bad * 100 >= s->n * (troubled ? 15 : 40) && s->n_weak * 4 >= bad * 3)
         return MAC_JAM_WEAK_LINK;
-    if (bad * 100 >= s->n * (troubled ? 10 : 25) && bad >= 3)
+    /* on a full channel each success shows as two good frames, data and ACK, a collision as one bad one */
+    unsigned least = troubled ? 10 : s->busy_permille >= 500 ? 12 : 25;
+    if (bad * 100 >= s->n * least && bad >= 3)
         return MAC_JAM_CONGESTION;
     return MAC_JAM_NONE;
 }
 
-unsigned mac_jam_confidence(enum mac_jam_kind kind, const struct mac_jam_statistics *s)
+static unsigned level_of(unsigned evidence, unsigned some, unsigned much)
 {
-    unsigned bad = s->n - s->n_good;
+    return evidence >= much ? 2 : evidence >= some ? 1 : 0;
+}
+
+unsigned mac_jam_level(enum mac_jam_kind kind, const struct mac_jam_statistics *s)
+{
     switch (kind) {
-    case MAC_JAM_REACTIVE: { /* more bad frames with the step, and fewer good ones, each raise it */
-        unsigned evidence = s->last_consistent * 2 + (s->last_bad - s->last_consistent);
-        return 1000 * evidence / (evidence + 2 + (s->last - s->last_bad));
-    }
-    case MAC_JAM_CONSTANT:
-        return 900;
-    case MAC_JAM_PULSE:
-        return 1000 * s->n_regular / (s->n_regular + 4);
-    case MAC_JAM_UNKNOWN:
-        return 1000 * s->bad_run / (s->bad_run * 2 + 8);
+    case MAC_JAM_REACTIVE: return level_of(s->last_consistent + s->last_bad + s->answers.n_bursts, 10, 13);
+    case MAC_JAM_PULSE: return level_of(s->bursts.n, 8, 12);
+    case MAC_JAM_UNKNOWN: return level_of(s->bursts.n + s->solid.n, 1, 10);
+    case MAC_JAM_PREAMBLE: return level_of(s->n_vanished, 6, 9);
+    case MAC_JAM_DECEPTIVE: return level_of(s->n_copies, 4, 6);
     case MAC_JAM_CONGESTION:
-    case MAC_JAM_WEAK_LINK:
-        return 1000 * bad / (s->n + 2);
-    case MAC_JAM_NONE:
-    case MAC_JAM_N_KINDS:
-    default:
-        return s->n == 0 ? 500 : 1000 * s->n_good / s->n;
+    case MAC_JAM_WEAK_LINK: return level_of(s->n - s->n_good, 8, 16);
+    default: return level_of(s->solid.n, 8, 24);
     }
 }

@@ -162,6 +162,7 @@ static bool is_malformed(const struct mac_event *in)
     case MAC_EV_CCA_BUSY:
     case MAC_EV_CCA_IDLE:
     case MAC_EV_LOCK:
+    case MAC_EV_SHAPE:
     case MAC_EV_TX_DONE:
     case MAC_EV_DEAF:
     case MAC_EV_FLUSH:
@@ -173,7 +174,8 @@ static bool is_malformed(const struct mac_event *in)
 
 void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out)
 {
-    if (seen->kind == MAC_JAM_SEEN_FRAME || seen->kind == MAC_JAM_SEEN_TICK) /* where an opinion may be formed */
+    /* where an opinion may be formed that asks for it */
+    if (seen->kind == MAC_JAM_SEEN_FRAME || seen->kind == MAC_JAM_SEEN_TICK || seen->kind == MAC_JAM_SEEN_SHAPE)
         seen->blocked_ns = mac_access_blocked_ns(m, seen->now_ns);
     if (mac_jam_observe(&m->jam, seen, &out->verdict))
         out->has_verdict = true;
@@ -242,6 +244,11 @@ static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update
     case MAC_EV_HOLD:
         mac_medium_hold(&m->medium, in->hold.from_ns, in->hold.to_ns, in->now_ns);
         return 0;
+    case MAC_EV_SHAPE: {
+        struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_SHAPE, .now_ns = in->now_ns, .shape = &in->shape};
+        mac_watch(m, &seen, out);
+        return 0;
+    }
     case MAC_EV_DEAF:
         mac_medium_deaf(&m->medium, in->deaf.until_ns, in->now_ns);
         return 0;

@@ -121,6 +121,7 @@ enum mac_event_kind {
     MAC_EV_TX_DONE, /* own frame has left */
     MAC_EV_HOLD,    /* no exchange may overlap [from_ns, to_ns): quiet periods, a closed gate */
     MAC_EV_DEAF,    /* the station's transmitter works on another channel until until_ns: medium unknown, EIFS after it */
+    MAC_EV_SHAPE,   /* what energy without a frame looks like */
     MAC_EV_FLUSH    /* the right to send is gone: what is queued expires now and is reported at the next TICK */
 };
 
@@ -130,6 +131,12 @@ struct mac_rx_quality {
     double rssi_dbfs, head_dbfs, snr_db, evm_db, cfo_hz;
     int64_t rise_ns;           /* offset of a power step inside the frame, -1 if none */
     double rise_db;
+};
+
+/* As the PHY saw some energy in which there was no frame, for the detector of jamming (docs/mac.md). */
+struct mac_shape {
+    double power_dbfs, centre_hz;
+    double kurtosis, narrow, repeat;
 };
 
 struct mac_event {
@@ -154,6 +161,7 @@ struct mac_event {
             double power_dbfs;
             bool elsewhere; /* busy on a channel that the station's one transmitter must leave free: no evidence about this one */
         } cca;
+        struct mac_shape shape;
         struct {
             int64_t from_ns, to_ns;
         } hold;

@@ -131,6 +131,16 @@ static void reserve(struct mac *m, const struct mac_frame *frame, const struct m
     m->stats.nav_set += mac_medium_nav(&m->medium, end_ns + reserved_ns, check_ns, in->now_ns);
 }
 
+/* Nobody sends a frame twice without saying so, but who recorded it. */
+static void watch_copies(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
+{
+    struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_NAME, .now_ns = in->now_ns, .name = frame->sequence};
+    for (size_t i = 0; i < sizeof frame->transmitter.octets; i++)
+        seen.name = seen.name << 8 | frame->transmitter.octets[i];
+    seen.name = seen.name << 4 | frame->fragment_number;
+    mac_watch(m, &seen, out);
+}
+
 static void receive_good(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
     struct mac_frame frame;
@@ -148,6 +158,8 @@ static void receive_good(struct mac *m, const struct mac_event *in, struct mac_u
     }
     if (frame.duration_us > 0 && !to_me)
         reserve(m, &frame, in);
+    if (frame.kind == MAC_FRAME_DATA && !to_me && !frame.retry)
+        watch_copies(m, &frame, in, out);
     if (settle_wait(m, &frame, in, out))
         return;
     if (frame.kind == MAC_FRAME_DATA)

@@ -11,6 +11,8 @@ enum {
     PHY_PIECE_SAMPLES = 1024, /* handled at a time */
     PHY_PROFILE_SAMPLES = 80, /* block of the power profile */
     PHY_PROFILE_BLOCKS = 1024, /* kept: more than the longest frame takes */
+    PHY_SHAPE_SAMPLES = 512,   /* half a piece */
+    PHY_SHAPE_SPACING = 2048,
     PHY_MIN_CCA_SAMPLES = 32,
     PHY_MAX_CCA_SAMPLES = 1024,
     PHY_SENSE_PIECE = 64,      /* a sensing window is summed in pieces that end at multiples of this */
@@ -49,6 +51,8 @@ struct phy {
     bool cca_busy;
     bool locked;
     uint64_t lock_sample;
+    bool had_silence[2], had_lock[2]; /* the halves of the present piece */
+    uint64_t shape_next;    /* the next shape may be told from here on */
     struct phy_sense_window sense;
 
     bool tx_pending;
@@ -74,6 +78,14 @@ void phy_power_take_profile(struct phy *m, uint64_t block, double power);
 void phy_power_take_cca(struct phy *m, uint64_t end_sample, double power);
 /* Fills rssi, head, snr and rise of a frame from the profile. */
 void phy_power_describe(const struct phy *m, struct phy_frame *frame);
+
+/* Shapes: a piece of PHY_PIECE_SAMPLES at multiples of that, in two halves. */
+void phy_shape_begin(struct phy *m);
+/* A CCA block was quiet that ends with this sample; a lock began or ended. */
+void phy_shape_silence(struct phy *m, uint64_t sample);
+void phy_shape_lock(struct phy *m, uint64_t sample, bool locked);
+/* Samples up to `position` have been seen by everybody; `from` is where the call began. */
+void phy_shape_measure(struct phy *m, uint64_t from);
 
 int phy_sense_begin(struct phy *m, uint64_t start, uint64_t n_samples, double p_fa);
 void phy_sense_measure(struct phy *m, uint64_t end);

@@ -13,7 +13,8 @@ struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint
 {
     struct phy_update *out = m->out;
     /* the worst case of a step: two signals a CCA pair of blocks, two a lock */
-    _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_CCA_SAMPLES + 2 * PHY_FRAME_SLOTS + 4 <= PHY_MAX_SIGNALS, "signals of a step fit");
+    _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_CCA_SAMPLES + 2 * PHY_FRAME_SLOTS + PHY_MAX_STEP_SAMPLES / PHY_SHAPE_SPACING + 5 <= PHY_MAX_SIGNALS,
+                   "signals of a step fit");
     _Static_assert(PHY_MAX_STEP_SAMPLES / PHY_MIN_LOCK_SPACING + 2 <= PHY_FRAME_SLOTS, "frames of a step fit");
     assert(out->n_signals < PHY_MAX_SIGNALS);
     size_t i = out->n_signals++;
@@ -35,6 +36,7 @@ static void on_lock(void *ctx, size_t offset)
     m->locked = true;
     m->lock_sample = m->position + offset;
     m->stats.n_locks++;
+    phy_shape_lock(m, m->lock_sample, true);
     phy_signal_add(m, PHY_LOCK, m->lock_sample);
 }
 
@@ -84,6 +86,7 @@ static void on_frame(void *ctx, size_t end_offset, const struct phy_frame *demod
     frame.cfo_hz *= m->cfg.sample_rate_hz;
     frame.rate_kbps = (uint32_t)((uint64_t)frame.rate_kbps * m->cfg.sample_rate_hz / 1000000);
     frame.fcs_ok = frame.header_ok && check_fcs(frame.psdu, frame.psdu_len);
+    phy_shape_lock(m, m->position + end_offset, false);
     finish_frame(m, m->position + end_offset, &frame);
 }
 
@@ -101,7 +104,7 @@ static void advance(struct phy *m, uint64_t n)
 /* Keeps what the longest block in progress may need; moves it to the front only now and then. */
 static void keep_recent(struct phy *m, size_t n_held)
 {
-    size_t n_needed = m->cfg.cca_samples > PHY_PROFILE_SAMPLES ? m->cfg.cca_samples : PHY_PROFILE_SAMPLES;
+    size_t n_needed = m->cfg.cca_samples > PHY_SHAPE_SAMPLES ? m->cfg.cca_samples : PHY_SHAPE_SAMPLES;
     m->n_recent = n_held;
     if (n_held > PHY_MAX_CCA_SAMPLES) {
         memmove(m->recent, m->recent + n_held - n_needed, n_needed * sizeof *m->recent);
@@ -112,6 +115,7 @@ static void keep_recent(struct phy *m, size_t n_held)
 static void take_piece(struct phy *m, const float complex *samples, size_t n)
 {
     float complex *fresh = m->recent + m->n_recent;
+    phy_shape_begin(m);
     m->stats.n_nan_samples += phy_copy_finite(fresh, samples, n);
     m->stats.n_samples += n;
     uint64_t end = m->position + n;
@@ -119,7 +123,9 @@ static void take_piece(struct phy *m, const float complex *samples, size_t n)
     phy_sense_measure(m, end);
     m->cfg.waveform->execute(m->demod, fresh, n);
     advance(m, n);
-    keep_recent(m, m->n_recent + n);
+    m->n_recent += n;
+    phy_shape_measure(m, m->position - n);
+    keep_recent(m, m->n_recent);
 }
 
 /* In pieces that stay in the nearest cache until everybody has seen them. */
@@ -130,7 +136,8 @@ static int take_samples(struct phy *m, const float complex *samples, size_t n)
     if (n > 0 && !samples)
         return -EBADMSG;
     while (n > 0) {
-        size_t n_here = n < PHY_PIECE_SAMPLES ? n : PHY_PIECE_SAMPLES;
+        size_t n_here = PHY_PIECE_SAMPLES - m->position % PHY_PIECE_SAMPLES;
+        n_here = n < n_here ? n : n_here;
         take_piece(m, samples, n_here);
         samples += n_here;
         n -= n_here;
@@ -225,6 +232,7 @@ static void skip_samples(struct phy *m, uint64_t n)
     m->stats.n_skipped += n;
     advance(m, n);
     m->n_recent = 0;
+    m->had_silence[0] = m->had_silence[1] = true; /* until the next whole piece */
     if (m->packet)
         phy_packet_skip(m->packet, n);
     else

@@ -95,7 +95,16 @@ struct phy_sense {
     bool occupied;
 };
 
-enum phy_signal_kind { PHY_CCA_BUSY, PHY_CCA_IDLE, PHY_LOCK, PHY_FRAME, PHY_TX_DONE, PHY_SENSED };
+/* What 512 samples of energy look like in which there is no frame. IQ fidelity only. */
+struct phy_shape {
+    double power_dbfs;
+    double kurtosis;  /* E|x|^4 / (E|x|^2)^2: 1 of a carrier, 2 of noise and of OFDM */
+    double narrow;    /* correlation with the sample before: 1 of a carrier, sin(pi b) / (pi b) of a bandwidth of b sample rates */
+    double centre_hz; /* centre of gravity of the spectrum */
+    double repeat;    /* correlation with the 64th sample before: 1 of carriers on subcarriers, .2 of OFDM with a prefix of a quarter */
+};
+
+enum phy_signal_kind { PHY_CCA_BUSY, PHY_CCA_IDLE, PHY_LOCK, PHY_FRAME, PHY_TX_DONE, PHY_SENSED, PHY_SHAPE };
 
 struct phy_signal {
     enum phy_signal_kind kind;
@@ -103,6 +112,7 @@ struct phy_signal {
     union {
         struct phy_frame frame; /* PHY_FRAME; for every lock, decoded or not */
         struct phy_sense sense; /* PHY_SENSED */
+        struct phy_shape shape; /* PHY_SHAPE: of the 512 samples before; at most one in 2048 samples */
         double power_dbfs;      /* PHY_CCA_BUSY by energy */
     };
 };

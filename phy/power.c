@@ -31,6 +31,8 @@ void phy_power_take_cca(struct phy *m, uint64_t end_sample, double power)
     else if (!busy && m->cca_busy)
         phy_signal_add(m, PHY_CCA_IDLE, end_sample);
     m->cca_busy = busy;
+    if (!busy)
+        phy_shape_silence(m, end_sample - 1);
 }
 
 /* Every sample is summed once, in pieces that end where a block of either kind ends. What came before the first whole block is

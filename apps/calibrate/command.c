@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/calibrate/jam.h"
 #include "apps/calibrate/measure.h"
 #include "apps/calibrate/tables.h"
 #include "apps/options.h"
@@ -12,7 +13,7 @@
 struct calibrate_options {
     const char *waveform, *out, *compare;
     double sample_rate_hz, snr_db, rate_mbps;
-    uint64_t seed, n_frames, psdu_len;
+    uint64_t seed, n_frames, psdu_len, n_jam;
     bool json;
 };
 
@@ -31,6 +32,7 @@ static int parse(int argc, char **argv, struct calibrate_options *o, int *exit_o
         {"psdu", APP_U64, &o->psdu_len, "OCTETS", "compare: the frames' length, FCS included (default 500)", 40, 2000, NULL},
         {"snr", APP_REAL, &o->snr_db, "DB", "compare: of the frames (default 20)", -10, 60, NULL},
         {"json", APP_FLAG, &o->json, NULL, "compare: one JSON object", 0, 0, NULL},
+        {"jam", APP_U64, &o->n_jam, "N", "instead: N training episodes a class through the jam detector, a JSON object each", 1, 100000, NULL},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
     int n_positional;
     if (app_options_parse(argc, argv, options, "calibrate [options]",
@@ -189,6 +191,8 @@ static int main_calibrate(int argc, char **argv)
     int code;
     if (parse(argc, argv, &options, &code))
         return code;
+    if (options.n_jam > 0)
+        return app_calibrate_jam(options.n_jam, options.seed);
     return options.compare ? compare(&options) : measure(&options);
 }
 

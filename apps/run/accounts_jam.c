@@ -9,10 +9,10 @@
 
 enum { GRACE_NS = 50000000 };
 
-/* What a MAC can tell of a jammer is when it sends: a tone, noise and a sweep without pause are one kind to it. */
-static enum mac_jam_kind verdict_of(const struct app_scenario_jammer *jammer)
+/* At packet fidelity nothing has a shape: what can be told of a jammer is when it sends. */
+static enum mac_jam_kind verdict_by_times(enum phy_emitter_kind kind)
 {
-    switch (phy_emitter_schedule((enum phy_emitter_kind)phy_emitter_kind_of(jammer->kind))) {
+    switch (phy_emitter_schedule(kind)) {
     case PHY_EMITTER_ALWAYS: return MAC_JAM_CONSTANT;
     case PHY_EMITTER_ON_POWER: return MAC_JAM_REACTIVE;
     case PHY_EMITTER_PERIODIC:
@@ -21,10 +21,23 @@ static enum mac_jam_kind verdict_of(const struct app_scenario_jammer *jammer)
     }
 }
 
-static bool matches(const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
+static enum mac_jam_kind verdict_of(const struct app_scenario *sc, const struct app_scenario_jammer *jammer)
+{
+    enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(jammer->kind);
+    switch (strcmp(sc->fidelity, "packet") == 0 ? PHY_EMITTER_N_KINDS : kind) {
+    case PHY_EMITTER_TONE: return MAC_JAM_TONE;
+    case PHY_EMITTER_SWEEP: return MAC_JAM_SWEEP;
+    case PHY_EMITTER_PREAMBLE: return MAC_JAM_PREAMBLE;
+    case PHY_EMITTER_PILOT: return MAC_JAM_PILOT;
+    case PHY_EMITTER_DECEPTIVE: return MAC_JAM_DECEPTIVE;
+    default: return verdict_by_times(kind);
+    }
+}
+
+static bool matches(const struct app_scenario *sc, const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
 {
     return v->channel == jammer->channel && at_ns >= jammer->start_ns && at_ns <= jammer->stop_ns + GRACE_NS &&
-           v->kind == verdict_of(jammer);
+           v->kind == verdict_of(sc, jammer);
 }
 
 static void journal_verdict(struct app_accounts *a, uint32_t station, const struct app_station_note *n)
@@ -49,7 +62,7 @@ void app_accounts_verdict(struct app_accounts *a, uint32_t station, const struct
     a->n_verdicts++;
     bool matched = false;
     for (uint32_t j = 0; j < a->scenario->n_jammers; j++) {
-        if (!matches(&a->scenario->jammers[j], &n->verdict, n->at_ns))
+        if (!matches(a->scenario, &a->scenario->jammers[j], &n->verdict, n->at_ns))
             continue;
         matched = true;
         if (a->jams[j].n_verdicts++ == 0) {

@@ -1,5 +1,6 @@
 /* PHY signals into the MACs, the MACs' wishes into at most one emission. One transmitter serves all channels, control first. */
 #include "apps/station/internal.h"
+#include "apps/station/quality.h"
 
 #include <errno.h>
 #include <string.h>
@@ -115,28 +116,6 @@ static int step_mac(struct app_station *s, uint32_t channel, const struct mac_ev
     return rc != 0 ? rc : after_mac(s, channel, event->now_ns, out);
 }
 
-static void describe_frame(const struct app_station *s, const struct phy_frame *frame, struct mac_event *event)
-{
-    size_t fcs = frame->psdu_len >= 4 ? 4 : frame->psdu_len;
-    int64_t start_ns = sample_ns(s, frame->start_sample);
-    event->kind = MAC_EV_FRAME;
-    event->frame.mpdu = frame->header_ok ? frame->psdu : NULL;
-    event->frame.len_bytes = frame->header_ok ? frame->psdu_len - fcs : 0;
-    event->frame.quality = (struct mac_rx_quality){
-        .start_ns = start_ns,
-        .end_ns = sample_ns(s, frame->end_sample),
-        .header_ok = frame->header_ok,
-        .fcs_ok = frame->fcs_ok,
-        .rssi_dbfs = frame->rssi_dbfs,
-        .head_dbfs = frame->head_dbfs,
-        .snr_db = frame->snr_db,
-        .evm_db = frame->evm_db,
-        .cfo_hz = frame->cfo_hz,
-        .rise_ns = frame->rise_samples < 0 ? -1 : sample_ns(s, (uint64_t)frame->rise_samples),
-        .rise_db = frame->rise_db,
-    };
-}
-
 /* Control first: while the control channel is busy the one transmitter does not begin on a data channel, or the station would
  * miss the votes that are on the air. */
 static void yield_to_control(struct app_station *s, uint32_t channel, int64_t now_ns)
@@ -157,29 +136,14 @@ int radio_signal(struct app_station *s, struct app_station_update *out)
     uint32_t channel = s->signals[s->i_signal].channel;
     const struct phy_signal *signal = &s->signals[s->i_signal].signal;
     s->i_signal++;
-    struct mac_event event = {.now_ns = sample_ns(s, signal->sample)};
-    switch (signal->kind) {
-    case PHY_CCA_BUSY:
-        event.kind = MAC_EV_CCA_BUSY;
-        event.cca.power_dbfs = signal->power_dbfs;
-        break;
-    case PHY_CCA_IDLE:
-        event.kind = MAC_EV_CCA_IDLE;
-        break;
-    case PHY_LOCK:
-        event.kind = MAC_EV_LOCK;
-        break;
-    case PHY_FRAME:
-        describe_frame(s, &signal->frame, &event);
-        spoof_frame(s, channel, &event, out);
-        break;
-    case PHY_SENSED:
-        policy_sensed(s, channel, &signal->sense, event.now_ns, out);
-        return 0;
-    case PHY_TX_DONE:
-    default:
+    struct mac_event event;
+    if (!app_mac_event(signal, s->cfg.sample_rate_hz, &event)) {
+        if (signal->kind == PHY_SENSED)
+            policy_sensed(s, channel, &signal->sense, event.now_ns, out);
         return 0;
     }
+    if (event.kind == MAC_EV_FRAME)
+        spoof_frame(s, channel, &event, out);
     int rc = step_mac(s, channel, &event, out);
     if (signal->kind == PHY_CCA_BUSY || signal->kind == PHY_CCA_IDLE) {
         s->busy[channel] = signal->kind == PHY_CCA_BUSY;

@@ -32,6 +32,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_fusion,
     &app_validate_lease_burst,
     &app_validate_spoof,
+    &app_validate_jam_detect,
     NULL,
 };
 
@@ -101,6 +102,11 @@ void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k
     bool kept = at_least ? measured >= bound : measured <= bound;
     *add_result(v) = (struct app_validate_result){quantity, measured, bound, sqrt(bound * (1 - bound) / (double)n),
                                                   kept ? 0 : app_binomial_z(k, n, bound), !kept};
+}
+
+void app_validate_limit(struct app_validate *v, const char *quantity, double measured, double limit)
+{
+    *add_result(v) = (struct app_validate_result){quantity, measured, limit, 0, 0, !(measured <= limit)};
 }
 
 void app_validate_never(struct app_validate *v, const char *quantity, uint64_t count)

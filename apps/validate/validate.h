@@ -63,6 +63,8 @@ void app_validate_proportion(struct app_validate *v, const char *quantity, uint6
 void app_validate_estimate(struct app_validate *v, const char *quantity, double measured, double expected, double std_error);
 /* A proportion that has to be at least, or at most, the bound: no allowance, and a z of 0 where it is kept. */
 void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double bound, bool at_least);
+/* A quantity that has to be at most the limit. */
+void app_validate_limit(struct app_validate *v, const char *quantity, double measured, double limit);
 /* A count that has to be 0. */
 void app_validate_never(struct app_validate *v, const char *quantity, uint64_t count);
 /* A proportion that no formula speaks of: shown with its standard error, and neither passes nor fails. */
@@ -84,4 +86,6 @@ extern const struct app_validate_case app_validate_jam_periodic, app_validate_ja
 extern const struct app_validate_case app_validate_spoof;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
+/* case_jam_detect.c */
+extern const struct app_validate_case app_validate_jam_detect;
 #endif

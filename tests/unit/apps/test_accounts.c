@@ -175,9 +175,9 @@ START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
     static const struct {
         const char *jammer;
         enum mac_jam_kind verdict;
-    } cases[] = {{"tone", MAC_JAM_CONSTANT},  {"noise", MAC_JAM_CONSTANT},  {"sweep", MAC_JAM_CONSTANT},    {"pilot", MAC_JAM_CONSTANT},
-                 {"pulse", MAC_JAM_PULSE},    {"random", MAC_JAM_PULSE},    {"reactive", MAC_JAM_REACTIVE}, {"preamble", MAC_JAM_PULSE},
-                 {"deceptive", MAC_JAM_PULSE}};
+    } cases[] = {{"tone", MAC_JAM_TONE},   {"noise", MAC_JAM_CONSTANT}, {"sweep", MAC_JAM_SWEEP},       {"pilot", MAC_JAM_PILOT},
+                 {"pulse", MAC_JAM_PULSE}, {"random", MAC_JAM_PULSE},   {"reactive", MAC_JAM_REACTIVE}, {"preamble", MAC_JAM_PREAMBLE},
+                 {"deceptive", MAC_JAM_DECEPTIVE}};
     for (uint32_t i = 0; i < 9; i++) {
         struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = cases[i].verdict, .channel = 2}};
         scenario.n_jammers = 1;
@@ -189,6 +189,23 @@ START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
         app_accounts_verdict(&accounts, 0, &verdict);
         ck_assert_msg(accounts.n_false_verdicts == i + 1, "%s", cases[i].jammer);
     }
+}
+END_TEST
+
+START_TEST(at_packet_fidelity_a_verdict_is_held_against_when_a_jammer_sends)
+{
+    struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = MAC_JAM_CONSTANT, .channel = 2}};
+    strcpy(scenario.fidelity, "packet");
+    scenario.n_jammers = 1;
+    scenario.jammers[0] = (struct app_scenario_jammer){.channel = 2, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS, .kind = "tone"};
+    app_accounts_verdict(&accounts, 0, &verdict);
+    ck_assert_uint_eq(accounts.n_false_verdicts, 0);
+    verdict.verdict.kind = MAC_JAM_PULSE;
+    app_accounts_verdict(&accounts, 0, &verdict);
+    ck_assert_uint_eq(accounts.n_false_verdicts, 1);
+    strcpy(scenario.jammers[0].kind, "preamble");
+    app_accounts_verdict(&accounts, 0, &verdict);
+    ck_assert_uint_eq(accounts.n_false_verdicts, 1);
 }
 END_TEST
 
@@ -250,5 +267,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_primary_user_that_comes_and_goes_is_journalled_each_time);
     tcase_add_test(t, each_message_sent_is_acknowledged_lost_or_unanswered);
     tcase_add_test(t, a_verdict_matches_a_jammer_that_sends_as_it_says);
+    tcase_add_test(t, at_packet_fidelity_a_verdict_is_held_against_when_a_jammer_sends);
     suite_add_tcase(suite, t);
 }

@@ -349,32 +349,169 @@ START_TEST(a_station_whose_own_frames_are_answered_accuses_nobody)
 }
 END_TEST
 
-START_TEST(confidence_grows_with_the_evidence)
+static void show_shapes(struct bench *b, unsigned n, const struct mac_shape *shape)
 {
-    unsigned before = 0;
-    for (unsigned r = 0; r <= 8; r++) {
-        struct mac_jam_statistics s = {.last = 8, .last_bad = 8, .last_rises = r, .last_consistent = r};
-        ck_assert_uint_ge(mac_jam_confidence(MAC_JAM_REACTIVE, &s), before);
-        before = mac_jam_confidence(MAC_JAM_REACTIVE, &s);
+    for (unsigned i = 0; i < n; i++) {
+        b->now_ns += 205 * US;
+        observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_SHAPE, .shape = shape});
     }
-    before = 0;
-    for (unsigned bad = 5; bad <= 8; bad++) {
-        struct mac_jam_statistics s = {.last = 8, .last_bad = bad, .last_rises = 5, .last_consistent = 5};
-        ck_assert_uint_gt(mac_jam_confidence(MAC_JAM_REACTIVE, &s), before);
-        before = mac_jam_confidence(MAC_JAM_REACTIVE, &s);
-        ck_assert_uint_lt(before, 1000);
+}
+
+static void stand_in(struct bench *b, const struct mac_shape *shape)
+{
+    open_bench(b);
+    observe(b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -35});
+    b->blocked_ns = 10 * MS;
+    show_shapes(b, 200, shape);
+}
+
+START_TEST(energy_without_a_pause_is_named_by_its_shape_within_50_ms)
+{
+    static const struct {
+        struct mac_shape shape;
+        enum mac_jam_kind kind;
+    } rows[] = {
+        {{.kurtosis = 1.01, .narrow = .99, .centre_hz = 1e6, .repeat = .99}, MAC_JAM_TONE},
+        {{.kurtosis = 1.99, .narrow = .035, .centre_hz = 0, .repeat = .04}, MAC_JAM_CONSTANT},
+        {{.kurtosis = 1.8, .narrow = .15, .centre_hz = 0, .repeat = .998}, MAC_JAM_PILOT},
+        {{.kurtosis = 1.97, .narrow = .5, .centre_hz = 0, .repeat = .2}, MAC_JAM_FOREIGN},
+        {{.kurtosis = 1.23, .narrow = .94, .centre_hz = 0, .repeat = .1}, MAC_JAM_FOREIGN},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench b;
+        open_bench(&b);
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -35});
+        b.blocked_ns = 10 * MS;
+        for (unsigned k = 0; k < 200; k++) { /* noise has no centre */
+            struct mac_shape shape = rows[i].shape;
+            if (rows[i].kind == MAC_JAM_CONSTANT)
+                shape.centre_hz = 9e6 * (draw(&b) - .5);
+            show_shapes(&b, 1, &shape);
+        }
+        ck_assert_int_eq(b.last.kind, rows[i].kind);
+        ck_assert_int_le(b.last.at_ns, 1050 * MS);
+        ck_assert_uint_eq(b.n_attacks, mac_jam_is_attack(rows[i].kind));
     }
 }
 END_TEST
 
-START_TEST(every_kind_has_its_name_and_four_accuse)
+START_TEST(a_tone_is_named_with_its_band)
+{
+    struct bench b;
+    struct mac_shape shape = {.kurtosis = 1.01, .narrow = .99, .centre_hz = -1.5e6, .repeat = .9};
+    stand_in(&b, &shape);
+    ck_assert_int_eq(b.last.low_khz, -1501);
+    ck_assert_int_eq(b.last.high_khz, -1499);
+}
+END_TEST
+
+START_TEST(shapes_that_no_training_saw_are_an_attack_without_a_name_and_numbers_that_are_none_are_left_out)
+{
+    struct bench b;
+    struct mac_shape odd = {.kurtosis = 5, .narrow = .3, .repeat = .05}, none = {.kurtosis = NAN, .narrow = INFINITY, .repeat = -INFINITY};
+    stand_in(&b, &odd);
+    ck_assert_int_eq(b.last.kind, MAC_JAM_UNKNOWN);
+    stand_in(&b, &none);
+    ck_assert_uint_eq(b.n_attacks, 0);
+    none.kurtosis = 1;
+    none.narrow = 1;
+    stand_in(&b, &none);
+    ck_assert_uint_eq(b.n_attacks, 0);
+}
+END_TEST
+
+static unsigned accuse_bursts(double repeat, enum mac_jam_kind *kind_out)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 40; i++) {
+        struct mac_shape shape = {.kurtosis = 1.99, .narrow = repeat > .1 ? .19 : .035, .repeat = repeat, .centre_hz = 9e6 * (draw(&b) - .5)};
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -35});
+        show_shapes(&b, 1, &shape);
+        b.now_ns += 100 * US;
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_IDLE});
+        wait(&b, (int64_t)(draw(&b) * 4) * MS);
+    }
+    *kind_out = b.last.kind;
+    return b.n_attacks;
+}
+
+START_TEST(bursts_of_noise_are_pulses_and_of_lost_frames_are_not)
+{
+    enum mac_jam_kind kind;
+    ck_assert_uint_eq(accuse_bursts(.04, &kind), 1);
+    ck_assert_int_eq(kind, MAC_JAM_PULSE);
+    ck_assert_uint_eq(accuse_bursts(.2, &kind), 0);
+}
+END_TEST
+
+START_TEST(a_frame_heard_again_and_again_is_deception_and_a_new_one_each_time_is_not)
+{
+    struct bench b;
+    open_bench(&b);
+    for (uint64_t i = 0; i < 100; i++) {
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_NAME, .name = i});
+        wait(&b, 5 * MS);
+    }
+    ck_assert_uint_eq(b.n_attacks, 0);
+    for (int i = 0; i < 5; i++) {
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_NAME, .name = 7777});
+        wait(&b, 5 * MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_DECEPTIVE);
+}
+END_TEST
+
+START_TEST(preambles_that_nothing_follows_are_an_attack)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 10; i++) {
+        struct mac_rx_quality q = {.start_ns = b.now_ns, .end_ns = b.now_ns + 40 * US, .head_dbfs = -40, .rssi_dbfs = -41, .rise_ns = -1};
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -40});
+        b.now_ns += 32 * US;
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_LOCK});
+        b.now_ns += 8 * US;
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_FRAME, .quality = &q});
+        b.now_ns += 4 * US;
+        observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_IDLE});
+        wait(&b, MS);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_PREAMBLE);
+}
+END_TEST
+
+START_TEST(the_level_of_evidence_grows_with_it)
+{
+    unsigned before = 0;
+    for (unsigned r = 0; r <= 8; r++) {
+        struct mac_jam_statistics s = {.last = 8, .last_bad = 8, .last_rises = r, .last_consistent = r};
+        unsigned level = mac_jam_level(MAC_JAM_REACTIVE, &s);
+        ck_assert_uint_ge(level, before);
+        ck_assert_uint_lt(level, MAC_JAM_LEVELS);
+        before = level;
+    }
+    ck_assert_uint_eq(before, MAC_JAM_LEVELS - 1);
+    for (enum mac_jam_kind kind = 0; kind < MAC_JAM_N_KINDS; kind++)
+        for (unsigned level = 0; level < MAC_JAM_LEVELS; level++) {
+            ck_assert_uint_gt(mac_jam_confidences[kind][level], 0);
+            ck_assert_uint_lt(mac_jam_confidences[kind][level], 1000);
+        }
+}
+END_TEST
+
+START_TEST(every_kind_has_its_name_and_nine_accuse)
 {
     unsigned n = 0;
-    for (enum mac_jam_kind kind = 0; kind < MAC_JAM_N_KINDS; kind++)
+    for (enum mac_jam_kind kind = 0; kind < MAC_JAM_N_KINDS; kind++) {
         n += mac_jam_is_attack(kind);
-    ck_assert_uint_eq(n, 4);
+        ck_assert_str_ne(mac_jam_kind_name(kind), "invalid");
+    }
+    ck_assert_uint_eq(n, 9);
     ck_assert_str_eq(mac_jam_kind_name(MAC_JAM_REACTIVE), "reactive");
     ck_assert_str_eq(mac_jam_kind_name(MAC_JAM_WEAK_LINK), "weak-link");
+    ck_assert_str_eq(mac_jam_kind_name(MAC_JAM_UNKNOWN), "jammed");
+    ck_assert_str_eq(mac_jam_kind_name(MAC_JAM_N_KINDS), "invalid");
 }
 END_TEST
 
@@ -396,7 +533,13 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, locks_on_noise_that_become_frames_accuse_nobody);
     tcase_add_test(tc, numbers_that_are_none_accuse_nobody);
     tcase_add_test(tc, a_station_whose_own_frames_are_answered_accuses_nobody);
-    tcase_add_test(tc, confidence_grows_with_the_evidence);
-    tcase_add_test(tc, every_kind_has_its_name_and_four_accuse);
+    tcase_add_test(tc, energy_without_a_pause_is_named_by_its_shape_within_50_ms);
+    tcase_add_test(tc, a_tone_is_named_with_its_band);
+    tcase_add_test(tc, shapes_that_no_training_saw_are_an_attack_without_a_name_and_numbers_that_are_none_are_left_out);
+    tcase_add_test(tc, bursts_of_noise_are_pulses_and_of_lost_frames_are_not);
+    tcase_add_test(tc, a_frame_heard_again_and_again_is_deception_and_a_new_one_each_time_is_not);
+    tcase_add_test(tc, preambles_that_nothing_follows_are_an_attack);
+    tcase_add_test(tc, the_level_of_evidence_grows_with_it);
+    tcase_add_test(tc, every_kind_has_its_name_and_nine_accuse);
     suite_add_tcase(suite, tc);
 }

@@ -77,6 +77,7 @@ static void hear_scene(struct bench *b)
             case PHY_LOCK: seen.kind = MAC_JAM_SEEN_LOCK; break;
             case PHY_FRAME: take_frame(b, &update.signals[i], &seen, &q); break;
             case PHY_TX_DONE:
+            case PHY_SHAPE:
             case PHY_SENSED:
             default: continue;
             }
