@@ -180,10 +180,34 @@ START_TEST(one_claim_to_be_far_ahead_moves_no_new_view)
 }
 END_TEST
 
+/* An older certificate may be of what was never committed; of two views the later one saw the earlier one's. */
+START_TEST(of_two_certificates_for_a_height_the_later_view_counts)
+{
+    struct pbft *m = calloc(1, sizeof *m);
+    struct pbft_claim *claims = calloc(3, sizeof *claims);
+    struct pbft_choice choice;
+    uint32_t offender;
+    m->f = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        claims[i].n_certs = 1;
+        claims[i].certs[0].height = 1;
+        claims[i].certs[0].view = _i == 0 ? 3 + i : 4 - i;
+        claims[i].certs[0].digest.octets[0] = (uint8_t)claims[i].certs[0].view;
+    }
+    ck_assert(chain_pbft_choose(m, claims, 3, &choice, &offender));
+    ck_assert(choice.required[0].have && !choice.required[1].have);
+    ck_assert_uint_eq(choice.required[0].view, 4);
+    ck_assert_uint_eq(choice.required[0].digest.octets[0], 4);
+    free(claims);
+    free(m);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("pbft_proofs");
     tcase_add_test(tc, one_claim_to_be_far_ahead_moves_no_new_view);
+    tcase_add_loop_test(tc, of_two_certificates_for_a_height_the_later_view_counts, 0, 2);
     tcase_add_test(tc, what_somebody_proved_is_nothing_that_one_has_voted_on);
     tcase_add_test(tc, a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_prepare);
     tcase_add_test(tc, under_strict_votes_a_quorum_of_commits_waits_for_the_prepares);
