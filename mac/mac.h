@@ -219,6 +219,7 @@ struct mac_stats {
     uint64_t refused;     /* frames that the caller did not let out */
     uint64_t bad_event;   /* mac_step said -EBADMSG */
     uint64_t plans_sent, plans_again;   /* slot plans announced; to ask those again whose slot stayed empty */
+    uint64_t plans_announced;           /* frames that say what is left of a long one */
     uint64_t plans_followed;            /* in which this station has a slot */
     uint64_t plans_refused[MAC_SLOT_N_FAULTS];
     uint64_t slots_used, slots_unused;  /* own ones; unused: nothing to say in time, nothing that fits, or not allowed */

@@ -75,6 +75,8 @@ static void receive_data(struct mac *m, const struct mac_frame *frame, const str
         m->stats.rx_other++;
         return;
     }
+    if (frame->payload_len == 0 && frame->last_fragment == 0 && !to_me)
+        return; /* a reservation, which has been heeded */
     if (is_unsure(m, frame, in->now_ns)) {
         m->stats.rx_unsure++;
         return;

@@ -4,12 +4,26 @@
 #include <string.h>
 
 static const int64_t longest_plan_ns = 1000000000;
+static const int64_t longest_duration_ns = MAC_MAX_DURATION_US * INT64_C(1000);
 
 void mac_slots_init(struct mac_slots *s)
 {
     memset(s, 0, sizeof *s);
     for (size_t i = 0; i < MAC_SLOT_PHASES; i++)
         s->mine_ns[i] = INT64_MAX;
+}
+
+static int64_t announcement_ns(const struct mac *m)
+{
+    return m->cfg.airtime_ns(m->cfg.airtime_ctx, MAC_DATA_OVERHEAD_BYTES, m->cfg.profile.basic_rate);
+}
+
+/* What the Duration of a frame that ends at end_ns could not say has to be said in time before that is over. */
+static void plan_announcement(struct mac *m, int64_t end_ns)
+{
+    struct mac_slots *s = &m->slots;
+    bool more = s->own && s->end_ns - end_ns > longest_duration_ns;
+    s->announce_ns = more ? end_ns + longest_duration_ns - announcement_ns(m) - 2 * m->cfg.profile.sifs_ns : INT64_MAX;
 }
 
 static int64_t slot_at_ns(const struct mac_slots *s, size_t phase, int position)
@@ -29,6 +43,7 @@ static void begin(struct mac *m, int64_t origin_ns)
         int at = i < s->plan.n_phases ? mac_slot_plan_find(&s->plan.phases[i], m->cfg.station_id) : -1;
         s->mine_ns[i] = at < 0 ? INT64_MAX : slot_at_ns(s, i, at);
     }
+    plan_announcement(m, origin_ns);
     int64_t until_ns = s->end_ns + (s->own ? m->cfg.profile.sifs_ns : 0);
     if (until_ns > m->medium.own_ns)
         m->medium.own_ns = until_ns;
@@ -180,6 +195,39 @@ static void end_plan(struct mac *m, int64_t now_ns, struct mac_update *out)
         mac_exchange_conclude(m, MAC_CAT_PROPOSAL, now_ns, out);
 }
 
+/* The next beginning of anybody's slot at or after now_ns; INT64_MAX: none. In a slot begun before somebody may be sending. */
+static int64_t next_slot_ns(const struct mac_slots *s, int64_t now_ns)
+{
+    for (size_t i = 0; i < s->plan.n_phases; i++) {
+        int64_t from_ns = slot_at_ns(s, i, 0), n = (int64_t)s->plan.phases[i].n;
+        if (now_ns < from_ns)
+            return from_ns;
+        if (now_ns < from_ns + n * s->plan.slot_ns)
+            return now_ns;
+    }
+    return INT64_MAX;
+}
+
+/* A group frame without payload: all it says is what is left. Where votes are due they say it. */
+static void announce(struct mac *m, int64_t now_ns, struct mac_update *out)
+{
+    struct mac_slots *s = &m->slots;
+    int64_t end_ns = now_ns + announcement_ns(m), left_us = (s->end_ns - end_ns) / 1000;
+    bool free = m->phase == MAC_PHASE_CONTEND && !mac_medium_sensed(&m->medium) && now_ns >= m->medium.deaf_ns &&
+                mac_medium_held_until(&m->medium, now_ns, end_ns - now_ns) == INT64_MIN;
+    plan_announcement(m, end_ns);
+    if (!free || end_ns + m->cfg.profile.sifs_ns > next_slot_ns(s, now_ns))
+        return;
+    struct mac_frame frame = {.kind = MAC_FRAME_DATA, .receiver = mac_broadcast, .transmitter = m->self, .bssid = mac_bssid,
+                              .sequence = m->next_sequence,
+                              .duration_us = (uint16_t)(left_us > MAC_MAX_DURATION_US ? MAC_MAX_DURATION_US : left_us)};
+    m->next_sequence = (m->next_sequence + 1) & 0x0fff;
+    mac_exchange_control(m, &frame, now_ns, out);
+    m->tx_end_ns = end_ns;
+    m->phase = MAC_PHASE_RESPONDING; /* nothing is awaited */
+    m->stats.plans_announced++;
+}
+
 void mac_slots_run(struct mac *m, int64_t now_ns, struct mac_update *out)
 {
     struct mac_slots *s = &m->slots;
@@ -191,6 +239,8 @@ void mac_slots_run(struct mac *m, int64_t now_ns, struct mac_update *out)
             use_slot(m, phase, now_ns, out);
             if (s->mine_ns[phase] == before_ns)
                 return;
+        } else if (now_ns >= s->announce_ns && now_ns < s->end_ns) {
+            announce(m, now_ns, out);
         } else if (now_ns >= s->end_ns) {
             end_plan(m, now_ns, out);
         } else {
@@ -205,10 +255,12 @@ int64_t mac_slots_deadline(const struct mac *m)
     if (!s->active)
         return INT64_MAX;
     int64_t at_ns = s->mine_ns[next_phase(s)];
+    int64_t other_ns = s->announce_ns < s->end_ns ? s->announce_ns : s->end_ns;
     if (at_ns == INT64_MAX || m->phase != MAC_PHASE_CONTEND)
-        return s->end_ns;
+        return m->phase == MAC_PHASE_CONTEND ? other_ns : s->end_ns;
     bool ready = m->queue.count[MAC_CAT_VOTE] > 0 || (s->again && s->answer_len > 0);
-    return ready ? at_ns - m->cfg.profile.sifs_ns : at_ns;
+    at_ns = ready ? at_ns - m->cfg.profile.sifs_ns : at_ns;
+    return at_ns < other_ns ? at_ns : other_ns;
 }
 
 int64_t mac_slots_left_ns(const struct mac *m, int64_t end_ns)

@@ -15,6 +15,7 @@ struct mac_slots {
     struct mac_slot_plan plan;
     int64_t origin_ns, end_ns;   /* the frame's end; that of the last slot's frame */
     int64_t mine_ns[MAC_SLOT_PHASES]; /* own slots that are to come; INT64_MAX: none */
+    int64_t announce_ns;         /* own: what is left has to be said again then; INT64_MAX: all is said */
     uint32_t heard;              /* own: who answered in the last phase, by position */
     size_t answer_len;           /* what was said in the last own slot, for who did not hear it; 0: nothing */
     uint8_t answer[MAC_SLOT_ANSWER_BYTES];

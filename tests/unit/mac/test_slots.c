@@ -140,7 +140,7 @@ static void open_table(struct sim *s, struct table *t, size_t n, size_t n_voters
     memset(t, 0, sizeof *t);
     t->plan = make_plan(1, n_voters);
     t->n_voters = n_voters;
-    cfg.profile.group_gap_ns = mac_slot_plan_end_ns(&t->plan);
+    cfg.profile.group_gap_ns = 120000000;
     sim_open(s, n, &cfg);
     s->on_delivery = on_delivery;
     s->gate = note_start;
@@ -233,6 +233,28 @@ START_TEST(a_station_outside_the_group_that_hears_only_a_voter_keeps_silent_to_t
     ck_assert_int_ge(t.first_start_ns[6], end_ns + 34000);
     ck_assert_int_le(t.first_start_ns[6], end_ns + 34000 + 15 * 9000 + 1000);
     ck_assert_uint_eq(t.n_votes_heard[0], 5 + 1);
+    sim_close(&s);
+}
+END_TEST
+
+START_TEST(a_reservation_longer_than_a_duration_field_is_announced_piece_by_piece)
+{
+    static struct sim s;
+    struct table t;
+    open_table(&s, &t, 5, 3, 4); /* station 4 is none of the group */
+    t.plan.phases[0].offset_ns = 110000000; /* members think for three Duration fields and more */
+    propose(&s, &t.plan);
+    sim_run_until(&s, s.now_ns + 2000000);
+    uint8_t octets[50] = {0};
+    SIM_REQUIRE(sim_send(&s, 4, mac_broadcast, MAC_CAT_DATA, octets, sizeof octets) == 0);
+    sim_run_until(&s, s.now_ns + 200000000);
+    ck_assert_uint_eq(sim_stats(&s, 0).plans_announced, 3);
+    ck_assert_int_ge(t.first_start_ns[4], t.proposal_end_ns + mac_slot_plan_end_ns(&t.plan) - 16000 + 34000);
+    for (size_t i = 1; i < 4; i++)
+        ck_assert_int_eq(t.first_start_ns[i], slot_start_ns(&t, i));
+    ck_assert_uint_eq(s.n_collided, 0);
+    ck_assert_uint_eq(t.n_proposals_heard[4], 1);
+    ck_assert_uint_eq(t.n_votes_heard[4], 3); /* an announcement delivers nothing */
     sim_close(&s);
 }
 END_TEST
@@ -338,6 +360,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(air, who_stayed_silent_is_asked_once_more_and_an_empty_slot_is_nobodys);
     tcase_add_test(air, one_that_never_answers_is_asked_twice_in_all_and_then_the_medium_is_free);
     tcase_add_test(air, a_station_outside_the_group_that_hears_only_a_voter_keeps_silent_to_the_plans_end);
+    tcase_add_test(air, a_reservation_longer_than_a_duration_field_is_announced_piece_by_piece);
     tcase_add_test(air, a_member_that_follows_no_plans_still_hears_the_proposal_and_answers_after_the_plan);
     tcase_add_test(air, a_forged_plan_is_counted_by_reason_and_its_message_still_delivered);
     tcase_add_test(air, a_station_keeps_out_of_a_quiet_period_even_in_its_slot);
