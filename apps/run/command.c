@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "apps/options.h"
+#include "apps/run/compare_access.h"
 #include "apps/run/run.h"
 
 static int print_result(const json_t *summary, const char *folder, bool json, int code)
@@ -46,7 +47,7 @@ static int run_main(int argc, char **argv)
     int n_positional = 0, code = 0;
     if (app_options_parse(argc, argv, options, "run [SCENARIO] [options]",
                           "Runs a scenario on the virtual air: real waveforms, virtual time. SCENARIO is a YAML file or the name of a\n"
-                          "shipped one (quickstart, fading). Exit code: 0 done, 1 a promise of the run was broken, 2 bad input, 3 system failed.",
+                          "shipped one (quickstart, fading, access-comparison). Exit code: 0 done, 1 a promise of the run was broken, 2 bad input, 3 system failed.",
                           &n_positional, &code))
         return code;
     if (n_positional > 1) {
@@ -67,7 +68,8 @@ static int run_main(int argc, char **argv)
     run.progress = isatty(STDERR_FILENO) == 1;
     char folder[560], error[WORLD_MAX_ERROR] = "";
     json_t *summary = NULL;
-    code = app_run(&run, &summary, folder, sizeof folder, error);
+    bool compares = strcmp(run.scenario, app_compare_access_name) == 0;
+    code = compares ? app_compare_access(&run, json, error) : app_run(&run, &summary, folder, sizeof folder, error);
     if (error[0])
         fprintf(stderr, "airdeed run: %s\n", error);
     if (summary && code <= APP_EXPECTATION_FAILED)

@@ -71,6 +71,10 @@ static int apply_options(struct app_world *w, const struct app_run_options *o)
     w->cut_seed = o->cut_seed;
     if (o->duration_ns)
         sc->duration_ns = o->duration_ns;
+    if (o->grant_ns) {
+        sc->lease.grant_ns = sc->lease.transmit_expire_ns = o->grant_ns;
+        sc->lease.heartbeat_ns = o->grant_ns / 4;
+    }
     if (sc->settle_ns >= sc->duration_ns)
         sc->settle_ns = sc->duration_ns / 4;
     w->recorded = UINT32_MAX;

@@ -12,6 +12,7 @@ struct app_run_options {
     bool has_seed;
     uint64_t seed;
     int64_t duration_ns;     /* 0: the scenario's */
+    int64_t grant_ns;        /* 0: the scenario's; else lease.grant and transmit_expire, heartbeat a fourth */
     const char *out;         /* NULL: run-NAME-SEED in the current folder */
     bool record;
     const char *record_station; /* NULL: the first */
