@@ -70,8 +70,8 @@ static void judge(struct tally *t, enum app_jam_class class, double jsr_db, cons
     bool strong = jsr_db >= floor_jsr_db;
     t->n_strong += strong;
     t->n_detected += strong && in_time;
-    if (in_time)
-        t->ms[t->n_ms++] = (double)(h->attack.at_ns - out->exposed_ns) / 1e6;
+    if (in_time) /* who is named before anybody has something to send is named at once */
+        t->ms[t->n_ms++] = out->exposed_ns < h->attack.at_ns ? (double)(h->attack.at_ns - out->exposed_ns) / 1e6 : 0;
 }
 
 static int run_class(struct app_jam_world *w, enum app_jam_class class, const struct app_validate *v, struct tally *t)
