@@ -65,5 +65,18 @@ check 'direction and comment' '0x00000002,{"purpose":"ack"}
 0x00000001,'
 tshark -r "$work/air.pcapng" -Y '_ws.malformed || frame.cap_len < frame.len' 2>"$work/err" | wc -l >"$work/printed"
 check 'nothing malformed or cut short' '0'
+# what a whole exchange sends: RTS, CTS, CTS to oneself, ACK, fragments, retries
+AIRDEED_KEEP_FRAMES=$work/frames.hex CK_RUN_CASE=frames "$sources/build/release/unit/unit_mac_test_exchange" >"$work/out" 2>&1
+text2pcap -q -l 105 "$work/frames.hex" "$work/frames.pcap" >/dev/null 2>&1
+tshark -r "$work/frames.pcap" -T fields -e wlan.fc.type_subtype 2>"$work/err" | sort -u >"$work/printed"
+check 'RTS, CTS, ACK and data, and nothing else' '0x001b
+0x001c
+0x001d
+0x0020'
+tshark -r "$work/frames.pcap" -Y '_ws.malformed || _ws.expert.severity == error' 2>"$work/err" | wc -l >"$work/printed"
+check 'none of the frames of an exchange is malformed' '0'
+tshark -r "$work/frames.pcap" -Y 'wlan.fc.type_subtype == 0x1b && wlan.duration > 1000' -T fields -e wlan.ra -e wlan.ta 2>"$work/err" |
+    sort -u | head -n 1 >"$work/printed"
+check 'an RTS names both stations' '02:ad:00:00:00:00	02:ad:00:00:00:02'
 echo "1..$n"
 exit $failed

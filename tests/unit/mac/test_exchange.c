@@ -548,6 +548,50 @@ START_TEST(ten_thousand_strangers_do_not_keep_honest_fragments_from_becoming_a_m
 }
 END_TEST
 
+static uint64_t n_kinds[5];
+
+/* Each frame as text2pcap reads it. */
+static bool keep_frame(struct sim *sim, size_t i, const struct mac_update *frame)
+{
+    struct mac_frame read;
+    FILE *file = sim->ctx;
+    (void)i;
+    SIM_REQUIRE(mac_frame_read(frame->mpdu, frame->mpdu_len, &read) == 0);
+    n_kinds[read.kind]++;
+    for (size_t k = 0; file && k < frame->mpdu_len; k++) {
+        if (k % 16 == 0)
+            fprintf(file, "\n%06zx", k);
+        fprintf(file, " %02x", frame->mpdu[k]);
+    }
+    if (file)
+        fprintf(file, "\n");
+    return true;
+}
+
+START_TEST(an_exchange_has_every_kind_of_frame)
+{
+    const char *path = getenv("AIRDEED_KEEP_FRAMES");
+    struct mac_config cfg = config_rts();
+    cfg.profile.rts_threshold_bytes = 300;
+    cfg.profile.cts_to_self = true;
+    sim_open(&s, 3, &cfg);
+    s.loss = .1;
+    s.gate = keep_frame;
+    s.ctx = path ? fopen(path, "w") : NULL;
+    for (int k = 0; k < 40; k++) {
+        size_t len = k % 4 == 3 ? 4000 : (size_t)(k * 20 + 1);
+        SIM_REQUIRE(sim_send(&s, (size_t)k % 3, k % 2 ? mac_broadcast : mac_address_of((uint32_t)(k + 1) % 3), MAC_CAT_VOTE, message, len) == 0);
+        sim_run_until(&s, s.now_ns + 100 * MS);
+    }
+    if (s.ctx)
+        fclose(s.ctx);
+    for (int kind = MAC_FRAME_DATA; kind <= MAC_FRAME_CTS; kind++)
+        ck_assert_uint_gt(n_kinds[kind], 5);
+    ck_assert_uint_eq(n_kinds[MAC_FRAME_OTHER], 0);
+    sim_close(&s);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("instants");
@@ -562,6 +606,9 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_sender_that_starts_again_is_not_taken_for_its_past);
     tcase_add_test(tc, a_receiver_that_starts_again_delivers_nothing_that_it_may_have_delivered_before);
     tcase_add_test(tc, ten_thousand_strangers_do_not_keep_honest_fragments_from_becoming_a_message);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("frames");
+    tcase_add_test(tc, an_exchange_has_every_kind_of_frame);
     suite_add_tcase(suite, tc);
     tc = tcase_create("many");
     tcase_set_timeout(tc, 60);
