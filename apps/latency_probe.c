@@ -1,6 +1,7 @@
 /* airdeed latency-probe: how soon a radio can answer, and the MAC's timing that follows. */
 #include "apps/latency.h"
 #include "apps/latency_work.h"
+#include "apps/profile.h"
 #include "apps/radio_options.h"
 #include "apps/sense.h"
 #include "mac/frame.h"
@@ -30,6 +31,8 @@ struct command {
     int64_t turnaround_ns;
     struct mac_profile profile;
     const char *why; /* the profile is refused */
+    const char *wanted; /* NULL: none in particular */
+    char unheld[APP_PROFILE_MAX_WHY]; /* why the radio does not hold that one; "": it does */
 };
 
 static int64_t read_clock(clockid_t id)
@@ -83,6 +86,7 @@ static int parse(int argc, char **argv, struct command *c, int *exit_out)
         {"trials", APP_U64, &c->n_trials, "N", "bursts without a late one that make a lead good (default 200)", 10, 100000, NULL},
         {"burst", APP_DURATION_NS, &c->burst_ns, "TIME", "length of a burst (default 200us)", 1e4, 1e8, NULL},
         {"waveform", APP_TEXT, &c->waveform_name, "NAME", "whose decoding is part of a turnaround (default wifi)", 0, 0, NULL},
+        {"profile", APP_TEXT, &c->wanted, "NAME", "tell whether the radio holds this profile, for instance dot11-10", 0, 0, NULL},
         {"no-hidden-stations", APP_FLAG, &c->no_hidden_stations, NULL, "everyone hears everyone: a longer turnaround will do", 0, 0, NULL},
         {"json", APP_FLAG, &c->json, NULL, "print one JSON object", 0, 0, NULL},
         {"", APP_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
@@ -127,6 +131,9 @@ static void derive_profile(struct command *c)
                                      .no_hidden_stations = c->no_hidden_stations};
     if (mac_profile_host(&timing, &c->profile, &c->why) == 0)
         c->why = NULL;
+    struct mac_profile wanted;
+    if (c->wanted && app_profile_find(c->wanted, &timing, true, &wanted, c->unheld) == 0)
+        c->unheld[0] = '\0';
 }
 
 static double us(int64_t ns)
@@ -165,6 +172,8 @@ static void print_text(const struct command *c)
            (unsigned long long)r->lead_samples, (double)r->lead_samples * sample_us, r->n_trials, 300.0 / r->n_trials);
     printf("                %u bursts in all, %u late, %u failed otherwise\n", r->n_sent, r->n_late, r->n_other);
     printf("turnaround      %.0f us: a block, a symbol to decode, the lead\n", us(c->turnaround_ns));
+    if (c->wanted)
+        printf("%-15s %s\n", c->wanted, c->unheld[0] ? c->unheld : "holds");
     if (c->why) {
         printf("MAC profile     none holds: %s\n", c->why);
         return;
@@ -204,6 +213,9 @@ static void print_json(const struct command *c)
         (json_int_t)r->lead_samples, "late_below_samples", (json_int_t)r->late_below_samples, "trials", (json_int_t)r->n_trials, "bursts",
         (json_int_t)r->n_sent, "late", (json_int_t)r->n_late, "failed", (json_int_t)r->n_other, "turnaround_us", us(c->turnaround_ns),
         "profile", describe_profile(c), "counters", describe_counters(c->radio));
+    if (c->wanted)
+        json_object_set_new(object, "wanted_profile",
+                            json_pack("{s:s, s:s?}", "name", c->wanted, "refused", c->unheld[0] ? c->unheld : NULL));
     json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
     printf("\n");
     json_decref(object);
@@ -244,7 +256,7 @@ static int measure(struct command *c)
     }
     derive_profile(c);
     c->json ? print_json(c) : print_text(c);
-    return c->why ? APP_EXPECTATION_FAILED : APP_OK;
+    return c->why || c->unheld[0] ? APP_EXPECTATION_FAILED : APP_OK;
 }
 
 static int open_and_measure(struct command *c)

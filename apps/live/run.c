@@ -255,6 +255,8 @@ static struct app_station_config describe_station(struct app_live *live)
     /* nobody may foresee a live station's timeouts, slots and salts */
     randombytes_buf(&cfg.seed, sizeof cfg.seed);
     randombytes_buf(&cfg.node.seed, sizeof cfg.node.seed);
+    randombytes_buf(&cfg.boot, sizeof cfg.boot);
+    cfg.boot |= 1; /* it may have run before */
     snprintf(cfg.call_sign, sizeof cfg.call_sign, "%.31s", c->node.member);
     return cfg;
 }

@@ -68,6 +68,7 @@ static void describe_slots(const struct app_station_config *cfg, struct mac_conf
 static struct mac_config describe_mac(const struct app_station_config *cfg, uint32_t channel)
 {
     struct mac_config mac = {.seed = cfg->seed,
+                             .boot = cfg->boot,
                              .station_id = cfg->id,
                              .channel = channel,
                              .profile = cfg->profile,

@@ -38,6 +38,7 @@ struct app_station_traffic { /* data of a lease holder; interval_ns 0: none */
 
 struct app_station_config {
     uint64_t seed;
+    uint64_t boot;                      /* mac_config: 0 where the station never ran before */
     uint32_t id;                        /* member id */
     const struct chain_genesis *genesis; /* outlives the station */
     struct chain_node_config node;      /* self, genesis, engine, signer set by the caller */
