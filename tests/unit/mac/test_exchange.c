@@ -1,21 +1,12 @@
-/* RTS, CTS, NAV, the access methods and restarts: the instants of one MAC, and many on the small medium against closed forms. */
+/* RTS, CTS, NAV and the access methods: the instants of one MAC, and many on the small medium against closed forms. */
 #define SUITE_NAME "mac exchange"
 #include "tests/unit/check_main.h"
-#include "tests/unit/mac/sim.h"
+#include "tests/unit/mac/one.h"
 
 #include <math.h>
 
-#define US INT64_C(1000)
-#define MS INT64_C(1000000)
-
-enum { SLOT = 9000, SIFS = 16000, DIFS = 34000, START_DELAY = 20000, RTS_NS = 52000, ACK_NS = 44000 };
 /* NAVTimeout (10.3.2.4): 2 SIFS + CTS + PHY start delay + 2 slots */
 static const int64_t nav_timeout_ns = 2 * SIFS + ACK_NS + START_DELAY + 2 * SLOT;
-
-static struct sim s;
-static struct mac_update out;
-static struct mac *mac;
-static uint8_t message[4000];
 
 static struct mac_config config_rts(void)
 {
@@ -23,60 +14,6 @@ static struct mac_config config_rts(void)
     cfg.profile.rts_threshold_bytes = 0;
     cfg.profile.rts_retry_limit = 7;
     return cfg;
-}
-
-static void open_one(const struct mac_config *cfg)
-{
-    sim_open(&s, 1, cfg); /* station 0 */
-    mac = s.stations[0].mac;
-}
-
-static int feed(enum mac_event_kind kind, int64_t now_ns)
-{
-    struct mac_event event = {.kind = kind, .now_ns = now_ns};
-    return mac_step(mac, &event, &out);
-}
-
-static void hear(const struct mac_frame *frame, int64_t end_ns)
-{
-    uint8_t mpdu[MAC_MAX_MPDU_BYTES];
-    struct mac_event event = {.kind = MAC_EV_FRAME, .now_ns = end_ns};
-    event.frame.mpdu = mpdu;
-    ck_assert_int_eq(mac_frame_write(frame, mpdu, sizeof mpdu, &event.frame.len_bytes), 0);
-    event.frame.quality = (struct mac_rx_quality){.start_ns = end_ns - ACK_NS, .end_ns = end_ns, .header_ok = true, .fcs_ok = true,
-                                                  .head_dbfs = -40, .rssi_dbfs = -40, .rise_ns = -1};
-    ck_assert_int_eq(mac_step(mac, &event, &out), 0);
-}
-
-static void send(int64_t now_ns, struct mac_address to, size_t len)
-{
-    struct mac_event event = {.kind = MAC_EV_SEND, .now_ns = now_ns};
-    event.send.to = to;
-    event.send.category = MAC_CAT_DATA;
-    event.send.message = message;
-    event.send.len_bytes = len;
-    ck_assert_int_eq(mac_step(mac, &event, &out), 0);
-}
-
-/* Ticks until a frame is handed out, and reads it. */
-static int64_t next_frame(struct mac_frame *frame)
-{
-    for (int i = 0; i < 100; i++) {
-        int64_t at_ns = mac_deadline(mac);
-        ck_assert_int_ne(at_ns, INT64_MAX);
-        ck_assert_int_eq(feed(MAC_EV_TICK, at_ns), 0);
-        if (out.transmit) {
-            ck_assert_int_eq(mac_frame_read(out.mpdu, out.mpdu_len, frame), 0);
-            return out.start_ns;
-        }
-    }
-    ck_abort_msg("it never sends");
-    return 0;
-}
-
-static struct mac_stats stats(void)
-{
-    return sim_stats(&s, 0);
 }
 
 START_TEST(a_frame_over_the_threshold_follows_rts_and_cts)
@@ -450,70 +387,6 @@ START_TEST(under_edca_each_category_contends_by_itself_with_its_own_aifsn)
 }
 END_TEST
 
-static struct mac_frame data_of(uint16_t sequence, uint16_t message_id, bool retry)
-{
-    return (struct mac_frame){.kind = MAC_FRAME_DATA, .retry = retry, .receiver = mac_address_of(0), .transmitter = mac_address_of(5),
-                              .bssid = mac_bssid, .sequence = sequence, .message_id = message_id, .payload = message, .payload_len = 10};
-}
-
-static size_t deliver(uint16_t sequence, uint16_t message_id, bool retry, int64_t end_ns)
-{
-    struct mac_frame frame = data_of(sequence, message_id, retry);
-    hear(&frame, end_ns);
-    size_t n = out.n_deliveries;
-    if (out.transmit)
-        ck_assert_int_eq(feed(MAC_EV_TX_DONE, end_ns + SIFS + ACK_NS), 0);
-    return n;
-}
-
-START_TEST(a_sender_that_starts_again_is_not_taken_for_its_past)
-{
-    struct mac_config cfg = sim_config_11a();
-    cfg.profile.lifetime_ns = 500 * MS;
-    open_one(&cfg);
-    ck_assert_uint_eq(deliver(7, 100, false, 1 * MS), 1);
-    ck_assert_uint_eq(deliver(7, 100, true, 2 * MS), 0);
-    ck_assert_uint_eq(deliver(7, 101, true, 3 * MS), 1);   /* the number again, another message */
-    ck_assert_uint_eq(deliver(7, 100, true, 503 * MS), 1); /* nobody retries for so long */
-    sim_close(&s);
-    /* and its numbers are drawn anew at each start */
-    uint16_t numbers[8];
-    for (unsigned i = 0; i < 8; i++) {
-        struct mac_frame frame;
-        cfg.boot = i;
-        open_one(&cfg);
-        send(1 * MS, mac_address_of(3), 100);
-        (void)next_frame(&frame);
-        numbers[i] = (uint16_t)(frame.sequence ^ frame.message_id);
-        for (unsigned k = 0; k < i; k++)
-            ck_assert_uint_ne(numbers[i], numbers[k]);
-        sim_close(&s);
-    }
-}
-END_TEST
-
-START_TEST(a_receiver_that_starts_again_delivers_nothing_that_it_may_have_delivered_before)
-{
-    struct mac_config cfg = sim_config_11a();
-    cfg.profile.lifetime_ns = 500 * MS;
-    cfg.boot = 1;
-    open_one(&cfg);
-    ck_assert_uint_eq(deliver(7, 100, true, 1 * MS), 0);
-    ck_assert(!out.transmit); /* nor is it acknowledged: the sender knows that it failed */
-    ck_assert_uint_eq(deliver(8, 101, false, 2 * MS), 1);
-    ck_assert_uint_eq(deliver(9, 102, true, 3 * MS), 1); /* its first attempt was in this life */
-    ck_assert_uint_eq(stats().rx_unsure, 1);
-    sim_close(&s);
-    open_one(&cfg);
-    ck_assert_uint_eq(deliver(6, 99, false, 1 * MS), 1); /* the first event */
-    sim_close(&s);
-    cfg.boot = 0;
-    open_one(&cfg);
-    ck_assert_uint_eq(deliver(7, 100, true, 1 * MS), 1);
-    sim_close(&s);
-}
-END_TEST
-
 START_TEST(ten_thousand_strangers_do_not_keep_honest_fragments_from_becoming_a_message)
 {
     struct mac_config cfg = sim_config_11a();
@@ -603,8 +476,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, until_navtimeout_has_passed_the_reservation_stands);
     tcase_add_test(tc, what_a_cts_reserves_beyond_the_longest_frame_is_cut);
     tcase_add_test(tc, pure_aloha_sends_at_once_whatever_is_on_the_air_and_retries_after_a_draw);
-    tcase_add_test(tc, a_sender_that_starts_again_is_not_taken_for_its_past);
-    tcase_add_test(tc, a_receiver_that_starts_again_delivers_nothing_that_it_may_have_delivered_before);
     tcase_add_test(tc, ten_thousand_strangers_do_not_keep_honest_fragments_from_becoming_a_message);
     suite_add_tcase(suite, tc);
     tc = tcase_create("frames");
