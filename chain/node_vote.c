@@ -284,6 +284,16 @@ static bool is_on_disk(const struct chain_node *m, const struct node_block *bloc
     return block->persist_seq <= m->persisted_seq;
 }
 
+/* Memory holds no block of a tip that came by a snapshot, after a restart too. Whoever is behind has to hear of it all the same, or it would ask
+ * nobody while nothing new is committed. */
+static void put_status_of_snapshot(struct chain_node *m, enum chain_node_urgency urgency)
+{
+    struct chain_msg msg = {.kind = CHAIN_MSG_HEADER_VOTE, .author = m->seat, .seq = node_tip(m)};
+    chain_header_hash(chain_ledger_tip(m->ledger), &msg.digest);
+    if (m->seat != CHAIN_MAX_MEMBERS && m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
+        node_put(m, &msg, CHAIN_TO_ALL, urgency, m->persist_seq);
+}
+
 void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency)
 {
     uint64_t tip = node_tip(m), height = m->vote_next;
@@ -294,6 +304,8 @@ void node_put_votes(struct chain_node *m, enum chain_node_urgency urgency)
     }
     for (uint32_t n = 0; n < NODE_STATUS_VOTES && height <= tip; n++, height++) {
         struct node_block *block = node_find_block(m, height);
+        if (!block && height == tip && tip > 0)
+            put_status_of_snapshot(m, urgency);
         if (!block)
             continue;
         if (!is_on_disk(m, block))

@@ -198,6 +198,38 @@ START_TEST(one_that_tells_a_wrong_state_is_left_for_another)
 }
 END_TEST
 
+/* Nothing new is committed, and who has it started anew from a snapshot of the tip: that block is in nobody's memory. */
+START_TEST(who_knows_its_tip_only_by_a_snapshot_says_so_to_those_behind)
+{
+    struct cluster *c = open_pruning(engines[_i], 5, 4, 27);
+    cluster_run(c, 800 * MS);
+    load(c, 5);
+    c->ignores[3] = UINT32_MAX; /* and asks for nothing, since it knows of nothing */
+    load(c, 12);
+    cluster_run(c, 500 * MS);
+    for (int k = 0; k < 8 && cluster_stats(c, 0).height % 4 != 0; k++) {
+        load(c, 1);
+        cluster_run(c, 500 * MS);
+    }
+    uint64_t tip = cluster_stats(c, 0).height;
+    ck_assert_uint_eq(tip % 4, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(cluster_stats(c, i).certified_height, tip);
+        restart(c, i);
+        ck_assert_uint_eq(cluster_stats(c, i).height, tip);
+    }
+    cluster_run(c, 2000 * MS);
+    c->ignores[3] = 0;
+    ck_assert_uint_lt(cluster_stats(c, 3).height, tip);
+    cluster_run(c, 4000 * MS);
+    ck_assert_uint_eq(cluster_stats(c, 0).height, tip);
+    ck_assert_uint_eq(cluster_stats(c, 3).snapshots_installed, 1);
+    ck_assert_uint_eq(cluster_stats(c, 3).certified_height, tip);
+    ck_assert(cluster_agrees(c));
+    close_pruning(c);
+}
+END_TEST
+
 /* ---- by hand: one node, and whatever it is told */
 
 struct pulled {
@@ -478,6 +510,7 @@ static void add_cases(Suite *suite)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, who_knows_only_genesis_joins_by_a_snapshot_follows_and_votes, 0, 2);
     tcase_add_loop_test(tc, a_member_that_was_away_for_too_long_comes_back_by_a_snapshot, 0, 4);
+    tcase_add_loop_test(tc, who_knows_its_tip_only_by_a_snapshot_says_so_to_those_behind, 0, 2);
     tcase_add_loop_test(tc, one_that_tells_a_wrong_state_is_left_for_another, 0, 2);
     tcase_add_loop_test(tc, no_poisoned_snapshot_is_installed, 0, 2);
     tcase_add_loop_test(tc, no_poisoned_end_of_an_epoch_and_no_certificate_of_another_one_leads_anywhere, 0, 2);
