@@ -45,7 +45,7 @@ struct field {
 struct layout {
     const char *id, *sub; /* what the key's two numbers are; NULL: 0 */
     bool bare;            /* the value is its one field, no array */
-    struct field fields[13];
+    struct field fields[18];
 };
 
 static const char *const statuses[] = {"unknown", "white", "incumbent", NULL};
@@ -71,7 +71,9 @@ static const struct layout layouts[CHAIN_TABLES] = {
     [CHAIN_TABLE_GRANTS] = {"grant", NULL, false,
                             {{"holder", UINT, NULL}, {"channel", CHANNEL, NULL}, {"peers", NUMBERS, NULL}, {"max_eirp_dbm_mhz", CENTI, NULL},
                              {"state", WORD, states}, {"suspended", BOOL, NULL}, {"granted_ns", INT, NULL}, {"grant_expire_ns", INT, NULL},
-                             {"transmit_expire_ns", INT, NULL}, {"suspended_ns", INT, NULL}, {"ended_ns", INT, NULL}, {"paid", UINT, NULL}}},
+                             {"transmit_expire_ns", INT, NULL}, {"suspended_ns", INT, NULL}, {"ended_ns", INT, NULL}, {"paid", UINT, NULL},
+                             {"moved_ns", INT, NULL}, {"trail_until_ns", INT, NULL}, {"trail_lat_deg", E7, NULL}, {"trail_lon_deg", E7, NULL},
+                             {"trail_m", UINT, NULL}}},
     [CHAIN_TABLE_EVIDENCE] = {"evidence", NULL, false,
                               {{"channel", CHANNEL, NULL}, {"kind", JAM, NULL}, {"suspect", ANYBODY, NULL}, {"lat_deg", E7, NULL},
                                {"lon_deg", E7, NULL}, {"from_ns", INT, NULL}, {"at_ns", INT, NULL}, {"witnesses", BITS, NULL},

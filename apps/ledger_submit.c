@@ -211,6 +211,9 @@ static const char about[] =
     "ask for what, and what a code means.\n"
     "Exit codes: 0 committed, all with code 0, 1 another code, 2 a file, key or operation is wrong, 3 no node took it in time.";
 
+/* JSON has 63 bits for it, and an envelope of the most operations numbers them all from it on. */
+static const uint64_t max_nonce = INT64_MAX - CHAIN_MAX_TX_OPS;
+
 int app_ledger_submit(int argc, char **argv)
 {
     const char *node = NULL, *cluster = NULL, *key = NULL;
@@ -231,6 +234,10 @@ int app_ledger_submit(int argc, char **argv)
         return code;
     if (n_positional < 1 || !node) {
         fprintf(stderr, "airdeed ledger submit: %s\n", node ? "one operation is needed, as JSON" : "--node FILE|ENDPOINT is needed");
+        return APP_BAD_USAGE;
+    }
+    if (nonce > max_nonce) {
+        fprintf(stderr, "airdeed ledger submit: --nonce: at most %llu\n", (unsigned long long)max_nonce);
         return APP_BAD_USAGE;
     }
     struct app_ledger_client *client = malloc(sizeof *client);

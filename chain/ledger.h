@@ -53,6 +53,12 @@ struct chain_grant {
     int64_t transmit_expire_ns; /* 0 before the first heartbeat */
     int64_t suspended_ns, ended_ns; /* 0 if not */
     uint32_t paid;           /* ledger units, for the time up to its end */
+    /* where reuse_m counts: its stations' way. Within trail_m of the first place that one of them left, somebody may still send until
+     * trail_until_ns. */
+    int64_t moved_ns;        /* when one of them last moved; 0: never */
+    int64_t trail_until_ns;  /* 0: there is no trail */
+    int32_t trail_lat_e7, trail_lon_e7;
+    uint32_t trail_m;
 };
 
 enum { CHAIN_EVIDENCE_UNAUTHORISED = 255 }; /* kind of a record of unauthorised use; the others are kinds of jamming */
@@ -203,8 +209,8 @@ const struct chain_put *chain_ledger_put(const struct chain_ledger *l, uint32_t 
 const char *chain_ledger_audit(const struct chain_ledger *l);
 /* True while the (station, window) commitment is on the ledger and unrevealed. */
 bool chain_ledger_committed(const struct chain_ledger *l, uint32_t station, uint64_t window);
-/* Is it time to reveal? The first reveal closes a window's commitments, so a station waits until every station that was registered
- * before the window has committed, or half of fuse_after has passed since its end. */
+/* Would a block of that time take a reveal? The first reveal closes a window's commitments, so there is none until every station that was
+ * registered before the window has committed, or half of fuse_after has passed since its end. */
 bool chain_ledger_may_reveal(const struct chain_ledger *l, uint64_t window, int64_t time_ns);
 /* A proof-friendly listing of the whole state: entry i as (key, value) CBOR octets; state_root is the Merkle root over them,
  * sorted by key. Returns the number of entries; visits each in order. */

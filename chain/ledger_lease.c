@@ -29,7 +29,7 @@ static bool is_anothers(const struct chain_ledger *l, const struct chain_grant *
 {
     for (size_t i = 0; i < l->n_grants; i++) {
         const struct chain_grant *other = &l->grants[i];
-        if (other != g && other->channel == g->channel && blocks_band(l, other, time_ns) && chain_ledger_are_near(l, g, other))
+        if (other != g && other->channel == g->channel && blocks_band(l, other, time_ns) && chain_ledger_is_near(l, g, other, time_ns))
             return true;
     }
     return false;
@@ -135,8 +135,9 @@ static enum chain_response judge(const struct chain_ledger *l, uint32_t author, 
         wanted->grant_expire_ns = until_ns;
     if (is_anothers(l, wanted, time_ns))
         return CHAIN_GRANT_CONFLICT;
-    if (chain_ledger_barred(l, author, wanted->channel, time_ns))
-        return CHAIN_BLACKLISTED;
+    for (uint32_t i = 0; i <= wanted->n_peers; i++)
+        if (chain_ledger_barred(l, i == 0 ? author : wanted->peers[i - 1], wanted->channel, time_ns))
+            return CHAIN_BLACKLISTED;
     return l->balances[author] < wanted->paid ? CHAIN_FUNDS : CHAIN_SUCCESS;
 }
 
@@ -309,6 +310,20 @@ static bool sends_under(const struct chain_grant *g, uint32_t station)
     return found;
 }
 
+void chain_ledger_note_leaving(struct chain_ledger *l, uint32_t station)
+{
+    for (size_t i = 0; i < l->n_grants && l->genesis.reuse_m > 0; i++) {
+        struct chain_grant *g = &l->grants[i];
+        if (!sends_under(g, station))
+            continue;
+        g->moved_ns = l->time_ns;
+        int64_t until_ns = silent_from_ns(l, g);
+        if (l->time_ns < until_ns)
+            chain_ledger_leave_trail(l, g, station, until_ns);
+        chain_ledger_touch(l, CHAIN_TABLE_GRANTS, g->id, 0);
+    }
+}
+
 void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station)
 {
     for (size_t i = 0; i < l->n_grants; i++) {
@@ -323,18 +338,24 @@ void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station)
     }
 }
 
-/* Live and not suspended, or still silencing, and near: by what was agreed, not by what tables were meant to say. Where places count,
- * an old lease may have come near by a move that ended it. */
+/* Was one that holds its band now judged while the other was in its way? By what was agreed, not by what tables were meant to say:
+ * live and not suspended, or still silencing, and near. What moved later was not there then. */
+static bool is_held_twice(const struct chain_ledger *l, const struct chain_grant *g, const struct chain_grant *other)
+{
+    int64_t judged_ns = g->moved_ns > g->granted_ns ? g->moved_ns : g->granted_ns;
+    if (!is_live(g) || g->suspended || other->channel != g->channel)
+        return false;
+    if (is_live(other) && !other->suspended && chain_ledger_is_near(l, g, other, l->time_ns))
+        return true;
+    bool stood_there = l->genesis.reuse_m == 0 || other->moved_ns < judged_ns;
+    return stood_there && blocks_band(l, other, judged_ns) && chain_ledger_is_near(l, g, other, judged_ns);
+}
+
 bool chain_ledger_held_once(const struct chain_ledger *l)
 {
-    for (size_t i = 0; i < l->n_grants; i++) {
-        const struct chain_grant *g = &l->grants[i];
-        for (size_t j = 0; j < i && is_live(g) && !g->suspended; j++) {
-            const struct chain_grant *other = &l->grants[j];
-            bool counts = l->genesis.reuse_m == 0 || (is_live(other) && !other->suspended);
-            if (counts && other->channel == g->channel && blocks_band(l, other, g->granted_ns) && chain_ledger_are_near(l, g, other))
+    for (size_t i = 0; i < l->n_grants; i++)
+        for (size_t j = 0; j < i; j++)
+            if (is_held_twice(l, &l->grants[i], &l->grants[j]))
                 return false;
-        }
-    }
     return true;
 }

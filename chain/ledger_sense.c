@@ -65,7 +65,7 @@ enum chain_response chain_ledger_reveal(struct chain_ledger *l, uint32_t author,
         return CHAIN_UNSYNC_OP_PARAM;
     struct chain_sensing *s = &w->by_station[author];
     /* in the commitment's own block the others' reveals could have been known to its author */
-    if (!s->committed || s->revealed || s->commit_height >= l->height)
+    if (!s->committed || s->revealed || s->commit_height >= l->height || !chain_ledger_may_reveal(l, report->window, l->time_ns))
         return CHAIN_UNSYNC_OP_PARAM;
     struct chain_hash commitment;
     if (chain_sense_commitment(author, report, &commitment) != 0 ||

@@ -74,17 +74,51 @@ enum chain_response chain_ledger_check_place(const struct chain_ledger *l, const
     return CHAIN_SUCCESS;
 }
 
-bool chain_ledger_are_near(const struct chain_ledger *l, const struct chain_grant *a, const struct chain_grant *b)
+bool chain_ledger_is_near(const struct chain_ledger *l, const struct chain_grant *g, const struct chain_grant *other, int64_t time_ns)
 {
     if (l->genesis.reuse_m == 0)
         return true;
-    for (uint32_t i = 0; i <= a->n_peers; i++)
-        for (uint32_t j = 0; j <= b->n_peers; j++) {
-            struct chain_place at = place_of(l, sender(a, i)), other = place_of(l, sender(b, j));
-            if (chain_place_within(&at, &other, l->genesis.reuse_m))
+    struct chain_place left = {other->trail_lat_e7, other->trail_lon_e7};
+    uint64_t left_m = (uint64_t)l->genesis.reuse_m + other->trail_m;
+    for (uint32_t i = 0; i <= g->n_peers; i++) {
+        struct chain_place at = place_of(l, sender(g, i));
+        if (time_ns < other->trail_until_ns && chain_place_within(&at, &left, left_m))
+            return true;
+        for (uint32_t j = 0; j <= other->n_peers; j++) {
+            struct chain_place there = place_of(l, sender(other, j));
+            if (chain_place_within(&at, &there, l->genesis.reuse_m))
                 return true;
         }
+    }
     return false;
+}
+
+static uint32_t least_radius_m(const struct chain_place *a, const struct chain_place *b)
+{
+    uint32_t low = 0, high = CHAIN_PLACE_EVERYWHERE_M;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (chain_place_within(a, b, middle))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* One circle for the whole way: it covers every place that was left while the earlier ones were not silent yet. */
+void chain_ledger_leave_trail(const struct chain_ledger *l, struct chain_grant *g, uint32_t station, int64_t until_ns)
+{
+    struct chain_place at = place_of(l, station), centre = {g->trail_lat_e7, g->trail_lon_e7};
+    if (l->time_ns >= g->trail_until_ns) {
+        centre = at;
+        g->trail_m = 0;
+    }
+    uint32_t radius_m = least_radius_m(&centre, &at);
+    g->trail_lat_e7 = centre.lat_e7;
+    g->trail_lon_e7 = centre.lon_e7;
+    g->trail_m = radius_m > g->trail_m ? radius_m : g->trail_m;
+    g->trail_until_ns = until_ns;
 }
 
 /* --- records --- */

@@ -136,10 +136,14 @@ void chain_ledger_age_records(struct chain_ledger *l);
 /* May this lease (holder, peers, band, EIRP) be where its stations are, and until when by the records? SUCCESS; 300: no white space;
  * 400: an incumbent's, or one comes before everybody could be silent. */
 enum chain_response chain_ledger_check_place(const struct chain_ledger *l, const struct chain_grant *g, int64_t time_ns, int64_t *until_ns_out);
-/* Within the reuse distance, any station of one of any of the other. */
-bool chain_ledger_are_near(const struct chain_ledger *l, const struct chain_grant *a, const struct chain_grant *b);
+/* Within the reuse distance, any station of one of any of the other, or of what the other's have left behind by then. */
+bool chain_ledger_is_near(const struct chain_ledger *l, const struct chain_grant *g, const struct chain_grant *other, int64_t time_ns);
+/* A station is about to leave its place, from where it may still be sending under a lease until the time. */
+void chain_ledger_leave_trail(const struct chain_ledger *l, struct chain_grant *g, uint32_t station, int64_t until_ns);
 /* Where records changed or a station moved (recheck): leases are suspended, ended or cut short, each by one event. */
 void chain_ledger_recheck_grants(struct chain_ledger *l);
+/* Before a station moves: what it leaves is kept with the leases under which it sends. */
+void chain_ledger_note_leaving(struct chain_ledger *l, uint32_t station);
 /* After a station moved: what is not valid there ends. */
 void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station);
 /* A station leaves: its live grants end. */

@@ -12,6 +12,7 @@ enum chain_response chain_ledger_register(struct chain_ledger *l, uint32_t autho
         chain_fuse_start(&s->sensing, l->genesis.local_p_fa_ppb);
         chain_ledger_earn(l, author, l->genesis.endowment);
     }
+    chain_ledger_note_leaving(l, author);
     s->registered = true;
     s->departed = false;
     s->registered_ns = l->time_ns;
@@ -28,6 +29,7 @@ enum chain_response chain_ledger_register(struct chain_ledger *l, uint32_t autho
 enum chain_response chain_ledger_move(struct chain_ledger *l, uint32_t author, const struct chain_op *op)
 {
     struct chain_station *s = &l->stations[author];
+    chain_ledger_note_leaving(l, author);
     s->lat_e7 = op->move.lat_e7;
     s->lon_e7 = op->move.lon_e7;
     s->height_cm = op->move.height_cm;

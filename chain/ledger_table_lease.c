@@ -24,7 +24,7 @@ static bool encode_grant(const struct chain_ledger *l, uint64_t id, uint64_t sub
     const struct chain_grant *g = sub == 0 ? find_grant(l, id) : NULL;
     if (!g)
         return false;
-    chain_cbor_put_array(w, 12);
+    chain_cbor_put_array(w, 17);
     chain_cbor_put_uint(w, g->holder);
     chain_cbor_put_uint(w, g->channel);
     chain_cbor_put_array(w, g->n_peers);
@@ -39,6 +39,11 @@ static bool encode_grant(const struct chain_ledger *l, uint64_t id, uint64_t sub
     chain_cbor_put_int(w, g->suspended_ns);
     chain_cbor_put_int(w, g->ended_ns);
     chain_cbor_put_uint(w, g->paid);
+    chain_cbor_put_int(w, g->moved_ns);
+    chain_cbor_put_int(w, g->trail_until_ns);
+    chain_cbor_put_int(w, g->trail_lat_e7);
+    chain_cbor_put_int(w, g->trail_lon_e7);
+    chain_cbor_put_uint(w, g->trail_m);
     return true;
 }
 
@@ -58,7 +63,7 @@ static bool decode_grant(struct chain_ledger *l, uint64_t id, uint64_t sub, stru
         return false;
     struct chain_grant *g = &l->grants[l->n_grants];
     *g = (struct chain_grant){.id = id};
-    chain_cbor_expect_array(r, 12);
+    chain_cbor_expect_array(r, 17);
     g->holder = chain_cbor_get_u32(r);
     g->channel = chain_cbor_get_u32(r);
     g->n_peers = (uint32_t)chain_cbor_get_array(r, sizeof g->peers / sizeof *g->peers);
@@ -73,7 +78,14 @@ static bool decode_grant(struct chain_ledger *l, uint64_t id, uint64_t sub, stru
     g->suspended_ns = get_time(r);
     g->ended_ns = get_time(r);
     g->paid = chain_cbor_get_u32(r);
-    if (r->bad || g->holder >= l->genesis.members.n_keys || g->channel >= l->genesis.n_channels || state > CHAIN_GRANT_AUTHORIZED)
+    g->moved_ns = get_time(r);
+    g->trail_until_ns = get_time(r);
+    struct chain_place left = {.lat_e7 = chain_cbor_get_i32(r)};
+    left.lon_e7 = chain_cbor_get_i32(r);
+    g->trail_lat_e7 = left.lat_e7;
+    g->trail_lon_e7 = left.lon_e7;
+    g->trail_m = chain_cbor_get_u32(r);
+    if (r->bad || !chain_place_valid(&left) || g->trail_m > CHAIN_PLACE_EVERYWHERE_M || g->holder >= l->genesis.members.n_keys || g->channel >= l->genesis.n_channels || state > CHAIN_GRANT_AUTHORIZED)
         return false;
     g->state = (enum chain_grant_state)state;
     g->low_hz = l->genesis.channels[g->channel].low_hz;

@@ -110,14 +110,14 @@ static void close_window(struct app_station *s, int64_t now_ns)
     arm_window(s, now_ns);
 }
 
-/* The first reveal closes a window's commitments: not before everybody has committed, or half of fuse_after has passed. */
+/* Not before everybody has committed, or half of fuse_after has passed by the clock of whoever proposes the block. */
 static void reveal_if_due(struct app_station *s, int64_t now_ns)
 {
     struct sensing *sensing = &s->sensing;
     const struct chain_ledger *ledger = chain_node_ledger(s->node);
     uint64_t window = sensing->report.window;
     if (!sensing->unrevealed || !chain_ledger_committed(ledger, s->cfg.id, window) ||
-        !chain_ledger_may_reveal(ledger, window, block_time(s, now_ns)))
+        !chain_ledger_may_reveal(ledger, window, block_time(s, now_ns) - s->cfg.genesis->max_skew_ns))
         return;
     struct chain_op op = {.kind = CHAIN_OP_SENSE_REVEAL, .reveal = sensing->report};
     sensing->unrevealed = false;

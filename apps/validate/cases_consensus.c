@@ -218,7 +218,7 @@ static int run_common_jam(struct app_validate *v)
 const struct app_validate_case app_validate_raft_common_jam = {
     "raft-common-jam",
     "the Raft engine (chain/raft.c), one shot, on a medium whose jammer is on for all links or for none",
-    "p_commit = (1 - duty) P(at least floor(n/2) of n - 1 followers, each p^2); exact; links jammed independently would give what params names",
+    "p_commit = (1 - duty) P(at least floor(n/2) of n - 1 followers, each p^2) for n >= 2, else 1; exact; links jammed independently would give what params names",
     {{VALIDATE_N, 5, 1, 31}, {VALIDATE_P, .99, .001, 1}, {VALIDATE_DUTY, .3, 0, 1}, {VALIDATE_TRIALS, 20000, 10, 1e7}},
     run_common_jam,
 };

@@ -22,7 +22,8 @@ static void fill(struct chain_ledger *l)
     l->windows[0].by_station[2] = (struct chain_sensing){.committed = true, .revealed = true, .commit_height = 4, .occupied = 6};
     l->n_grants = 1;
     l->grants[0] = (struct chain_grant){.id = 7, .holder = 1, .channel = 1, .n_peers = 2, .peers = {2, 3}, .max_eirp_cdbm_mhz = -1350,
-                                        .state = CHAIN_GRANT_AUTHORIZED, .granted_ns = T0, .grant_expire_ns = T0 + 1, .transmit_expire_ns = T0, .paid = 8};
+                                        .state = CHAIN_GRANT_AUTHORIZED, .granted_ns = T0, .grant_expire_ns = T0 + 1, .transmit_expire_ns = T0, .paid = 8,
+                                        .moved_ns = T0, .trail_until_ns = T0 + 2, .trail_lat_e7 = 481000000, .trail_lon_e7 = -116000000, .trail_m = 70};
     l->n_evidence = 2;
     l->evidence[0] = (struct chain_evidence){.id = 1, .channel = 2, .kind = CHAIN_EVIDENCE_UNAUTHORISED, .suspect = 3, .from_ns = T0, .at_ns = T0,
                                              .witnesses = 10, .confirmed = true};
@@ -96,7 +97,8 @@ static const struct {
     {CHAIN_TABLE_GRANTS, 7, 0,
      "{\"grant\":7,\"holder\":1,\"channel\":1,\"low_hz\":5190000000,\"high_hz\":5200000000,\"peers\":[2,3],\"max_eirp_dbm_mhz\":-13.5,"
      "\"state\":\"AUTHORIZED\",\"suspended\":false,\"granted_ns\":1577836800000000000,\"grant_expire_ns\":1577836800000000001,"
-     "\"transmit_expire_ns\":1577836800000000000,\"suspended_ns\":0,\"ended_ns\":0,\"paid\":8}"},
+     "\"transmit_expire_ns\":1577836800000000000,\"suspended_ns\":0,\"ended_ns\":0,\"paid\":8,\"moved_ns\":1577836800000000000,"
+     "\"trail_until_ns\":1577836800000000002,\"trail_lat_deg\":48.1,\"trail_lon_deg\":-11.6,\"trail_m\":70}"},
     {CHAIN_TABLE_EVIDENCE, 1, 0,
      "{\"evidence\":1,\"channel\":2,\"low_hz\":5200000000,\"high_hz\":5210000000,\"kind\":\"unauthorised\",\"suspect\":3,\"lat_deg\":0.0,"
      "\"lon_deg\":0.0,\"from_ns\":1577836800000000000,\"at_ns\":1577836800000000000,\"witnesses\":[1,3],\"confirmed\":true}"},

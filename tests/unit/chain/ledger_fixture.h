@@ -246,7 +246,8 @@ static inline int64_t window_end(const struct bench *b, uint64_t k)
     return (int64_t)k * b->genesis.quiet_period_ns + b->genesis.channels[0].quiet_phase_ns + b->genesis.quiet_length_ns;
 }
 
-/* Window k as every station with a bit in `who` reports it: two blocks, 10 and 20 ms after its end. */
+/* Window k as every station with a bit in `who` reports it: two blocks, 10 and 20 ms after its end; the second one at half of fuse_after
+ * where somebody who is waited for does not commit. */
 static inline void sense_window(struct bench *b, uint64_t k, uint64_t who, const uint32_t *occupied_bits)
 {
     for (int phase = 0; phase < 2; phase++) {
@@ -256,7 +257,8 @@ static inline void sense_window(struct bench *b, uint64_t k, uint64_t who, const
             struct chain_op reveal = op_reveal(b, i, window_number(b, k), occupied_bits[i]), commit = op_commit(i, &reveal);
             add_op(b, i, phase == 0 ? &commit : &reveal);
         }
-        run_block(b, window_end(b, k) + (phase + 1) * 10 * MS);
+        bool waits = phase == 1 && !chain_ledger_may_reveal(b->ledger, window_number(b, k), T0 + window_end(b, k));
+        run_block(b, window_end(b, k) + (waits ? b->genesis.fuse_after_ns / 2 : (phase + 1) * 10 * MS));
     }
 }
 

@@ -128,6 +128,19 @@ START_TEST(leaving_and_coming_back_does_not_lift_a_bar)
 }
 END_TEST
 
+START_TEST(who_is_barred_is_nobodys_peer_there)
+{
+    for (int64_t i = 0; i < 3; i++)
+        ck_assert_int_eq(take(1000 + i, 0, 1), CHAIN_SUCCESS);
+    struct chain_op shared = op_grant(b, 1), elsewhere = op_grant(b, 2);
+    shared.grant.n_peers = elsewhere.grant.n_peers = 2;
+    shared.grant.peers[0] = elsewhere.grant.peers[0] = 2;
+    ck_assert_int_eq(run_op(b, 2000 * MS, 1, &shared), CHAIN_BLACKLISTED);
+    ck_assert_int_eq(run_op(b, 2001 * MS, 1, &elsewhere), CHAIN_SUCCESS);
+    ck_assert_int_eq(run_op(b, (1002 + 20000) * MS, 1, &shared), CHAIN_SUCCESS);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("access");
@@ -138,5 +151,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, history_keeps_the_last_sixteen);
     tcase_add_test(tc, the_highest_threshold_is_reached_too);
     tcase_add_test(tc, leaving_and_coming_back_does_not_lift_a_bar);
+    tcase_add_test(tc, who_is_barred_is_nobodys_peer_there);
     suite_add_tcase(suite, tc);
 }

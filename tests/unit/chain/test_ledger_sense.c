@@ -142,9 +142,68 @@ START_TEST(nobody_commits_after_the_first_reveal)
 {
     ck_assert_int_eq(commit(111 * MS, 0, 0, 0), CHAIN_SUCCESS);
     ck_assert_int_eq(commit(112 * MS, 1, 0, 0), CHAIN_SUCCESS);
-    ck_assert_int_eq(reveal(113 * MS, 0, 0, 0), CHAIN_SUCCESS);
-    ck_assert_int_eq(commit(114 * MS, 2, 0, 0), CHAIN_UNSYNC_OP_PARAM);
-    ck_assert_int_eq(reveal(115 * MS, 1, 0, 0), CHAIN_SUCCESS);
+    ck_assert_int_eq(reveal(window_end(b, 0) + 75 * MS, 0, 0, 0), CHAIN_SUCCESS);
+    ck_assert_int_eq(commit(window_end(b, 0) + 76 * MS, 2, 0, 0), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(reveal(window_end(b, 0) + 77 * MS, 1, 0, 0), CHAIN_SUCCESS);
+}
+END_TEST
+
+START_TEST(nobody_reveals_before_all_have_committed_or_half_the_time_is_over)
+{
+    int64_t end_ns = window_end(b, 0), next_ns = window_end(b, 1);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_int_eq(commit(end_ns + i, i, 0, 0), CHAIN_SUCCESS);
+    ck_assert_int_eq(reveal(end_ns + 75 * MS - 1, 0, 0, 0), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(reveal(end_ns + 75 * MS, 0, 0, 0), CHAIN_SUCCESS);
+    for (uint32_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(commit(next_ns + 2 * i, i, 1, 0), CHAIN_SUCCESS);
+        ck_assert_int_eq(reveal(next_ns + 2 * i + 1, i, 1, 0), i == 3 ? CHAIN_SUCCESS : CHAIN_UNSYNC_OP_PARAM);
+    }
+}
+END_TEST
+
+/* Those who agree beforehand commit as early as anybody may and reveal at once, before the honest ones' commitments are on the ledger. */
+static void hurry(uint32_t n_liars, uint64_t from, bool is_taken)
+{
+    const uint32_t truth = is_taken ? 2 : 0;
+    for (uint64_t k = from; k < from + 50; k++) {
+        int64_t end_ns = window_end(b, k);
+        struct chain_op reveals[10], commits[10];
+        for (uint32_t i = 0; i < 10; i++) {
+            reveals[i] = op_reveal(b, i, window_number(b, k), i < n_liars ? 2 - truth : truth);
+            commits[i] = op_commit(i, &reveals[i]);
+        }
+        for (int phase = 0; phase < 2; phase++) {
+            for (uint32_t i = 0; i < n_liars; i++)
+                add_op(b, i, phase == 0 ? &commits[i] : &reveals[i]);
+            run_block(b, phase == 0 ? end_ns - b->genesis.max_skew_ns : end_ns + 4 * MS);
+        }
+        ck_assert_uint_eq(count_events(b, CHAIN_LE_REFUSED), n_liars);
+        for (uint32_t i = n_liars; i < 10; i++)
+            add_op(b, i, &commits[i]);
+        run_block(b, end_ns + 9 * MS);
+        ck_assert_uint_eq(count_events(b, CHAIN_LE_REFUSED), 0);
+        for (uint32_t i = 0; i < 10; i++)
+            add_op(b, i, &reveals[i]);
+        run_block(b, end_ns + 14 * MS);
+        const struct chain_ledger_event *verdict = find_event(b, CHAIN_LE_WINDOW_FUSED, 1);
+        ck_assert_ptr_nonnull(verdict);
+        ck_assert_int_eq(verdict->code, CHAIN_SUCCESS);
+        ck_assert_uint_eq(verdict->n_reports, 10);
+        ck_assert_int_eq(verdict->occupied, is_taken);
+    }
+}
+
+START_TEST(liars_that_commit_and_reveal_first_neither_decide_nor_blind_the_ledger)
+{
+    bench_close(b);
+    b = bench_open(10);
+    register_all(b, 1 * MS);
+    sense_windows(b, 0, 40, 0); /* everybody has a full voice */
+    for (uint32_t n_liars = 1; n_liars <= 3; n_liars++) {
+        hurry(n_liars, 100 * n_liars, true);
+        hurry(n_liars, 100 * n_liars + 50, false);
+    }
 }
 END_TEST
 
@@ -161,7 +220,7 @@ START_TEST(a_station_reveals_when_all_have_committed_or_half_the_time_is_over)
     }
     ck_assert_int_eq(commit(window_end(b, 1), 0, 1, 0), CHAIN_SUCCESS);
     ck_assert(!chain_ledger_may_reveal(b->ledger, window_number(b, 1), T0 + window_end(b, 1)));
-    ck_assert_int_eq(reveal(window_end(b, 1) + 1, 0, 1, 0), CHAIN_SUCCESS);
+    ck_assert_int_eq(reveal(window_end(b, 1) + 75 * MS, 0, 1, 0), CHAIN_SUCCESS);
     ck_assert(chain_ledger_may_reveal(b->ledger, window_number(b, 1), T0 + window_end(b, 1)));
 }
 END_TEST
@@ -171,28 +230,28 @@ START_TEST(a_reveal_takes_an_earlier_block_and_the_committed_report)
     struct chain_op r = op_reveal(b, 0, window_number(b, 0), 2), c = op_commit(0, &r);
     add_op(b, 0, &c);
     add_op(b, 0, &r);
-    run_block(b, 111 * MS);
+    run_block(b, 191 * MS);
     ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 0)->code, CHAIN_SUCCESS);
     ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 1)->code, CHAIN_UNSYNC_OP_PARAM);
-    ck_assert_int_eq(reveal(112 * MS, 0, 0, 3), CHAIN_INVALID_VALUE);
-    ck_assert_int_eq(reveal(113 * MS, 1, 0, 2), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(reveal(192 * MS, 0, 0, 3), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(reveal(193 * MS, 1, 0, 2), CHAIN_UNSYNC_OP_PARAM);
     r.reveal.salt[15] ^= 1;
-    ck_assert_int_eq(run_op(b, 114 * MS, 0, &r), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(run_op(b, 194 * MS, 0, &r), CHAIN_INVALID_VALUE);
     r = op_reveal(b, 0, window_number(b, 0), 2);
     r.reveal.n_channels = 3;
-    ck_assert_int_eq(run_op(b, 115 * MS, 0, &r), CHAIN_INVALID_VALUE);
-    ck_assert_int_eq(reveal(116 * MS, 0, 0, 2), CHAIN_SUCCESS);
-    ck_assert_int_eq(reveal(117 * MS, 0, 0, 2), CHAIN_UNSYNC_OP_PARAM);
+    ck_assert_int_eq(run_op(b, 195 * MS, 0, &r), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(reveal(196 * MS, 0, 0, 2), CHAIN_SUCCESS);
+    ck_assert_int_eq(reveal(197 * MS, 0, 0, 2), CHAIN_UNSYNC_OP_PARAM);
 }
 END_TEST
 
 START_TEST(a_commitment_copied_from_another_station_cannot_be_opened)
 {
     struct chain_op r = op_reveal(b, 0, window_number(b, 0), 2), c = op_commit(0, &r);
-    ck_assert_int_eq(run_op(b, 111 * MS, 0, &c), CHAIN_SUCCESS);
-    ck_assert_int_eq(run_op(b, 112 * MS, 1, &c), CHAIN_SUCCESS);
-    ck_assert_int_eq(run_op(b, 113 * MS, 0, &r), CHAIN_SUCCESS);
-    ck_assert_int_eq(run_op(b, 114 * MS, 1, &r), CHAIN_INVALID_VALUE);
+    ck_assert_int_eq(run_op(b, 191 * MS, 0, &c), CHAIN_SUCCESS);
+    ck_assert_int_eq(run_op(b, 192 * MS, 1, &c), CHAIN_SUCCESS);
+    ck_assert_int_eq(run_op(b, 193 * MS, 0, &r), CHAIN_SUCCESS);
+    ck_assert_int_eq(run_op(b, 194 * MS, 1, &r), CHAIN_INVALID_VALUE);
 }
 END_TEST
 
@@ -369,6 +428,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, one_positive_of_two_is_not_enough);
     tcase_add_test(tc, commitments_come_in_time_from_registered_stations_once);
     tcase_add_test(tc, nobody_commits_after_the_first_reveal);
+    tcase_add_test(tc, nobody_reveals_before_all_have_committed_or_half_the_time_is_over);
+    tcase_add_test(tc, liars_that_commit_and_reveal_first_neither_decide_nor_blind_the_ledger);
     tcase_add_test(tc, a_station_reveals_when_all_have_committed_or_half_the_time_is_over);
     tcase_add_test(tc, a_reveal_takes_an_earlier_block_and_the_committed_report);
     tcase_add_test(tc, a_commitment_copied_from_another_station_cannot_be_opened);

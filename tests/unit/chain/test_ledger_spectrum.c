@@ -284,6 +284,81 @@ START_TEST(a_peer_that_moves_takes_the_lease_along)
 }
 END_TEST
 
+/* Station 0 was on the air HERE until just now, and station 1 asks there; then 2 asks where 0 went. */
+static void check_trail(int64_t silent_ms)
+{
+    ck_assert_int_eq(request(40, 1, 2), CHAIN_GRANT_CONFLICT);
+    ck_assert_ptr_null(chain_ledger_audit(b->ledger));
+    ck_assert_int_eq(request(silent_ms - 1, 1, 2), CHAIN_GRANT_CONFLICT);
+    ck_assert_int_eq(request(silent_ms, 1, 2), CHAIN_SUCCESS);
+    ck_assert_ptr_null(chain_ledger_audit(b->ledger));
+}
+
+START_TEST(a_holder_that_gives_up_and_moves_leaves_its_guard_behind)
+{
+    enum { SILENT_MS = 20 + 2400 + TAIL_MS };
+    start(50000, false, 0);
+    request(10, 0, 2);
+    heartbeat(20, 0, 1);
+    struct chain_op back = op_lease(CHAIN_OP_RELINQUISH, 1);
+    ck_assert_int_eq(run_op(b, 30 * MS, 0, &back), CHAIN_SUCCESS);
+    ck_assert_int_eq(move(31, 0, THERE), CHAIN_SUCCESS);
+    check_trail(SILENT_MS);
+    /* leaving and coming back elsewhere is a move */
+    start(50000, false, 0);
+    request(10, 0, 2);
+    heartbeat(20, 0, 1);
+    struct chain_op leave = {.kind = CHAIN_OP_DEREGISTER}, again = op_register();
+    ck_assert_int_eq(run_op(b, 30 * MS, 0, &leave), CHAIN_SUCCESS);
+    again.reg.lat_e7 = THERE;
+    ck_assert_int_eq(run_op(b, 31 * MS, 0, &again), CHAIN_SUCCESS);
+    check_trail(SILENT_MS);
+    /* so is a peer's */
+    start(50000, false, 0);
+    move(5, 0, THERE);
+    struct chain_op shared = op_grant(b, 2);
+    shared.grant.n_peers = 1;
+    shared.grant.peers[0] = 2;
+    ck_assert_int_eq(run_op(b, 10 * MS, 0, &shared), CHAIN_SUCCESS);
+    heartbeat(20, 0, 1);
+    ck_assert_int_eq(move(30, 2, THERE), CHAIN_SUCCESS);
+    ck_assert_int_eq(grant_by_id(b, 1)->state, CHAIN_GRANT_AUTHORIZED);
+    check_trail(SILENT_MS);
+}
+END_TEST
+
+START_TEST(a_way_of_several_steps_is_kept_until_its_last_place_is_silent)
+{
+    enum { SILENT_MS = 50 + 2400 + TAIL_MS };
+    start(5000, false, 0);
+    move(5, 1, THERE);
+    request(10, 0, 2);
+    heartbeat(20, 0, 1);
+    move(30, 0, NEAR);
+    heartbeat(50, 0, 1);
+    move(60, 0, -HERE);
+    const struct chain_grant *g = grant_by_id(b, 1);
+    ck_assert_int_eq(g->state, CHAIN_GRANT_AUTHORIZED);
+    ck_assert_int_eq(g->moved_ns, T0 + 60 * MS);
+    ck_assert_int_eq(g->trail_until_ns, T0 + SILENT_MS * MS);
+    ck_assert_int_eq(g->trail_lat_e7, HERE);
+    ck_assert_uint_ge(g->trail_m, 1110); /* .01 degrees are 1112 m */
+    ck_assert_uint_le(g->trail_m, 1114);
+    ck_assert_int_eq(request(70, 1, 2), CHAIN_SUCCESS); /* far from the way */
+    ck_assert_int_eq(request(71, 2, 2), CHAIN_GRANT_CONFLICT);
+    ck_assert_int_eq(move(72, 1, NEAR), CHAIN_SUCCESS); /* and who comes upon it loses its own */
+    ck_assert_int_eq(grant_by_id(b, 2)->state, CHAIN_GRANT_IDLE);
+    ck_assert_int_eq(request(SILENT_MS - 1, 2, 2), CHAIN_GRANT_CONFLICT);
+    ck_assert_int_eq(request(SILENT_MS, 2, 2), CHAIN_SUCCESS);
+    /* the next step begins a way of its own */
+    heartbeat(SILENT_MS + 1, 0, 1);
+    move(SILENT_MS + 2, 0, THERE);
+    ck_assert_int_eq(grant_by_id(b, 1)->trail_lat_e7, -HERE);
+    ck_assert_uint_eq(grant_by_id(b, 1)->trail_m, 0);
+    ck_assert_ptr_null(chain_ledger_audit(b->ledger));
+}
+END_TEST
+
 START_TEST(a_grant_whose_holder_is_gone_ends_after_a_while)
 {
     start(0, false, 3000 * MS);
@@ -316,6 +391,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, stations_far_apart_hold_the_same_band_and_near_ones_do_not);
     tcase_add_test(tc, who_moves_to_where_its_lease_is_not_valid_loses_it);
     tcase_add_test(tc, a_peer_that_moves_takes_the_lease_along);
+    tcase_add_test(tc, a_holder_that_gives_up_and_moves_leaves_its_guard_behind);
+    tcase_add_test(tc, a_way_of_several_steps_is_kept_until_its_last_place_is_silent);
     tcase_add_test(tc, a_grant_whose_holder_is_gone_ends_after_a_while);
     suite_add_tcase(suite, tc);
 }
