@@ -345,7 +345,7 @@ static bool is_held_twice(const struct chain_ledger *l, const struct chain_grant
     int64_t judged_ns = g->moved_ns > g->granted_ns ? g->moved_ns : g->granted_ns;
     if (!is_live(g) || g->suspended || other->channel != g->channel)
         return false;
-    if (is_live(other) && !other->suspended && chain_ledger_is_near(l, g, other, l->time_ns))
+    if (is_live(other) && !other->suspended && chain_ledger_is_near(l, g, other, INT64_MAX)) /* trails aside */
         return true;
     bool stood_there = l->genesis.reuse_m == 0 || other->moved_ns < judged_ns;
     return stood_there && blocks_band(l, other, judged_ns) && chain_ledger_is_near(l, g, other, judged_ns);
