@@ -241,7 +241,7 @@ END_TEST
 START_TEST(a_file_that_is_not_there_says_what_there_is)
 {
     ck_assert_int_eq(app_scenario_load("quickstrt", NULL, &scenario, error), -ENOENT);
-    ck_assert_msg(strstr(error, "embedded are fading, quickstart") != NULL, "%s", error);
+    ck_assert_msg(strstr(error, "embedded are access-comparison, fading, quickstart") != NULL, "%s", error);
     ck_assert_int_eq(app_scenario_load("/nowhere/x.yaml", NULL, &scenario, error), -ENOENT);
     ck_assert_msg(strstr(error, "/nowhere/x.yaml") != NULL, "%s", error);
 }
