@@ -62,6 +62,16 @@ same_roots() { # every database verifies, to one state root
     }
 }
 
+same_value() { # same_value KEY FILE FILE: both have it
+    local one other
+    one=$(value "$2" "$1")
+    other=$(value "$3" "$1")
+    [ -n "$one" ] && [ "$one" != null ] && [ "$one" = "$other" ] || {
+        echo "$1: '$one' and '$other'"
+        return 1
+    }
+}
+
 promises() {
     local s=$1/summary.json
     is "$s" agreement.all_equal true && at_least "$s" agreement.height 20 && is "$s" transmissions_without_lease 0 &&
@@ -81,8 +91,7 @@ for consensus in pbft raft; do
     done
     check "every ledger verifies to one state root with $consensus" same_roots "$work/here/a-$consensus"
     check "the state roots are the same in both with $consensus" \
-        test "$(value "$work/here/a-$consensus/summary.json" agreement.state_root)" = \
-        "$(value "$work/there/a-$consensus/summary.json" agreement.state_root)"
+        same_value agreement.state_root "$work/here/a-$consensus/summary.json" "$work/there/a-$consensus/summary.json"
 done
 
 run=$work/here/a-pbft
