@@ -37,6 +37,7 @@ static int run_main(int argc, char **argv)
         {"consensus", APP_TEXT, &run.consensus, "NAME", "pbft or raft; default: the scenario's (quickstart: pbft)", 0, 0, NULL},
         {"fidelity", APP_TEXT, &run.fidelity, "NAME", "iq (samples) or packet (measured tables); default: the scenario's", 0, 0, NULL},
         {"profile", APP_TEXT, &run.profile, "NAME", "timing of the MAC, for instance dot11-5; default: the scenario's", 0, 0, NULL},
+        {"responses", APP_TEXT, &run.responses, "NAMES", "to jamming: none, all, or of hop,rate,slots,timers,migrate; default: the scenario's", 0, 0, NULL},
         {"seed", APP_U64, &run.seed, "N", "every random draw follows from it; default: the scenario's", 0, 0, &run.has_seed},
         {"duration", APP_DURATION_NS, &run.duration_ns, "TIME", "virtual time, for instance 10s; default: the scenario's", 1e8, 36e11, NULL},
         {"out", APP_TEXT, &run.out, "DIR", "run folder; default run-SCENARIO-SEED. An earlier run there is replaced", 0, 0, NULL},

@@ -12,6 +12,7 @@
 
 #include "apps/options.h"
 #include "apps/run/report.h"
+#include "apps/run/responses.h"
 #include "apps/run/scenario_table.h"
 #include "phy/air/awgn.h"
 
@@ -53,6 +54,11 @@ static int apply_options(struct app_world *w, const struct app_run_options *o)
     if (o->consensus)
         snprintf(sc->consensus, sizeof sc->consensus, "%.7s", o->consensus);
     char why[APP_YAML_MAX_WHY];
+    _Static_assert((int)APP_RESPONSES_MAX_WHY <= (int)APP_YAML_MAX_WHY, "both write to it");
+    if (o->responses && app_responses_parse(o->responses, &sc->responses, why) != 0) {
+        snprintf(w->error, sizeof w->error, "--responses: %.200s", why);
+        return -EINVAL;
+    }
     struct mac_profile profile;
     if (o->profile) {
         int len = snprintf(sc->mac.profile, sizeof sc->mac.profile, "%s", o->profile);
@@ -262,6 +268,7 @@ static json_t *summarise(const struct app_world *w, int64_t reached_ns, double w
                              (double)reached_ns / 1e9, "wall_s", round(wall * 100) / 100, "stations",
                              (json_int_t)w->scenario.n_stations, "consensus", w->scenario.consensus);
     json_object_set_new(json, "fidelity", json_string(app_scenario_is_packet(&w->scenario) ? "packet" : "iq"));
+    json_object_set_new(json, "responses", app_responses_json(&w->scenario.responses));
     json_object_set_new(json, "agreement", agreement_json(w));
     app_accounts_summarise(&w->accounts, json);
     json_object_set_new(json, "station_stats", station_stats(w));

@@ -9,6 +9,7 @@ struct app_run_options {
     const char *consensus;   /* NULL: the scenario's */
     const char *fidelity;    /* NULL: the scenario's */
     const char *profile;     /* NULL: the scenario's */
+    const char *responses;   /* "none", "all" or names; NULL: the scenario's */
     bool has_seed;
     uint64_t seed;
     int64_t duration_ns;     /* 0: the scenario's */

@@ -4,6 +4,7 @@
 #define APPS_RUN_SCENARIO_H
 
 #include "apps/genesis_rules.h"
+#include "apps/station/respond.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -157,6 +158,7 @@ struct app_scenario {
     struct {
         int64_t verify_ns, sign_ns, execute_ns, persist_ns; /* what a virtual station takes for one of each */
     } processing;
+    struct app_responses responses; /* to jamming, of every station */
     struct {
         int64_t heartbeat_ns, timeout_ns, timeout_max_ns, gossip_ns, status_ns, propose_delay_ns, min_block_interval_ns;
     } engine;

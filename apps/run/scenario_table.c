@@ -238,6 +238,15 @@ static const struct app_yaml_field engine_fields[] = {
     {.name = ""},
 };
 
+static const struct app_yaml_field response_fields[] = {
+    {.name = "hop", .kind = APP_YAML_BOOL, AT(app_scenario, responses.hop)},
+    {.name = "rate", .kind = APP_YAML_BOOL, AT(app_scenario, responses.rate)},
+    {.name = "slots", .kind = APP_YAML_BOOL, AT(app_scenario, responses.slots)},
+    {.name = "timers", .kind = APP_YAML_BOOL, AT(app_scenario, responses.timers)},
+    {.name = "migrate", .kind = APP_YAML_BOOL, AT(app_scenario, responses.migrate)},
+    {.name = ""},
+};
+
 static const struct app_scenario_traffic traffic_defaults = {.interval_ns = 20000000, .payload_bytes = 400};
 static const struct app_scenario_primary primary_defaults = {
     .kind = "recording", .snr_db = 15, .pulse_ns = 1000, .period_ns = 1000000, .power_dbm = 30};
@@ -290,6 +299,7 @@ const struct app_yaml_field app_scenario_fields[] = {
     RULES_OF("units", app_genesis_unit_fields, app_genesis_check_units),
     MAP_OF("processing", processing_fields, NULL),
     MAP_OF("engine", engine_fields, app_scenario_check_engine),
+    MAP_OF("responses", response_fields, NULL),
     {.name = ""},
 };
 

@@ -345,6 +345,7 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
         .profile = describe_profile(w),
         .vote_slots = sc->mac.vote_slots,
         .repair = sc->mac.repair,
+        .responses = sc->responses,
         .cca_ns = APP_SCENARIO_CCA_NS,
         .reassembly_ns = 200000000,
         .jam_window_ns = 250000000,

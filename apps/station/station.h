@@ -10,6 +10,7 @@
 #ifndef APPS_STATION_STATION_H
 #define APPS_STATION_STATION_H
 
+#include "apps/station/respond.h"
 #include "chain/holder.h"
 #include "chain/node.h"
 #include "mac/mac.h"
@@ -60,6 +61,7 @@ struct app_station_config {
     int32_t x_cm, y_cm;
     struct app_station_processing processing;
     struct app_station_traffic traffic;
+    struct app_responses responses;
     bool copies;                        /* an attacker: its data frames go under the address of station `copied` */
     uint32_t copied;
 };
