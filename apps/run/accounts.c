@@ -76,10 +76,12 @@ void app_accounts_edges(struct app_accounts *a, int64_t from_ns, int64_t to_ns)
     }
     for (uint32_t i = 0; i < a->scenario->n_jammers; i++) {
         const struct app_scenario_jammer *j = &a->scenario->jammers[i];
-        if (j->start_ns >= from_ns && j->start_ns < to_ns)
-            journal_edge(a, j->start_ns, "jam_on", j->name, j->kind, j->channel);
-        if (j->stop_ns >= from_ns && j->stop_ns < to_ns)
-            journal_edge(a, j->stop_ns, "jam_off", j->name, j->kind, j->channel);
+        for (uint32_t k = 0; k < j->n_channels; k++) {
+            if (j->start_ns >= from_ns && j->start_ns < to_ns)
+                journal_edge(a, j->start_ns, "jam_on", j->name, j->kind, j->channels[k]);
+            if (j->stop_ns >= from_ns && j->stop_ns < to_ns)
+                journal_edge(a, j->stop_ns, "jam_off", j->name, j->kind, j->channels[k]);
+        }
     }
 }
 
@@ -100,7 +102,7 @@ static struct app_jam_account *jam_at(struct app_accounts *a, uint32_t channel, 
 {
     for (uint32_t j = 0; j < a->scenario->n_jammers; j++) {
         const struct app_scenario_jammer *jammer = &a->scenario->jammers[j];
-        if (jammer->channel == channel && t_ns >= jammer->start_ns && t_ns < jammer->stop_ns)
+        if (app_scenario_jams(jammer, channel) && t_ns >= jammer->start_ns && t_ns < jammer->stop_ns)
             return &a->jams[j];
     }
     return NULL;

@@ -71,7 +71,7 @@ void app_accounts_refused(struct app_accounts *a, uint32_t station, uint32_t cha
 /* A chain update of one station: blocks executed and the ledger's events. */
 void app_accounts_chain(struct app_accounts *a, uint32_t station, const struct chain_node_update *u, int64_t t_ns);
 void app_accounts_note(struct app_accounts *a, uint32_t station, const struct app_station_note *n);
-void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, int64_t start_ns, int64_t end_ns, bool overlaps_traffic);
+void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, uint32_t channel, int64_t start_ns, int64_t end_ns, bool overlaps_traffic);
 /* Primaries and jammers going on and off, up to t_ns. */
 void app_accounts_edges(struct app_accounts *a, int64_t from_ns, int64_t to_ns);
 /* Is a primary user's signal on the air there all of the time, or partly? */

@@ -14,7 +14,8 @@ static enum mac_jam_kind verdict_by_times(enum phy_emitter_kind kind)
 {
     switch (phy_emitter_schedule(kind)) {
     case PHY_EMITTER_ALWAYS: return MAC_JAM_CONSTANT;
-    case PHY_EMITTER_ON_POWER: return MAC_JAM_REACTIVE;
+    case PHY_EMITTER_ON_POWER:
+    case PHY_EMITTER_FOLLOWS: return MAC_JAM_REACTIVE;
     case PHY_EMITTER_PERIODIC:
     case PHY_EMITTER_ON_OFF:
     default: return MAC_JAM_PULSE;
@@ -36,7 +37,7 @@ static enum mac_jam_kind verdict_of(const struct app_scenario *sc, const struct 
 
 static bool matches(const struct app_scenario *sc, const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
 {
-    return v->channel == jammer->channel && at_ns >= jammer->start_ns && at_ns <= jammer->stop_ns + GRACE_NS &&
+    return app_scenario_jams(jammer, v->channel) && at_ns >= jammer->start_ns && at_ns <= jammer->stop_ns + GRACE_NS &&
            v->kind == verdict_of(sc, jammer);
 }
 
@@ -73,7 +74,7 @@ void app_accounts_verdict(struct app_accounts *a, uint32_t station, const struct
     a->n_false_verdicts += !matched;
 }
 
-void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, int64_t start_ns, int64_t end_ns, bool overlaps_traffic)
+void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, uint32_t channel, int64_t start_ns, int64_t end_ns, bool overlaps_traffic)
 {
     struct app_jam_account *jam = &a->jams[jammer];
     jam->n_bursts++;
@@ -81,7 +82,7 @@ void app_accounts_jam_burst(struct app_accounts *a, uint32_t jammer, int64_t sta
         jam->first_burst_ns = start_ns;
     app_journal_begin(a->journal, start_ns, "jam_burst", NULL);
     app_journal_text(a->journal, "name", a->scenario->jammers[jammer].name);
-    app_journal_int(a->journal, "channel", a->scenario->jammers[jammer].channel);
+    app_journal_int(a->journal, "channel", channel);
     app_journal_int(a->journal, "end_ns", end_ns);
     app_journal_bool(a->journal, "on_frame", overlaps_traffic);
     app_journal_end(a->journal);

@@ -243,13 +243,24 @@ static bool traffic_at(const struct app_world *w, uint32_t channel, uint64_t sta
     return false;
 }
 
-static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const struct phy_emitter_burst *b)
+/* The channels on which a jammer's burst is sent, all of its own but for those that choose one. */
+static uint32_t channels_of_burst(const struct app_world *w, uint32_t i, const struct phy_emitter_burst *b, const uint32_t **channels_out)
+{
+    const struct app_scenario_jammer *j = &w->scenario.jammers[i];
+    enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind);
+    *channels_out = kind == PHY_EMITTER_FOLLOWER ? &j->channels[b->channel] : kind == PHY_EMITTER_INSIDER ? &w->scenario.control_channel : j->channels;
+    return kind == PHY_EMITTER_FOLLOWER || kind == PHY_EMITTER_INSIDER ? 1 : j->n_channels;
+}
+
+static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const struct phy_emitter_burst *b, const uint32_t *channels,
+                          uint32_t n_channels)
 {
     struct world_jammer *jammer = &w->jammers[i];
-    uint32_t node = world_jammer_node(w, i), channel = w->scenario.jammers[i].channel;
-    if (w->packet_air) {
+    uint32_t node = world_jammer_node(w, i);
+    int rc = 0;
+    for (uint32_t c = 0; c < n_channels && w->packet_air && rc == 0; c++) {
         const struct phy_packet_emission emission = {.emitter = node,
-                                                     .channel = channel,
+                                                     .channel = channels[c],
                                                      .start_sample = b->start_sample,
                                                      .end_sample = b->start_sample + b->n_samples,
                                                      .power = 1.0,
@@ -257,8 +268,10 @@ static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const s
                                                                  ? PHY_INTERFERENCE_TONE
                                                                  : PHY_INTERFERENCE_NOISE};
         phy_packet_air_forget(w->packet_air, now);
-        return phy_packet_air_emit(w->packet_air, &emission);
+        rc = phy_packet_air_emit(w->packet_air, &emission);
     }
+    if (w->packet_air)
+        return rc;
     size_t k = 0;
     while (k < jammer->n_bursts && jammer->free_after[k] > now)
         k++;
@@ -268,26 +281,33 @@ static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const s
     jammer->free_after[k] = b->start_sample + b->n_samples + phy_air_tail(w->air, b->n_samples) + 1;
     phy_air_forget(w->air, now);
     phy_emitter_fill(jammer->machine, b, samples);
-    long id = phy_air_emit(w->air, node, channel, b->start_sample, samples, b->n_samples, 1.0f);
-    return id < 0 ? (int)id : 0;
+    for (uint32_t c = 0; c < n_channels && rc == 0; c++) {
+        long id = phy_air_emit(w->air, node, channels[c], b->start_sample, samples, b->n_samples, 1.0f);
+        rc = id < 0 ? (int)id : 0;
+    }
+    return rc;
 }
 
 static int send_jam(struct app_world *w, uint32_t i, uint64_t now, const struct phy_emitter_burst *b)
 {
-    int rc = put_jam_on_air(w, i, now, b);
+    const uint32_t *channels;
+    uint32_t n_channels = channels_of_burst(w, i, b, &channels);
+    int rc = put_jam_on_air(w, i, now, b, channels, n_channels);
     if (rc < 0)
         return rc;
     uint64_t end = b->start_sample + b->n_samples;
-    app_accounts_jam_burst(&w->accounts, i, world_ns(w, b->start_sample), world_ns(w, end), traffic_at(w, w->scenario.jammers[i].channel, b->start_sample, end));
+    for (uint32_t c = 0; c < n_channels; c++)
+        app_accounts_jam_burst(&w->accounts, i, channels[c], world_ns(w, b->start_sample), world_ns(w, end),
+                               traffic_at(w, channels[c], b->start_sample, end));
     return 0;
 }
 
 /* What a jammer hears: at packet fidelity samples of the power that arrives, noise included, for its energy detector. */
-static void hear_jammed_channel(struct app_world *w, uint32_t i, uint64_t t, size_t n)
+static void hear_jammed_channel(struct app_world *w, uint32_t i, uint32_t channel, uint64_t t, size_t n, float complex *out)
 {
-    uint32_t node = world_jammer_node(w, i), channel = w->scenario.jammers[i].channel;
+    uint32_t node = world_jammer_node(w, i);
     if (!w->packet_air) {
-        phy_air_render(w->air, node, channel, t, n, w->block);
+        phy_air_render(w->air, node, channel, t, n, out);
         return;
     }
     double power[WORLD_BLOCK];
@@ -299,7 +319,7 @@ static void hear_jammed_channel(struct app_world *w, uint32_t i, uint64_t t, siz
             if (t + k >= w->arrivals[a].start_sample && t + k < w->arrivals[a].end_sample)
                 power[k] += w->arrivals[a].power;
     for (size_t k = 0; k < n; k++)
-        w->block[k] = (float)sqrt(power[k]);
+        out[k] = (float)sqrt(power[k]);
 }
 
 static int run_jammer(struct app_world *w, uint32_t i, uint64_t t, size_t n)
@@ -307,7 +327,11 @@ static int run_jammer(struct app_world *w, uint32_t i, uint64_t t, size_t n)
     struct world_jammer *jammer = &w->jammers[i];
     if (t < jammer->start_sample || t >= jammer->stop_sample)
         return 0;
-    hear_jammed_channel(w, i, t, n);
+    const struct app_scenario_jammer *j = &w->scenario.jammers[i];
+    enum phy_emitter_schedule schedule = phy_emitter_schedule((enum phy_emitter_kind)phy_emitter_kind_of(j->kind));
+    bool listens = schedule == PHY_EMITTER_ON_POWER || schedule == PHY_EMITTER_FOLLOWS;
+    for (uint32_t c = 0; c < j->n_channels && listens; c++)
+        hear_jammed_channel(w, i, j->channels[c], t, n, w->block + c * n);
     struct phy_emitter_update update;
     int rc = phy_emitter_step(jammer->machine, w->block, n, &update);
     for (size_t k = 0; k < update.n_bursts && rc == 0; k++)

@@ -134,20 +134,20 @@ static void begin_episode(struct app_report_model *m, struct app_report_list *li
     x->first_hit_ns = -1;
 }
 
-/* Of that name, still under way; NULL: there is none. */
-static struct app_report_episode *find_episode(struct app_report_list *list, const json_t *e)
+/* Of that name, on that channel, still under way; NULL: there is none. */
+static struct app_report_episode *find_episode(const struct app_report_model *m, struct app_report_list *list, const json_t *e)
 {
     const char *name = json_string_value(json_object_get(e, "name"));
     struct app_report_episode *episodes = list->items;
     for (size_t i = list->n; name && i-- > 0;)
-        if (strcmp(episodes[i].name, name) == 0 && episodes[i].end_ns < 0)
+        if (strcmp(episodes[i].name, name) == 0 && episodes[i].channel == get_channel(m, e) && episodes[i].end_ns < 0)
             return &episodes[i];
     return NULL;
 }
 
-static void end_episode(struct app_report_list *list, const json_t *e, int64_t t_ns)
+static void end_episode(const struct app_report_model *m, struct app_report_list *list, const json_t *e, int64_t t_ns)
 {
-    struct app_report_episode *x = find_episode(list, e);
+    struct app_report_episode *x = find_episode(m, list, e);
     if (x)
         x->end_ns = t_ns;
 }
@@ -155,7 +155,7 @@ static void end_episode(struct app_report_list *list, const json_t *e, int64_t t
 static void read_jam_burst(struct app_report_model *m, const json_t *e, int64_t t_ns)
 {
     struct app_report_emission *x = append(m, &m->emissions);
-    struct app_report_episode *jammer = find_episode(&m->jammers, e);
+    struct app_report_episode *jammer = find_episode(m, &m->jammers, e);
     if (jammer && jammer->first_hit_ns < 0 && json_is_true(json_object_get(e, "on_frame")))
         jammer->first_hit_ns = t_ns;
     if (x)
@@ -170,7 +170,7 @@ static void read_primary_on(struct app_report_model *m, const json_t *e, int64_t
 
 static void read_primary_off(struct app_report_model *m, const json_t *e, int64_t t_ns)
 {
-    end_episode(&m->primaries, e, t_ns);
+    end_episode(m, &m->primaries, e, t_ns);
 }
 
 static void read_jam_on(struct app_report_model *m, const json_t *e, int64_t t_ns)
@@ -180,7 +180,7 @@ static void read_jam_on(struct app_report_model *m, const json_t *e, int64_t t_n
 
 static void read_jam_off(struct app_report_model *m, const json_t *e, int64_t t_ns)
 {
-    end_episode(&m->jammers, e, t_ns);
+    end_episode(m, &m->jammers, e, t_ns);
 }
 
 static void read_verdict(struct app_report_model *m, const json_t *e, int64_t t_ns)

@@ -64,7 +64,8 @@ int64_t app_scenario_primary_edge(const struct app_scenario_primary *p, int64_t 
 struct app_scenario_jammer {
     char name[32];
     char kind[16];               /* a word of phy_emitter_kind_name */
-    uint32_t channel;
+    uint32_t n_channels, channels[APP_MAX_CHANNELS]; /* what it jams, a follower: one of them at a time; an insider: what it may find in use */
+    uint32_t channel_line, channels_line; /* where the scenario gives it, or them; 0: it does not */
     int64_t start_ns, stop_ns;   /* stop 0: to the end */
     double snr_db;               /* its power over noise at every station while it is on */
     uint32_t snr_line, period_line; /* where the scenario gives them; 0: it does not */
@@ -74,8 +75,12 @@ struct app_scenario_jammer {
     double sweep_low_hz, sweep_high_hz;
     int64_t sweep_ns;
     int64_t mean_on_ns, mean_off_ns; /* random */
+    int64_t dwell_ns, retune_ns; /* follower */
+    uint32_t dwell_line, retune_line;
     double x_m, y_m, power_dbm;  /* with path loss, in place of snr_db */
 };
+/* Is the channel one of those that it jams? */
+bool app_scenario_jams(const struct app_scenario_jammer *j, uint32_t channel);
 
 struct app_scenario_tap {
     int64_t delay_ns;

@@ -59,12 +59,44 @@ static bool is_in_channel(const struct app_scenario *s, double offset_hz)
     return fabs(offset_hz) <= s->sample_rate_hz / 2.0;
 }
 
+bool app_scenario_jams(const struct app_scenario_jammer *j, uint32_t channel)
+{
+    for (uint32_t i = 0; i < j->n_channels; i++)
+        if (j->channels[i] == channel)
+            return true;
+    return false;
+}
+
+int app_scenario_check_jammer_channels(const struct app_scenario *s, struct app_scenario_jammer *j, const char **field_out, char *why_out)
+{
+    enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind);
+    bool given = j->channel_line > 0 || j->channels_line > 0;
+    if (kind == PHY_EMITTER_INSIDER && given)
+        return app_scenario_refuse(field_out, "channel channels", why_out, "an insider knows which channel the control traffic uses, and jams that one");
+    if (kind == PHY_EMITTER_INSIDER)
+        j->channels[j->n_channels++] = s->control_channel;
+    else if (!given)
+        return app_scenario_refuse(field_out, "channel", why_out, "missing, and so is channels");
+    if (j->channel_line > 0 && j->channels_line > 0)
+        return app_scenario_refuse(field_out, "channels", why_out, "give either channel or channels");
+    if (j->channel_line > 0)
+        j->n_channels = 1;
+    for (uint32_t i = 0; i < j->n_channels; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (j->channels[i] == j->channels[k])
+                return app_scenario_refuse(field_out, "channels", why_out, "channel '%s' stands there twice", s->channels[j->channels[i]].name);
+    if (kind == PHY_EMITTER_REACTIVE && j->n_channels > 1)
+        return app_scenario_refuse(field_out, "channels", why_out, "a reactive jammer listens on one channel; kind follower looks at several");
+    return 0;
+}
+
 int app_scenario_check_jammer_wave(const struct app_scenario *s, const struct app_scenario_jammer *j, const char **field_out,
                                    char *why_out)
 {
     enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind);
     bool in_tables = kind == PHY_EMITTER_TONE || kind == PHY_EMITTER_NOISE || kind == PHY_EMITTER_PULSE ||
-                     kind == PHY_EMITTER_RANDOM || kind == PHY_EMITTER_REACTIVE;
+                     kind == PHY_EMITTER_RANDOM || kind == PHY_EMITTER_REACTIVE || kind == PHY_EMITTER_FOLLOWER ||
+                     kind == PHY_EMITTER_INSIDER;
     if (app_scenario_is_packet(s) && !in_tables)
         return app_scenario_refuse(field_out, "kind", why_out, "%s", iq_only);
     if (app_scenario_is_packet(s) && j->bandwidth_hz > 0)
@@ -73,6 +105,8 @@ int app_scenario_check_jammer_wave(const struct app_scenario *s, const struct ap
         return app_scenario_refuse(field_out, "snr_db", why_out, "%s", power_rules);
     if (j->period_line > 0 && phy_emitter_schedule(kind) != PHY_EMITTER_PERIODIC)
         return app_scenario_refuse(field_out, "period", why_out, "goes with kinds pulse, preamble and deceptive");
+    if ((j->dwell_line > 0 || j->retune_line > 0) && kind != PHY_EMITTER_FOLLOWER)
+        return app_scenario_refuse(field_out, "dwell retune", why_out, "goes with kind follower");
     if (kind == PHY_EMITTER_PULSE && j->period_ns < j->burst_ns)
         return app_scenario_refuse(field_out, "period burst", why_out, "period must not be shorter than burst");
     if (!is_in_channel(s, j->offset_hz))

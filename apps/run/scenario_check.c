@@ -138,8 +138,10 @@ int app_scenario_check_primary(void *root, void *item, const char **field_out, c
 int app_scenario_check_jammer(void *root, void *item, const char **field_out, char *why_out)
 {
     const struct app_scenario *s = root;
-    const struct app_scenario_jammer *j = item;
+    struct app_scenario_jammer *j = item;
     int err = check_emitter_name(s, s->jammers, j, sizeof *j, field_out, why_out);
+    if (!err)
+        err = app_scenario_check_jammer_channels(s, j, field_out, why_out);
     if (err)
         return err;
     err = app_scenario_check_jammer_wave(s, j, field_out, why_out);

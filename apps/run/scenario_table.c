@@ -38,7 +38,8 @@ static const char *const engines[] = {"pbft", "raft", NULL};
 static const char *const fidelities[] = {"iq", "packet", NULL};
 static const char *const waveforms[] = {"wifi", "flex", NULL};
 static const char *const jammer_kinds[] = {"tone",     "noise",    "pulse", "sweep",     "random",
-                                           "reactive", "preamble", "pilot", "deceptive", NULL};
+                                           "reactive", "preamble", "pilot", "deceptive", "follower", "insider",
+                                           NULL};
 static const char *const primary_kinds[] = {"recording", "ofdm", "narrowband", "radar", NULL};
 static const char *const fading_kinds[] = {"none", "fixed", "rayleigh", "rician", NULL};
 static const char *const fading_changes[] = {"run", "frame", NULL};
@@ -116,7 +117,11 @@ static const struct app_yaml_field jammer_fields[] = {
     {.name = "name", .kind = APP_YAML_TEXT, AT(app_scenario_jammer, name), SIZE_OF(app_scenario_jammer, name), .required = true},
     {.name = "kind", .kind = APP_YAML_TEXT, AT(app_scenario_jammer, kind), SIZE_OF(app_scenario_jammer, kind), .choices = jammer_kinds,
      .required = true},
-    {.name = "channel", .kind = APP_YAML_PARSED, AT(app_scenario_jammer, channel), .parse = find_channel, .required = true},
+    {.name = "channel", .kind = APP_YAML_PARSED, AT(app_scenario_jammer, channels), .parse = find_channel,
+     .line_offset = offsetof(struct app_scenario_jammer, channel_line)},
+    {.name = "channels", .kind = APP_YAML_LIST, AT(app_scenario_jammer, channels), .item = APP_YAML_PARSED, .parse = find_channel,
+     .stride = sizeof(uint32_t), .cap = APP_MAX_CHANNELS, .min_items = 1, .count_offset = offsetof(struct app_scenario_jammer, n_channels),
+     .line_offset = offsetof(struct app_scenario_jammer, channels_line)},
     DURATION("start", app_scenario_jammer, start_ns, 0, HOUR),
     DURATION("stop", app_scenario_jammer, stop_ns, 0, HOUR),
     {.name = "snr_db", .kind = APP_YAML_REAL, AT(app_scenario_jammer, snr_db), .min = -30, .max = 60, .unit = "dB",
@@ -132,6 +137,10 @@ static const struct app_yaml_field jammer_fields[] = {
     DURATION("sweep", app_scenario_jammer, sweep_ns, 2 * US, 10 * SECOND),
     DURATION("mean_on", app_scenario_jammer, mean_on_ns, 10 * US, 10 * SECOND),
     DURATION("mean_off", app_scenario_jammer, mean_off_ns, 10 * US, 10 * SECOND),
+    {.name = "dwell", .kind = APP_YAML_DURATION_NS, AT(app_scenario_jammer, dwell_ns), .min = 100 * US, .max = 10 * SECOND,
+     .line_offset = offsetof(struct app_scenario_jammer, dwell_line)},
+    {.name = "retune", .kind = APP_YAML_DURATION_NS, AT(app_scenario_jammer, retune_ns), .min = 0, .max = SECOND,
+     .line_offset = offsetof(struct app_scenario_jammer, retune_line)},
     PLACE(app_scenario_jammer),
     {.name = ""},
 };
@@ -252,7 +261,7 @@ static const struct app_scenario_primary primary_defaults = {
     .kind = "recording", .snr_db = 15, .pulse_ns = 1000, .period_ns = 1000000, .power_dbm = 30};
 static const struct app_scenario_jammer jammer_defaults = {
     .snr_db = 28, .react_ns = 40000, .burst_ns = 400000, .period_ns = 2000000, .sweep_low_hz = -4e6, .sweep_high_hz = 4e6,
-    .sweep_ns = 100000, .mean_on_ns = 1000000, .mean_off_ns = 1000000, .power_dbm = 20};
+    .sweep_ns = 100000, .mean_on_ns = 1000000, .mean_off_ns = 1000000, .dwell_ns = 20000000, .retune_ns = 100000, .power_dbm = 20};
 
 /* Names come before what refers to them: channels and stations first. */
 #define LIST_OF(field, type, member, count, fields_, defaults_, check_, most, fewest) \

@@ -20,6 +20,8 @@ int app_scenario_profile(const struct app_scenario *s, struct mac_profile *out, 
 __attribute__((format(printf, 4, 5))) int app_scenario_refuse(const char **field_out, const char *field, char *why_out,
                                                               const char *format, ...);
 /* scenario_air.c: what a kind of jammer or primary user asks of its own fields. */
+int app_scenario_check_jammer_channels(const struct app_scenario *s, struct app_scenario_jammer *j, const char **field_out,
+                                       char *why_out);
 int app_scenario_check_jammer_wave(const struct app_scenario *s, const struct app_scenario_jammer *j, const char **field_out,
                                    char *why_out);
 int app_scenario_check_primary_wave(const struct app_scenario *s, const struct app_scenario_primary *p, const char **field_out,

@@ -147,7 +147,7 @@ static double per_sample(const struct app_world *w, double hz)
 
 static struct phy_emitter_config describe_jammer(const struct app_world *w, uint32_t i)
 {
-    enum { PIECE = 4096 };
+    enum { PIECE = 4096, SHORT_PIECE = 512 };
     const struct app_scenario_jammer *j = &w->scenario.jammers[i];
     struct phy_emitter_config cfg = {.kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind),
                                      .seed = w->seed,
@@ -170,9 +170,14 @@ static struct phy_emitter_config describe_jammer(const struct app_world *w, uint
                                      .sweep_high = per_sample(w, j->sweep_high_hz),
                                      .sweep_samples = (uint32_t)world_sample(w, j->sweep_ns)};
     cfg.n_tones = app_emitter_pilots(w->waveform, cfg.tones);
-    if (cfg.kind == PHY_EMITTER_REACTIVE)
+    cfg.n_channels = j->n_channels;
+    cfg.dwell_samples = world_sample(w, j->dwell_ns);
+    cfg.retune_samples = world_sample(w, j->retune_ns);
+    if (cfg.kind == PHY_EMITTER_REACTIVE || cfg.kind == PHY_EMITTER_FOLLOWER)
         cfg.react_samples = (uint32_t)world_sample(w, j->react_ns);
-    else if (phy_emitter_schedule(cfg.kind) != PHY_EMITTER_PERIODIC)
+    if (cfg.kind == PHY_EMITTER_INSIDER)
+        cfg.burst_samples = SHORT_PIECE; /* each on the channel that is in use when it is decided */
+    else if (cfg.kind != PHY_EMITTER_REACTIVE && phy_emitter_schedule(cfg.kind) != PHY_EMITTER_PERIODIC)
         cfg.burst_samples = PIECE;
     return cfg;
 }

@@ -13,10 +13,11 @@ struct phy_emitter {
     double trigger_power;
     uint64_t position;     /* of the next sample */
     uint64_t deaf_until;   /* a burst is decided or under way until then */
-    uint64_t next_start;   /* of all but the reactive one */
-    uint64_t on_until, i_draw; /* random */
+    uint64_t next_start;   /* of the next burst or piece of all but the reactive one */
+    uint64_t on_until, i_draw; /* random; follower: on_until */
+    uint32_t tuned;        /* follower: the channel its transmitter stands on */
     size_t n_in_block;
-    float complex block[PHY_EMITTER_MAX_BLOCK_SAMPLES];
+    float complex block[PHY_EMITTER_MAX_BLOCK_SAMPLES]; /* of each channel one after another */
     /* what it sends */
     float amplitude;
     float filter[PHY_EMITTER_FILTER_TAPS]; /* of unit noise gain */

@@ -177,11 +177,11 @@ START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
         enum mac_jam_kind verdict;
     } cases[] = {{"tone", MAC_JAM_TONE},   {"noise", MAC_JAM_CONSTANT}, {"sweep", MAC_JAM_SWEEP},       {"pilot", MAC_JAM_PILOT},
                  {"pulse", MAC_JAM_PULSE}, {"random", MAC_JAM_PULSE},   {"reactive", MAC_JAM_REACTIVE}, {"preamble", MAC_JAM_PREAMBLE},
-                 {"deceptive", MAC_JAM_DECEPTIVE}};
-    for (uint32_t i = 0; i < 9; i++) {
+                 {"deceptive", MAC_JAM_DECEPTIVE}, {"follower", MAC_JAM_REACTIVE}, {"insider", MAC_JAM_CONSTANT}};
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = cases[i].verdict, .channel = 2}};
         scenario.n_jammers = 1;
-        scenario.jammers[0] = (struct app_scenario_jammer){.channel = 2, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS};
+        scenario.jammers[0] = (struct app_scenario_jammer){.n_channels = 1, .channels = {2}, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS};
         strcpy(scenario.jammers[0].kind, cases[i].jammer);
         app_accounts_verdict(&accounts, 0, &verdict);
         ck_assert_msg(accounts.n_false_verdicts == i, "%s", cases[i].jammer);
@@ -197,7 +197,7 @@ START_TEST(at_packet_fidelity_a_verdict_is_held_against_when_a_jammer_sends)
     struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = MAC_JAM_CONSTANT, .channel = 2}};
     strcpy(scenario.fidelity, "packet");
     scenario.n_jammers = 1;
-    scenario.jammers[0] = (struct app_scenario_jammer){.channel = 2, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS, .kind = "tone"};
+    scenario.jammers[0] = (struct app_scenario_jammer){.n_channels = 1, .channels = {2}, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS, .kind = "tone"};
     app_accounts_verdict(&accounts, 0, &verdict);
     ck_assert_uint_eq(accounts.n_false_verdicts, 0);
     verdict.verdict.kind = MAC_JAM_PULSE;

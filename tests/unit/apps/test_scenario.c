@@ -231,6 +231,29 @@ START_TEST(an_air_that_cannot_be_is_refused)
 }
 END_TEST
 
+START_TEST(jammers_of_several_channels_name_them_once)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%sjammers: [{name: j, kind: noise, channels: [a, control]}, {name: k, kind: insider}, {name: l, kind: tone, channel: a}]\n", minimal);
+    ck_assert_msg(load_text(text) == 0, "%s", error);
+    ck_assert_uint_eq(scenario.jammers[0].n_channels, 2);
+    ck_assert_uint_eq(scenario.jammers[0].channels[0], 1);
+    ck_assert_uint_eq(scenario.jammers[1].n_channels, 1);
+    ck_assert_uint_eq(scenario.jammers[1].channels[0], 0);
+    ck_assert_uint_eq(scenario.jammers[2].n_channels, 1);
+    check_refused("jammers: [{name: j, kind: noise}]\n", "jammers[0].channel", "missing");
+    check_refused("jammers:\n  - name: j\n    kind: noise\n    channels: [a]\n    channel: control\n", ":12: field jammers[0].channels", "either");
+    check_refused("jammers: [{name: j, kind: noise, channels: [a, a]}]\n", "jammers[0].channels", "twice");
+    check_refused("jammers: [{name: j, kind: noise, channels: [a, b]}]\n", "jammers[0].channels[1]", "no channel has this name");
+    check_refused("jammers: [{name: j, kind: noise, channels: []}]\n", "jammers[0].channels", "at least 1");
+    check_refused("jammers: [{name: j, kind: reactive, channels: [a, control]}]\n", "jammers[0].channels", "follower");
+    check_refused("jammers:\n  - name: j\n    kind: insider\n    channel: a\n", ":12: field jammers[0].channel", "knows which channel");
+    check_refused("jammers:\n  - name: j\n    kind: noise\n    channel: a\n    retune: 1ms\n", ":13: field jammers[0].retune", "goes with kind follower");
+    check_refused("jammers: [{name: j, kind: follower, channel: a, dwell: 10us}]\n", "jammers[0].dwell", "from 100us to 10s");
+    check_refused("jammers: [{name: j, kind: follower, channel: a, react: 7us}]\n", "jammers[0].react", "at least 80 samples");
+}
+END_TEST
+
 START_TEST(a_misspelt_field_is_named_with_its_line)
 {
     check_refused("lease: {heartbeet: 1s}\n", "heartbeet", ":9:");
@@ -262,6 +285,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, what_cannot_hold_together_names_the_line_of_a_field_that_is_given);
     tcase_add_test(t, a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be);
     tcase_add_test(t, an_air_that_cannot_be_is_refused);
+    tcase_add_test(t, jammers_of_several_channels_name_them_once);
     tcase_add_test(t, a_misspelt_field_is_named_with_its_line);
     tcase_add_test(t, a_file_that_is_not_there_says_what_there_is);
     suite_add_tcase(suite, t);

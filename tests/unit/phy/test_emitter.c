@@ -137,13 +137,113 @@ START_TEST(a_burst_is_noise_of_the_power_asked_for)
     struct phy_emitter_config cfg = reactive_config();
     struct phy_emitter *j = open_emitter(&cfg);
     float complex *a = malloc(N * sizeof *a), *b = malloc(N * sizeof *b);
-    phy_emitter_fill(j, &(struct phy_emitter_burst){777, N}, a);
-    phy_emitter_fill(j, &(struct phy_emitter_burst){777, N}, b);
+    phy_emitter_fill(j, &(struct phy_emitter_burst){.start_sample = 777, .n_samples = N}, a);
+    phy_emitter_fill(j, &(struct phy_emitter_burst){.start_sample = 777, .n_samples = N}, b);
     ck_assert_mem_eq(a, b, N * sizeof *a);
     ck_assert_double_le(fabs(phy_energy_sum(a, N) / N / 1e-6 - 1.0), 3.5 / sqrt((double)N));
     free(a);
     free(b);
     free(j);
+}
+END_TEST
+
+enum { FOLLOWED = 3 };
+
+/* Channel after channel of what a follower hears; frames on 1, on 2 and, a weaker one, on 0 at the same time as on 1. */
+static float complex *make_channels(void)
+{
+    float complex *x = calloc(FOLLOWED * TOTAL, sizeof *x);
+    for (size_t i = 3210; i < 4000; i++)
+        x[TOTAL + i] = 1e-3f;
+    for (size_t i = 9000; i < 12000; i++) {
+        x[2 * TOTAL + i] = 1e-3f;
+        x[i] = 7e-4f;
+    }
+    for (size_t c = 0; c < FOLLOWED; c++)
+        link_add_noise(x + c * TOTAL, TOTAL, -80.0, 1 + c);
+    return x;
+}
+
+static struct phy_emitter_config follower_config(void)
+{
+    struct phy_emitter_config cfg = reactive_config();
+    cfg.kind = PHY_EMITTER_FOLLOWER;
+    cfg.n_channels = FOLLOWED;
+    cfg.dwell_samples = 2500;
+    cfg.retune_samples = 70;
+    return cfg;
+}
+
+static struct bursts run_follower(const struct phy_emitter_config *cfg, const float complex *x, uint64_t seed)
+{
+    struct bursts all = {0};
+    static struct phy_emitter_update update;
+    static float complex block[FOLLOWED * 200];
+    struct phy_emitter *j = open_emitter(cfg);
+    for (size_t at = 0; at < TOTAL;) {
+        size_t n = 1 + link_random(&seed) % cfg->react_samples;
+        n = n < TOTAL - at ? n : TOTAL - at;
+        for (size_t c = 0; c < FOLLOWED; c++)
+            memcpy(block + c * n, x + c * TOTAL + at, n * sizeof *block);
+        ck_assert_int_eq(phy_emitter_step(j, block, n, &update), 0);
+        at += n;
+        for (size_t i = 0; i < update.n_bursts; i++) {
+            ck_assert_uint_ge(update.bursts[i].start_sample, cfg->first_sample + at);
+            all.b[all.n++] = update.bursts[i];
+        }
+    }
+    free(j);
+    return all;
+}
+
+START_TEST(a_follower_goes_where_the_strongest_is_and_looks_again_after_its_dwell_time)
+{
+    float complex *x = make_channels();
+    struct phy_emitter_config cfg = follower_config();
+    struct bursts all = run_follower(&cfg, x, 1);
+    ck_assert_uint_eq(all.n, 9);
+    /* the dwell in pieces of 1000, one after another, on the frame's channel */
+    uint64_t first = 3232 + 200 + 70, second = 9024 + 200 + 70;
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_uint_eq(all.b[i].start_sample, (i < 3 ? first : second) + i % 3 * 1000);
+        ck_assert_uint_eq(all.b[i].n_samples, i % 3 < 2 ? 1000 : 500);
+        ck_assert_uint_eq(all.b[i].channel, i < 3 ? 1 : 2);
+    }
+    /* the frame is still there: its transmitter stands on the channel, and need not be tuned */
+    ck_assert_uint_eq(all.b[6].start_sample, (second + 2500 + 31) / 32 * 32 + 32 + 200);
+    ck_assert_uint_eq(all.b[6].channel, 2);
+    for (uint64_t seed = 2; seed < 20; seed++) {
+        struct bursts again = run_follower(&cfg, x, seed);
+        ck_assert_uint_eq(again.n, all.n);
+        ck_assert_mem_eq(again.b, all.b, again.n * sizeof *again.b);
+    }
+    cfg.from_sample = 8000;
+    cfg.to_sample = 10000;
+    all = run_follower(&cfg, x, 3);
+    ck_assert_uint_eq(all.n, 1);
+    ck_assert_uint_eq(all.b[0].start_sample + all.b[0].n_samples, 10000);
+    free(x);
+}
+END_TEST
+
+START_TEST(a_follower_that_cannot_be_is_refused)
+{
+    struct phy_emitter_config cfg = follower_config();
+    const char *bad_field;
+    struct phy_emitter *j;
+    void *mem = aligned_alloc(64, phy_emitter_bytes());
+    cfg.n_channels = 0;
+    ck_assert_int_eq(phy_emitter_init(mem, phy_emitter_bytes(), &cfg, &j, &bad_field), -EINVAL);
+    ck_assert_str_eq(bad_field, "n_channels");
+    cfg = follower_config();
+    cfg.block_samples = PHY_EMITTER_MAX_BLOCK_SAMPLES / 2; /* of three channels: no room */
+    ck_assert_int_eq(phy_emitter_init(mem, phy_emitter_bytes(), &cfg, &j, &bad_field), -EINVAL);
+    ck_assert_str_eq(bad_field, "block_samples");
+    cfg = follower_config();
+    cfg.dwell_samples = PHY_EMITTER_MIN_BURST;
+    ck_assert_int_eq(phy_emitter_init(mem, phy_emitter_bytes(), &cfg, &j, &bad_field), -EINVAL);
+    ck_assert_str_eq(bad_field, "dwell_samples");
+    free(mem);
 }
 END_TEST
 
@@ -165,6 +265,8 @@ static struct phy_emitter_config config_of(enum phy_emitter_kind kind)
     cfg.sweep_low = -0.25;
     cfg.sweep_high = 0.25;
     cfg.sweep_samples = 1000;
+    cfg.n_channels = 3;
+    cfg.dwell_samples = 900;
     cfg.n_tones = 4;
     memcpy(cfg.tones, (const double[]){-21.0 / 64, -7.0 / 64, 7.0 / 64, 21.0 / 64}, 4 * sizeof(double));
     return cfg;
@@ -181,9 +283,9 @@ START_TEST(every_kind_sends_at_its_power_by_index_alone)
         bool is_prepared = kind == PHY_EMITTER_PREAMBLE || kind == PHY_EMITTER_DECEPTIVE;
         size_t n = is_prepared ? 400 : N;
         struct phy_emitter *j = open_emitter(&cfg);
-        phy_emitter_fill(j, &(struct phy_emitter_burst){12345, n}, a);
+        phy_emitter_fill(j, &(struct phy_emitter_burst){.start_sample = 12345, .n_samples = n}, a);
         for (size_t at = 0; at < n && !is_prepared; at += 1000)
-            phy_emitter_fill(j, &(struct phy_emitter_burst){12345 + at, 1000}, b + at);
+            phy_emitter_fill(j, &(struct phy_emitter_burst){.start_sample = 12345 + at, .n_samples = 1000}, b + at);
         ck_assert(is_prepared || memcmp(a, b, n * sizeof *a) == 0);
         ck_assert_double_le(fabs(phy_energy_sum(a, n) / (double)n / 1e-6 - 1.0), 3.5 / sqrt((double)n));
         free(j);
@@ -202,7 +304,7 @@ static void measure_spectrum(const struct phy_emitter_config *cfg, uint64_t star
     fftwf_plan plan = fftwf_plan_dft_1d(64, (fftwf_complex *)x, (fftwf_complex *)y, FFTW_FORWARD, FFTW_ESTIMATE);
     memset(bins, 0, 64 * sizeof *bins);
     for (size_t b = 0; b < n_blocks; b++) {
-        phy_emitter_fill(j, &(struct phy_emitter_burst){start + 64 * b, 64}, x);
+        phy_emitter_fill(j, &(struct phy_emitter_burst){.start_sample = start + 64 * b, .n_samples = 64}, x);
         for (size_t i = 0; i < 64 && hann; i++) /* of mean square 1 */
             x[i] *= 0.8164966f * (1.0f - cosf(0.09817477f * (float)i));
         fftwf_execute(plan);
@@ -333,6 +435,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tcase, it_keeps_silent_outside_its_time);
     tcase_add_test(tcase, noise_and_pulses_keep_their_beat);
     tcase_add_test(tcase, a_burst_is_noise_of_the_power_asked_for);
+    tcase_add_test(tcase, a_follower_goes_where_the_strongest_is_and_looks_again_after_its_dwell_time);
+    tcase_add_test(tcase, a_follower_that_cannot_be_is_refused);
     tcase_add_test(tcase, every_kind_sends_at_its_power_by_index_alone);
     tcase_add_test(tcase, tones_stand_on_their_frequencies);
     tcase_add_test(tcase, a_sweep_runs_from_low_to_high);
