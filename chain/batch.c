@@ -19,6 +19,22 @@ long chain_batch_encode(const struct chain_batch_view *batch, uint8_t *out, size
     return chain_cbor_finish(&w);
 }
 
+static int64_t read_time(struct chain_cbor_reader *r)
+{
+    chain_cbor_expect_array(r, 2);
+    int64_t time_ns = chain_cbor_get_int(r);
+    if (time_ns < 0 || time_ns > CHAIN_MAX_TIME_NS)
+        r->bad = true;
+    return time_ns;
+}
+
+int chain_batch_time(const uint8_t *data, size_t len, int64_t *time_ns_out)
+{
+    struct chain_cbor_reader r = {.data = data, .len = len};
+    *time_ns_out = read_time(&r);
+    return r.bad ? -EBADMSG : 0;
+}
+
 int chain_batch_decode(struct chain_batch_view *out, const uint8_t *data, size_t len)
 {
     out->time_ns = 0;
@@ -28,10 +44,7 @@ int chain_batch_decode(struct chain_batch_view *out, const uint8_t *data, size_t
     if (len > CHAIN_MAX_BATCH_BYTES)
         return -EBADMSG;
     struct chain_cbor_reader r = {.data = data, .len = len};
-    chain_cbor_expect_array(&r, 2);
-    int64_t time_ns = chain_cbor_get_int(&r);
-    if (time_ns < 0 || time_ns > CHAIN_MAX_TIME_NS)
-        r.bad = true;
+    int64_t time_ns = read_time(&r);
     size_t n = chain_cbor_get_array(&r, CHAIN_MAX_BATCH_TXS);
     for (size_t i = 0; i < n && !r.bad; i++)
         out->txs[i].data = chain_cbor_get_bytes(&r, &out->txs[i].len);

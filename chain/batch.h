@@ -18,6 +18,8 @@ struct chain_batch_view {
 };
 long chain_batch_encode(const struct chain_batch_view *batch, uint8_t *out, size_t cap);
 __attribute__((warn_unused_result)) int chain_batch_decode(struct chain_batch_view *out, const uint8_t *data, size_t len);
+/* Its time alone. 0, or -EBADMSG for what does not begin like a batch, the empty one included. */
+int chain_batch_time(const uint8_t *data, size_t len, int64_t *time_ns_out);
 void chain_batch_tx_root(const struct chain_batch_view *batch, struct chain_hash *out);
 /* 0 or -EBADMSG. Over chain id, epoch, time and the transactions' RFC 9162 Merkle root. */
 int chain_batch_digest(const struct chain_members *members, const uint8_t *data, size_t len, struct chain_hash *out);

@@ -127,6 +127,15 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
     }
 }
 
+/* A proposer whose clock stands still, or who holds block time back, would let every lease lapse: what is proposed afresh was made within
+ * the longest time in which it would be replaced for saying nothing at all. */
+static bool is_stale(const struct chain_node *m, const uint8_t *batch, size_t len, int64_t now_ns)
+{
+    int64_t time_ns, oldest_ns;
+    return chain_batch_time(batch, len, &time_ns) == 0 &&
+           !__builtin_sub_overflow(now_ns, m->cfg.genesis->max_skew_ns + m->cfg.engine_timeout_max_ns, &oldest_ns) && time_ns < oldest_ns;
+}
+
 int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t len, int64_t now_ns)
 {
     struct chain_node *m = ctx;
@@ -135,6 +144,8 @@ int node_check_batch(void *ctx, uint64_t height, const uint8_t *batch, size_t le
         return -EMSGSIZE;
     if (height > tip && batch == m->proposal) /* what the mempool took in was verified then */
         return chain_ledger_check_own_batch(m->ledger, batch, len, now_ns, height == tip + 1);
+    if (height > tip && is_stale(m, batch, len, now_ns))
+        return -ETIME;
     if (height > tip)
         return chain_ledger_check_batch(m->ledger, batch, len, now_ns, height == tip + 1);
     /* proposed again in a later view: the very batch that was executed, or none */

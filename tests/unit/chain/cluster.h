@@ -58,6 +58,7 @@ struct cluster {
     bool blackout;
     uint32_t ignores[CLUSTER_MAX]; /* bitmap of members that it does not hear */
     int64_t delay_ns, persist_ns;
+    int64_t behind_ns[CLUSTER_MAX]; /* of its clock */
     size_t mempool_txs;
     bool proven_links;    /* nodes that start from here on leave Raft's messages unsigned */
     uint32_t proves_from; /* bitmap of members whose links prove their sender */
@@ -190,7 +191,7 @@ static inline void cluster_store(struct cluster *c, uint32_t i)
 static inline int cluster_step(struct cluster *c, uint32_t i, struct chain_node_event *event)
 {
     struct chain_node_update *u = c->update;
-    event->now_ns = c->now_ns;
+    event->now_ns = c->now_ns - c->behind_ns[i];
     c->n_steps++;
     int rc = chain_node_step(c->nodes[i], event, u);
     ck_assert_msg(rc == 0 || rc == -EBADMSG, "node %u: step gave %d at height %llu", i, rc, (unsigned long long)u->fatal_height);
@@ -334,6 +335,7 @@ static inline bool cluster_advance(struct cluster *c, int64_t until_ns)
     uint32_t ticking = CLUSTER_MAX;
     for (uint32_t i = 0; i < c->n; i++) {
         int64_t deadline_ns = c->nodes[i] ? chain_node_deadline(c->nodes[i]) : INT64_MAX;
+        deadline_ns += deadline_ns == INT64_MAX ? 0 : c->behind_ns[i];
         if (deadline_ns < at_ns) {
             at_ns = deadline_ns;
             ticking = i;

@@ -1,5 +1,5 @@
-/* A primary that holds a lease itself leaves a rival's heartbeats out of its batches, and orders everything else: the rival's lease lives on,
- * because a request that every replica holds replaces such a primary within one timeout. */
+/* Primaries that let others' leases lapse. One that holds a lease itself leaves a rival's heartbeats out of its batches, and orders everything
+ * else: a request that every replica holds replaces such a primary within one timeout. One holds block time back: what it proposes is refused. */
 #define SUITE_NAME "chain node starved"
 #include "tests/unit/check_main.h"
 
@@ -66,10 +66,35 @@ START_TEST(a_rival_whose_heartbeats_are_left_out_keeps_its_lease)
 }
 END_TEST
 
+/* Its blocks would be a nanosecond apart: no lease would end, none would go on. */
+START_TEST(a_primary_that_holds_block_time_back_is_replaced)
+{
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 40 + (uint64_t)_i);
+    uint32_t k = 0;
+    int64_t behind_ns = 0;
+    take_leases(c);
+    ck_assert_uint_eq(cluster_stats(c, 0).engine.leader, 0);
+    for (int turn = 0; turn < 600; turn++) {
+        struct chain_op busy = evidence_op(c, ++k);
+        (void)cluster_submit(c, BYSTANDER, &busy);
+        cluster_run(c, 10 * MS);
+        c->behind_ns[0] += 9 * MS; /* its clock runs at a tenth */
+        int64_t lag_ns = c->now_ns - chain_ledger_tip(chain_node_ledger(c->nodes[BYSTANDER]))->time_ns;
+        behind_ns = lag_ns > behind_ns ? lag_ns : behind_ns;
+    }
+    /* the engine's longest timeout until what it proposes is refused, and one timeout until it is replaced */
+    ck_assert_msg(behind_ns <= 2000 * MS + BOUND_MS * MS + 100 * MS, "seed %d: block time was %lld ms behind", 40 + _i, (long long)(behind_ns / MS));
+    ck_assert_uint_ne(cluster_stats(c, BYSTANDER).engine.leader, 0);
+    ck_assert_uint_gt(cluster_stats(c, BYSTANDER).height, 40);
+    cluster_close(c);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("starved");
     tcase_set_timeout(tc, 20);
     tcase_add_loop_test(tc, a_rival_whose_heartbeats_are_left_out_keeps_its_lease, 0, 8);
+    tcase_add_loop_test(tc, a_primary_that_holds_block_time_back_is_replaced, 0, 8);
     suite_add_tcase(suite, tc);
 }
