@@ -132,6 +132,7 @@ bool node_take_next(struct chain_node *m, struct chain_node_update *out)
     const struct chain_msg *msg = &entry->msg;
     if (msg->author == (chain_msg_by_seat(msg->kind) ? m->seat : m->cfg.self) && msg->kind != CHAIN_MSG_TX) {
         m->stats.duplicates++; /* our own, relayed */
+        node_take_own_word(m, msg);
         return false;
     }
     switch (msg->kind) {

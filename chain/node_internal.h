@@ -269,6 +269,8 @@ int64_t node_seen_deadline(const struct chain_node *m);
 void node_tell_seen(struct chain_node *m);
 void node_take_seen_ask(struct chain_node *m, const struct chain_msg *msg);
 void node_take_seen(struct chain_node *m, const struct chain_msg *msg);
+/* Our own, that somebody handed on. */
+void node_take_own_word(struct chain_node *m, const struct chain_msg *msg);
 /* Tells the engine once it may vote; true if it was told now. */
 bool node_become_voter(struct chain_node *m, struct chain_node_update *out);
 

@@ -11,6 +11,11 @@ static bool is_vote(uint8_t kind)
     return kind == CHAIN_MSG_PBFT_PRE_PREPARE || kind == CHAIN_MSG_PBFT_PREPARE || kind == CHAIN_MSG_PBFT_COMMIT;
 }
 
+static bool binds_view(uint8_t kind)
+{
+    return is_vote(kind) || kind == CHAIN_MSG_PBFT_VIEW_CHANGE || kind == CHAIN_MSG_PBFT_NEW_VIEW;
+}
+
 static void keep(struct node_heard *heard, enum node_heard_by which, const struct chain_msg *msg)
 {
     struct node_signed *s = &heard->latest[which];
@@ -26,8 +31,7 @@ void node_note_heard(struct chain_node *m, const struct chain_members *members, 
     struct node_heard *heard = &m->heard[members->seats[msg->author]];
     if (members->epoch > heard->epoch)
         *heard = (struct node_heard){.epoch = members->epoch};
-    bool binds_view = is_vote(msg->kind) || msg->kind == CHAIN_MSG_PBFT_VIEW_CHANGE || msg->kind == CHAIN_MSG_PBFT_NEW_VIEW;
-    if (binds_view && msg->view >= heard->latest[NODE_HEARD_VIEW].view)
+    if (binds_view(msg->kind) && msg->view >= heard->latest[NODE_HEARD_VIEW].view)
         keep(heard, NODE_HEARD_VIEW, msg);
     if (is_vote(msg->kind) && msg->seq >= heard->latest[NODE_HEARD_HEIGHT].seq)
         keep(heard, NODE_HEARD_HEIGHT, msg);
@@ -211,6 +215,18 @@ void node_take_seen_ask(struct chain_node *m, const struct chain_msg *msg)
         m->answer_due_ns = m->now_ns + node_jitter(m, NODE_JITTER_SEEN, ANSWER_WAIT_NS);
 }
 
+static void raise_lost(struct node_lost *lost, uint32_t epoch, const struct chain_msg *msg)
+{
+    if (epoch > lost->epoch)
+        *lost = (struct node_lost){.epoch = epoch};
+    if (epoch < lost->epoch)
+        return;
+    if (msg->kind >= CHAIN_MSG_PBFT_PRE_PREPARE && msg->view > lost->view)
+        lost->view = msg->view;
+    if (is_vote(msg->kind) && msg->seq > lost->height)
+        lost->height = msg->seq;
+}
+
 /* One message that somebody holds from us, if our signature is under it. */
 static bool take_signed(struct chain_node *m, struct chain_cbor_reader *r, uint64_t epoch, struct node_lost *lost)
 {
@@ -235,17 +251,16 @@ static bool take_signed(struct chain_node *m, struct chain_cbor_reader *r, uint6
         good = m->cfg.signer.verify(m->cfg.signer.ctx, &then, &msg) == 0;
         m->stats.verified++;
     }
-    if (!good)
-        return false;
-    if (epoch > lost->epoch)
-        *lost = (struct node_lost){.epoch = (uint32_t)epoch};
-    if (epoch < lost->epoch)
-        return true;
-    if (msg.kind >= CHAIN_MSG_PBFT_PRE_PREPARE && msg.view > lost->view)
-        lost->view = msg.view;
-    if (is_vote(msg.kind) && msg.seq > lost->height)
-        lost->height = msg.seq;
-    return true;
+    if (good)
+        raise_lost(lost, (uint32_t)epoch, &msg);
+    return good;
+}
+
+/* Who has not got its answers yet may be told more than by them: a VIEW-CHANGE of ours that others go by. */
+void node_take_own_word(struct chain_node *m, const struct chain_msg *msg)
+{
+    if (!m->votes_allowed && m->engine && binds_view(msg->kind) && node_verify(m, msg))
+        raise_lost(&m->lost, m->members->epoch, msg);
 }
 
 /* An entry of the answer: ours if it names us and the number. False: malformed, or a signature that is not ours. */

@@ -114,7 +114,7 @@ struct sim_pending {
 
 struct sim_node {
     uint32_t index, key; /* machine, identity */
-    bool liar, forgot; /* forgot: its disk turned back once */
+    bool liar, forgot, contradicted; /* forgot: its disk turned back once; contradicted: and it said something else since than before */
     struct sim_witness { /* what each machine held from it when its disk turned back last, and in which of its lives; 0: nothing */
         uint32_t life, epoch;
         uint64_t view, height;

@@ -328,7 +328,8 @@ static void take_snapshot(struct sim_world *w, struct sim_node *node, const stru
 
 static bool says_once(uint8_t kind)
 {
-    return kind == CHAIN_MSG_HEADER_VOTE || kind == CHAIN_MSG_PBFT_PRE_PREPARE || kind == CHAIN_MSG_PBFT_PREPARE || kind == CHAIN_MSG_PBFT_COMMIT;
+    return kind == CHAIN_MSG_HEADER_VOTE || kind == CHAIN_MSG_PBFT_PRE_PREPARE || kind == CHAIN_MSG_PBFT_PREPARE || kind == CHAIN_MSG_PBFT_COMMIT ||
+           kind == CHAIN_MSG_PBFT_VIEW_CHANGE || kind == CHAIN_MSG_PBFT_NEW_VIEW;
 }
 
 void sim_check_witnesses(struct sim_world *w, struct sim_node *node)
@@ -363,13 +364,16 @@ static bool may_contradict(const struct sim_world *w, const struct sim_node *nod
 }
 
 /* An honest member never signs and sends two contents for one kind, view and height, in all of its lives. */
-static void check_word(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg, uint32_t epoch)
+static void check_word(struct sim_world *w, struct sim_node *node, const struct chain_msg *msg, uint32_t epoch)
 {
     uint64_t whose = (uint64_t)epoch << 32 | (uint64_t)msg->kind << 8 | msg->author;
     uint64_t name = sim_mix(sim_mix(sim_mix(msg->view) ^ msg->seq) ^ whose) | 1;
     uint64_t sum = sim_sum(3, msg->digest.octets, CHAIN_HASH_BYTES) | 1;
     uint64_t before = sim_set_put(w->said, name, sum);
-    if (before != 0 && before != sum && !may_contradict(w, node, msg, epoch))
+    if (before == 0 || before == sum)
+        return;
+    node->contradicted = true;
+    if (!may_contradict(w, node, msg, epoch))
         sim_fail(w, "node %u says two things: kind %u, view %llu, height %llu", node->index, msg->kind, (unsigned long long)msg->view,
                  (unsigned long long)msg->seq);
 }
@@ -436,7 +440,7 @@ void sim_check_send(struct sim_world *w, struct sim_node *node, const struct cha
             sim_fail(w, "node %u sends what does not decode", node->index);
             return;
         }
-        bool whole = msg.body_len > 0 && (msg.kind == CHAIN_MSG_PBFT_PRE_PREPARE || w->cfg.log);
+        bool whole = msg.body_len > 0 && (says_once(msg.kind) || w->cfg.log);
         if (whole && chain_msg_digest(&w->epochs[epoch < w->n_epochs ? epoch : 0], msg.kind, msg.body, msg.body_len, &msg.digest) != 0)
             sim_fail(w, "node %u sends a body without a digest", node->index);
         if (w->cfg.log)

@@ -137,7 +137,8 @@ static void spoil_disk(struct sim_world *w)
 }
 
 /* One disk at a time may turn back: what a majority forgot is gone for good. The next one may once the last one votes again, has
- * executed what the others had not yet when it forgot, and with Raft holds no less of a log than it forgot. One that contradicted itself and was convicted stays one of the f. */
+ * executed what the others had not yet when it forgot, and with Raft holds no less of a log than it forgot. One that contradicted itself stays one of the f: what it said is
+ * evidence, and whoever finds it has it convicted. */
 static bool may_forget(const struct sim_world *w)
 {
     struct chain_node_stats s;
@@ -148,7 +149,7 @@ static bool may_forget(const struct sim_world *w)
     chain_node_stats(w->forgot->node, &s);
     if (s.engine.log_term < w->forgot_log_term || (s.engine.log_term == w->forgot_log_term && s.engine.log_index < w->forgot_log_index))
         return false;
-    return s.votes && s.certified_height > w->forgot_top && chain_ledger_convicted(chain_node_ledger(w->forgot->node)) == 0;
+    return s.votes && s.certified_height > w->forgot_top && !w->forgot->contradicted;
 }
 
 static void turn_disk_back(struct sim_world *w)

@@ -270,6 +270,59 @@ START_TEST(a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning)
 }
 END_TEST
 
+/* A message of its own comes to a member as others hand it on. */
+static void hand_on(struct cluster *c, uint32_t i, struct chain_msg *msg)
+{
+    uint8_t wire[512];
+    struct chain_signer signer = chain_signer_ed25519(&c->ring.keys[i]);
+    if (msg->body_len > 0)
+        ck_assert_int_eq(chain_msg_digest(&c->genesis.members, msg->kind, msg->body, msg->body_len, &msg->digest), 0);
+    ck_assert_int_eq(signer.sign(signer.ctx, &c->genesis.members, msg), 0);
+    struct chain_cbor_writer w = {.out = wire, .cap = sizeof wire};
+    chain_cbor_put_array(&w, 1);
+    long len = chain_msg_encode(&c->genesis.members, msg, wire + w.len, sizeof wire - w.len);
+    ck_assert_int_gt(len, 0);
+    struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .bytes = {.data = wire, .len = w.len + (size_t)len, .from = (i + 1) % c->n}};
+    ck_assert_int_eq(cluster_step(c, i, &event), 0);
+}
+
+/* Those that answer have restarted too and know nothing; one that goes by its VIEW-CHANGE hands that on, and would convict it for a second one. */
+START_TEST(what_others_hand_on_of_a_member_tells_it_what_it_forgot)
+{
+    static const uint8_t claims_nothing[] = {0x83, 0, 0, 0x80};
+    struct chain_msg said[] = {
+        {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .author = 3, .view = 2, .body = claims_nothing, .body_len = sizeof claims_nothing},
+        {.kind = CHAIN_MSG_PBFT_PREPARE, .author = 3, .seq = 3},
+        {.kind = CHAIN_MSG_PBFT_COMMIT, .author = 3, .view = 1, .seq = 2},
+    };
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 62);
+    if (_i < 3)
+        hand_on(c, 3, &said[_i]);
+    cluster_run(c, 300 * MS);
+    ck_assert(cluster_stats(c, 0).votes && cluster_stats(c, 1).votes && cluster_stats(c, 2).votes);
+    ck_assert_int_eq(cluster_stats(c, 3).votes, _i == 3);
+    ck_assert_int_eq(cluster_stats(c, 3).forgot, _i < 3);
+    cluster_close(c);
+}
+END_TEST
+
+/* Nobody keeps a member from voting by words that it never said. */
+START_TEST(what_others_make_up_of_a_member_changes_nothing)
+{
+    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 62);
+    struct chain_msg msg = {.kind = CHAIN_MSG_PBFT_PREPARE, .author = 3, .view = 3, .seq = 5};
+    uint8_t wire[256] = {0x81};
+    struct chain_signer signer = chain_signer_ed25519(&c->ring.keys[1]);
+    ck_assert_int_eq(signer.sign(signer.ctx, &c->genesis.members, &msg), 0);
+    long len = chain_msg_encode(&c->genesis.members, &msg, wire + 1, sizeof wire - 1);
+    struct chain_node_event event = {.kind = CHAIN_NODE_RECEIVE, .bytes = {.data = wire, .len = 1 + (size_t)len, .from = 1}};
+    ck_assert_int_eq(cluster_step(c, 3, &event), 0);
+    cluster_run(c, 300 * MS);
+    ck_assert(all_vote(c));
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_member_whose_disk_is_whole_votes_at_once)
 {
     struct cluster *c = cluster_open(engines[_i], 4, 70);
@@ -317,6 +370,8 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more, 0, 2);
     tcase_add_test(tc, a_pbft_member_that_forgot_learns_and_votes_again_in_a_later_view);
     tcase_add_test(tc, a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning);
+    tcase_add_loop_test(tc, what_others_hand_on_of_a_member_tells_it_what_it_forgot, 0, 4);
+    tcase_add_test(tc, what_others_make_up_of_a_member_changes_nothing);
     tcase_add_loop_test(tc, a_member_whose_disk_is_whole_votes_at_once, 0, 2);
     tcase_add_test(tc, a_disk_that_is_known_to_have_lost_something_votes_later);
     suite_add_tcase(suite, tc);
