@@ -14,9 +14,12 @@ check() { # description, command...
     fi
 }
 
-within() { # seconds, command...: until it succeeds
-    local until=$((SECONDS + $1))
-    shift
+# Nothing here measures: what is awaited comes within a second or so, and much later where others have the processors. What never comes
+# fails after this time.
+patience_s=120
+
+await() { # command...: until it succeeds
+    local until=$((SECONDS + patience_s))
     while ! "$@"; do
         [ $SECONDS -lt $until ] || return 1
         sleep 0.1
@@ -37,20 +40,23 @@ field() { # name, from one line of JSON on stdin
     sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
 }
 
+show() { # node number
+    airdeed ledger show --node "$dir/n$1.yaml" --key "$dir/client.key" --json --timeout 10s 2>/dev/null
+}
+
 ask() { # node number, field
-    airdeed ledger show --node "$dir/n$1.yaml" --key "$dir/client.key" --json --timeout 1s 2>/dev/null | field "$2"
+    show "$1" | field "$2"
 }
 
 all_connected() {
     local i
     for i in 0 1 2 3; do
-        [ "$(airdeed ledger show --node "$dir/n$i.yaml" --key "$dir/client.key" --json --timeout 1s 2>/dev/null |
-            grep -o '"up":true' | wc -l)" = 3 ] || return 1
+        [ "$(show $i | grep -o '"up":true' | wc -l)" = 3 ] || return 1
     done
 }
 
 submit() { # client's key, operation: its nonce once it is committed
-    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/$1.key" --json --timeout 20s "$2" 2>>"$dir/$1.errors" |
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/$1.key" --json --timeout ${patience_s}s "$2" 2>>"$dir/$1.errors" |
         grep '"committed":true' | field nonce >>"$dir/$1.acked"
 }
 
@@ -87,14 +93,20 @@ acked_at_least() {
     [ "$(acked)" -ge "$1" ]
 }
 
-goes_on() { # within seconds, so many more transactions are acknowledged
-    within "$1" acked_at_least $(($(acked) + $2))
+goes_on() { # so many more transactions are acknowledged
+    await acked_at_least $(($(acked) + $1))
 }
 
 has_height() { # node number, height
     local height
     height=$(ask "$1" height)
     [ "${height:-0}" -ge "$2" ]
+}
+
+catches_up() { # node number, and of one that is ahead: it gets to where the other is now
+    local height
+    height=$(ask "$2" height)
+    [ -n "$height" ] && await has_height "$1" "$height" || { echo "# n$1 did not reach height $height"; return 1; }
 }
 
 leader_of() { # node number to ask: the leader's number

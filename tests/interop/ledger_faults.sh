@@ -68,11 +68,11 @@ start_clients() {
 
 stop_and_continue() { # node number
     kill -STOP "${pids[$1]}"
-    goes_on 40 4
+    goes_on 4
     local progress=$?
     kill -CONT "${pids[$1]}"
     [ $progress = 0 ] || { echo "# the others did not go on while n$1 stood still"; return 1; }
-    within 20 has_height "$1" "$(ask $((($1 + 1) % 4)) height)"
+    catches_up "$1" $((($1 + 1) % 4))
 }
 
 second_is_refused() {
@@ -91,7 +91,7 @@ fill_the_disk() { # node 2's database, closed cleanly, on a file system without 
     sed "s#^database:.*#database: $work/small/n2.db#; s#^cluster: *#cluster: $dir/#; s#^key: *#key: $dir/#" "$dir/n2.yaml" >"$dir/small.yaml"
     airdeed node "$dir/small.yaml" 2>"$dir/small.log" &
     small=$!
-    within 30 sh -c "! kill -0 $small 2>/dev/null" || { kill -9 $small; echo "# it goes on with a full disk"; umount "$work/small"; start 2; return 1; }
+    await sh -c "! kill -0 $small 2>/dev/null" || { kill -9 $small; echo "# it goes on with a full disk"; umount "$work/small"; start 2; return 1; }
     wait $small
     code=$?
     rm -f "$work/small/filler" "$dir"/n2.db*
@@ -99,7 +99,7 @@ fill_the_disk() { # node 2's database, closed cleanly, on a file system without 
     umount "$work/small"
     start 2
     [ $code = 3 ] && grep -q 'full\|disk' "$dir/small.log" || { echo "# exit code $code"; sed 's/^/# /' "$dir/small.log"; return 1; }
-    within 20 has_height 2 "$(ask 0 height)"
+    catches_up 2 0
 }
 
 roll_back() { # node 1 comes back with the database that it had some time ago
@@ -107,14 +107,14 @@ roll_back() { # node 1 comes back with the database that it had some time ago
     cp "$dir/n1.db" "$dir/old.db"
     [ ! -e "$dir/n1.db-wal" ] || cp "$dir/n1.db-wal" "$dir/old.db-wal"
     start 1
-    goes_on 40 6 && within 20 has_height 1 "$(ask 0 height)" || return 1
+    goes_on 6 && catches_up 1 0 || return 1
     kill_node 1
     rm -f "$dir"/n1.db-wal "$dir"/n1.db-shm
     mv "$dir/old.db" "$dir/n1.db"
     [ ! -e "$dir/old.db-wal" ] || mv "$dir/old.db-wal" "$dir/n1.db-wal"
     start 1
-    [ "$engine" = raft ] || within 20 grep -q "does not vote" "$dir/n1.log" || { echo "# it does not say that it is behind what it signed"; return 1; }
-    goes_on 40 4 && within 20 has_height 1 "$(ask 0 height)"
+    [ "$engine" = raft ] || await grep -q "does not vote" "$dir/n1.log" || { echo "# it does not say that it is behind what it signed"; return 1; }
+    goes_on 4 && catches_up 1 0
 }
 
 # --- a network of namespaces ---
@@ -147,33 +147,33 @@ start_there() { # node number
 
 cut_off() { # node number
     ip link set "${net}v$1" down
-    goes_on 25 6
+    goes_on 6
     local progress=$?
     ip link set "${net}v$1" up
     [ $progress = 0 ] || { echo "# the others did not go on without n$1"; return 1; }
-    within 25 has_height "$1" "$(ask $((($1 + 1) % 4)) height)"
+    catches_up "$1" $((($1 + 1) % 4))
 }
 
 cut_in_halves() { # two nodes on a bridge of their own: nobody has a quorum
-    local before still
+    local before more
     ip link set "${net}v2" down
     ip link set "${net}v3" down
-    sleep 1
     before=$(acked)
     sleep 3
-    still=$(acked)
+    more=$(($(acked) - before))
     ip link set "${net}v2" up
     ip link set "${net}v3" up
-    [ "$still" = "$before" ] || { echo "# $((still - before)) committed without a quorum"; return 1; }
-    goes_on 30 6
+    # the answer to what each client had under way may still be on its way
+    [ $more -le 3 ] || { echo "# $more committed without a quorum"; return 1; }
+    goes_on 6
 }
 
 slow_down() { # node number: 64 kbit/s and half a second in a queue
     tc qdisc add dev "${net}v$1" root tbf rate 64kbit burst 4kb latency 500ms || return 1
-    goes_on 25 6
+    goes_on 6
     local progress=$?
     tc qdisc del dev "${net}v$1" root
-    [ $progress = 0 ] && within 30 has_height "$1" "$(ask $((($1 + 1) % 4)) height)"
+    [ $progress = 0 ] && catches_up "$1" $((($1 + 1) % 4))
 }
 
 # --- what has to hold ---
@@ -187,7 +187,7 @@ histories_are_linearizable() {
 
 finish() {
     stop_loads
-    check "all reach the same height" within 30 same_height 0 1 2 3
+    check "all reach the same height" await same_height 0 1 2 3
     check "SIGTERM ends each with exit code 0" stop_all
     check "ledger verify finds the same state root in all four databases" databases_agree 0 1 2 3
     check "every acknowledged transaction ($(acked)) is in all four databases" nothing_was_lost 0 1 2 3
@@ -220,9 +220,9 @@ run_on_one_machine() {
     airdeed node --init-cluster 4 --dir "$dir" --engine "$engine" --base-port 0 --clients 3 >/dev/null || exit 3
     local i leader
     for i in 0 1 2 3; do start $i; done
-    check "four processes find each other" within 20 all_connected
+    check "four processes find each other" await all_connected
     start_clients
-    check "registers are written" goes_on 20 6
+    check "registers are written" goes_on 6
     leader=$(leader_of 0)
     check "the leader, n$leader, stands still and goes on" stop_and_continue "$leader"
     check "a second process on n1's database is refused" second_is_refused
@@ -248,9 +248,9 @@ run_on_a_network() {
     airdeed node --init-cluster 4 --dir "$dir" --engine "$engine" --base-port 7400 --clients 3 >/dev/null || exit 3
     for i in 0 1 2 3; do sed -i "s#tcp://127.0.0.1:$((7400 + i))#tcp://10.213.77.$((i + 1)):$((7400 + i))#" "$dir/cluster.yaml"; done
     for i in 0 1 2 3; do start_there $i; done
-    check "four namespaces find each other" within 20 all_connected
+    check "four namespaces find each other" await all_connected
     start_clients
-    check "registers are written" goes_on 20 6
+    check "registers are written" goes_on 6
     check "n$(leader_of 0), the leader, is cut off and comes back" cut_off "$(leader_of 0)"
     check "without a quorum nothing is committed; then all goes on" cut_in_halves
     if tc qdisc add dev "${net}br" root tbf rate 1gbit burst 1mb latency 1ms 2>/dev/null; then

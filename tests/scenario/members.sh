@@ -9,7 +9,7 @@ work=$(mktemp -d) || exit 3
 trap 'stop_everything; rm -rf "$work"' EXIT
 
 reconfigure() { # add or remove, key
-    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout 20s \
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout ${patience_s}s \
         "{\"op\": \"reconfigure\", \"seat\": \"$1\", \"key\": $2}" >"$work/reconfigured" 2>&1 || { sed 's/^/# /' "$work/reconfigured"; return 1; }
 }
 
@@ -20,20 +20,14 @@ stop_node() { # node number
 
 goes_on_without() { # node number: killed, and started again afterwards
     kill_node "$1"
-    goes_on 20 5
+    goes_on 5
     local code=$?
     start "$1"
     return $code
 }
 
-follows() { # node number: it reaches another's height
-    local height
-    height=$(ask $((($1 + 1) % 4)) height)
-    within 20 has_height "$1" "${height:-1000000}"
-}
-
 follows_without_a_vote() { # node number: it says so, the others do, and nothing alarms
-    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" >"$work/status" 2>&1
+    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" --timeout 10s >"$work/status" 2>&1
     grep -A1 "^n$1: follows without a vote; up for" "$work/status" | grep -q ', [0-9]* blocks behind' &&
         [ "$(grep -c "n$1 connected, without a vote" "$work/status")" = 3 ] && ! grep -A3 "^n$1:" "$work/status" | grep -q 'no leader' &&
         exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3 &&
@@ -43,7 +37,7 @@ follows_without_a_vote() { # node number: it says so, the others do, and nothing
 
 leader_is_named() { # node number to ask: whom its status, `show` and its log call the leader says of itself that it leads
     local name show
-    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" >"$work/status" 2>&1
+    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" --timeout 10s >"$work/status" 2>&1
     name=$(sed -n "s/^n$1: .* leader \(n[0-3]\);.*/\1/p" "$work/status")
     show=$(ask "$1" leader)
     [ -n "$name" ] && [ "$name" = "$show" ] && grep -qE "^$name: (leader|primary), " "$work/status" && grep ': leader is ' "$dir/n$1.log" | tail -n 1 | grep -q "leader is $name "
@@ -57,26 +51,26 @@ run_engine() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     echo "metrics: 127.0.0.1:$port" >>"$dir/n3.yaml"
     for i in 0 1 2 3; do start $i; done
-    check 'four nodes find each other' within 15 all_connected
+    check 'four nodes find each other' await all_connected
     start_loads client client-2
-    check 'clients are served' goes_on 20 5
+    check 'clients are served' goes_on 5
     check "a node's vote is taken" reconfigure remove 3
-    check 'the other three go on' goes_on 20 5
+    check 'the other three go on' goes_on 5
     check 'it may be stopped' stop_node 3
-    check 'they go on without it' goes_on 20 5
+    check 'they go on without it' goes_on 5
     [ "$engine" = pbft ] || check 'of three members one may be lost' goes_on_without 0
     start 3
-    check 'it comes back without a vote and follows' follows 3
-    check 'its status, that of the others and the metrics say so' within 15 follows_without_a_vote 3
+    check 'it comes back without a vote and follows' catches_up 3 0
+    check 'its status, that of the others and the metrics say so' await follows_without_a_vote 3
     check 'it is given a vote again' reconfigure add 3
-    check 'four members go on' goes_on 20 5
+    check 'four members go on' goes_on 5
     check 'of four members one may be lost' goes_on_without 1
-    check 'who comes back catches up' follows 1
+    check 'who comes back catches up' catches_up 1 2
     check 'the vote of the first is taken, so that all others change seats' reconfigure remove 0
-    check 'the other three go on again' goes_on 20 5
-    check 'who leads them is named rightly' within 15 leader_is_named 2
+    check 'the other three go on again' goes_on 5
+    check 'who leads them is named rightly' await leader_is_named 2
     stop_loads
-    check 'all have the same height' within 20 same_height 0 1 2 3
+    check 'all have the same height' await same_height 0 1 2 3
     check 'all stop cleanly' stop_all
     check 'the databases agree' databases_agree 0 1 2 3
     check 'nothing was lost' nothing_was_lost 0 1 2 3

@@ -10,7 +10,7 @@ work=$(mktemp -d) || exit 3
 trap 'stop_everything; rm -rf "$work"' EXIT
 
 reconfigure() { # add or remove, key
-    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout 20s \
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout ${patience_s}s \
         "{\"op\": \"reconfigure\", \"seat\": \"$1\", \"key\": $2}" >"$work/reconfigured" 2>&1 || { sed 's/^/# /' "$work/reconfigured"; return 1; }
 }
 
@@ -25,7 +25,7 @@ all_have_pruned() {
 }
 
 votes() { # node number
-    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" 2>&1 | grep -A1 "^n$1: " >"$work/status"
+    airdeed ledger status --node "$dir/cluster.yaml" --key "$dir/client.key" --timeout 10s 2>&1 | grep -A1 "^n$1: " >"$work/status"
     head -n 1 "$work/status" | grep -qE '^n[0-3]: (leader|follower|primary|backup), ' && grep -q '[ ,][0-9] blocks* behind' "$work/status"
 }
 
@@ -35,19 +35,13 @@ restart_each() { # what memory holds goes; what is left is what the databases ke
         kill -TERM "${pids[$i]}"
         wait "${pids[$i]}" || return 1
         start $i
-        within 20 votes $i && goes_on 20 2 || return 1
+        await votes $i && goes_on 2 || return 1
     done
-}
-
-catches_up() { # node number: it reaches another's height
-    local height
-    height=$(ask 0 height)
-    within 20 has_height "$1" "${height:-1000000}"
 }
 
 goes_on_without() { # node number: killed, and started again afterwards
     kill_node "$1"
-    goes_on 20 5
+    goes_on 5
     local code=$?
     start "$1"
     return $code
@@ -67,18 +61,18 @@ run_engine() {
     for i in 0 1 2 3; do printf 'prune: 32\nsnapshot_every: 8\n' >>"$dir/n$i.yaml"; done
     for i in 0 1 2; do start $i; done
     start_loads client client-2
-    check 'three of four nodes serve clients' goes_on 20 5
+    check 'three of four nodes serve clients' goes_on 5
     check 'the seat of the fourth is taken' reconfigure remove 3
-    check 'all three prune the first blocks' within 60 all_have_pruned
+    check 'all three prune the first blocks' await all_have_pruned
     check 'each is started again' restart_each
     start 3
-    check 'the fourth, with an empty database, gets to where they are' catches_up 3
+    check 'the fourth, with an empty database, gets to where they are' catches_up 3 0
     check 'it says that a snapshot took it there' grep -q ': took a snapshot from other members: goes on from block [0-9]' "$dir/n3.log"
     check 'it is given a seat' reconfigure add 3
-    check 'it votes' within 20 votes 3
+    check 'it votes' await votes 3
     check 'its vote counts: one of the others may be lost' goes_on_without 1
     stop_loads
-    check 'all have the same height' within 20 same_height 0 1 2 3
+    check 'all have the same height' await same_height 0 1 2 3
     check 'all stop cleanly' stop_all
     check 'the databases verify and agree' databases_agree 0 1 2 3
     check "the fourth's says where it begins" says_where_it_begins 3

@@ -16,7 +16,7 @@ cleanup() {
 trap cleanup EXIT
 
 status() { # what to ask
-    airdeed ledger status --node "$dir/$1" --key "$dir/client.key" >"$work/status" 2>&1
+    airdeed ledger status --node "$dir/$1" --key "$dir/client.key" --timeout 10s >"$work/status" 2>&1
 }
 
 all_answer() {
@@ -71,7 +71,7 @@ other_paths_are_refused() {
 
 a_silent_caller_holds_up_nobody() {
     exec 4<>"/dev/tcp/127.0.0.1/$port" || return 1
-    metrics_are_served && goes_on 10 3
+    metrics_are_served && goes_on 3
     local code=$?
     exec 4>&-
     return $code
@@ -84,19 +84,17 @@ restarts_in_turn() { # each node stops cleanly, comes back and catches up, and t
         wait "${pids[$i]}"
         code=$?
         [ $code = 0 ] || { echo "# n$i stopped with $code"; return 1; }
-        goes_on 15 5 || { echo "# nothing went on without n$i"; return 1; }
-        local height
-        height=$(ask $(((i + 1) % 3)) height)
+        goes_on 5 || { echo "# nothing went on without n$i"; return 1; }
         start $i
-        within 15 has_height $i "$height" || { echo "# n$i did not catch up to $height"; return 1; }
-        within 15 all_answer || { sed 's/^/# /' "$work/status"; return 1; }
+        catches_up $i $(((i + 1) % 3)) || return 1
+        await all_answer || { sed 's/^/# /' "$work/status"; return 1; }
     done
 }
 
 leader_hands_over() { # it knows its successor before it is gone, so that nobody waited for an election timeout; a busy machine has three tries
     local name i try handed=1
     for try in 1 2 3; do
-        within 15 all_answer || return 1
+        await all_answer || return 1
         name=$(ask 0 leader)
         i=${name#n}
         [ -n "$i" ] && [ -n "${pids[$i]:-}" ] || continue
@@ -104,32 +102,32 @@ leader_hands_over() { # it knows its successor before it is gone, so that nobody
         wait "${pids[$i]}" || return 1
         tail -n 2 "$dir/n$i.log" | head -n 1 | grep -q ": leader is n[^$i] (term " && handed=0
         [ $handed = 0 ] || tail -n 3 "$dir/n$i.log" | sed "s/^/# try $try: /"
-        goes_on 15 5 || return 1
+        goes_on 5 || return 1
         start "$i"
         [ $handed = 0 ] && break
     done
-    within 15 all_answer && return $handed
+    await all_answer && return $handed
 }
 
 # Both that could take over have been restarted just now. What came of it is told either way
 fresh_followers_take_over() {
     local leader i
-    within 15 all_answer || return 1
+    await all_answer || return 1
     leader=$(leader_of 0)
     for i in 0 1 2; do
         [ "$i" != "$leader" ] || continue
         kill -TERM "${pids[$i]}"
         wait "${pids[$i]}"
         start "$i"
-        within 15 has_height "$i" 1 && goes_on 15 1 || return 1
+        await has_height "$i" 1 && goes_on 1 || return 1
     done
     leader=$(leader_of "$i")
     kill -TERM "${pids[$leader]}"
     wait "${pids[$leader]}" || return 1
     tail -n 2 "$dir/n$leader.log" | head -n 1 | sed 's/^/# /'
-    tail -n 3 "$dir/n$leader.log" | grep -qE ": leader is n[^$leader] \(term |: nobody took over within" && goes_on 15 5 || return 1
+    tail -n 3 "$dir/n$leader.log" | grep -qE ": leader is n[^$leader] \(term |: nobody took over within" && goes_on 5 || return 1
     start "$leader"
-    within 15 all_answer
+    await all_answer
 }
 
 # What systemd says of the unit as it is, with this build's program in the place of the installed one
@@ -154,7 +152,7 @@ writes_in_its_state_folder_alone() {
     before=$(ls -lR --time-style=full-iso "$etc")
     (cd / && exec airdeed node "$etc/n0.yaml" 2>>"$work/one.log") &
     pid=$!
-    within 10 airdeed ledger show --node "$etc/n0.yaml" --key "$work/one/client.key" --timeout 1s >/dev/null 2>&1
+    await airdeed ledger show --node "$etc/n0.yaml" --key "$work/one/client.key" --timeout 10s >/dev/null 2>&1
     code=$?
     kill "$pid"
     wait "$pid"
@@ -180,7 +178,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' airdeed node "$1/n0.yaml"
 END
     (cd / && exec unshare -m bash "$dir/walls" "$dir" 2>"$dir/log") &
     pid=$!
-    within 10 airdeed ledger submit --node "$dir/n0.yaml" --key "$dir/client.key" --timeout 2s \
+    await airdeed ledger submit --node "$dir/n0.yaml" --key "$dir/client.key" --timeout 10s \
         '{"op": "register", "call_sign": "AD1", "lat_deg": 48.1, "lon_deg": 11.6, "height_m": 12}' >/dev/null 2>&1
     code=$?
     kill "$pid"
@@ -192,10 +190,10 @@ airdeed node --init-cluster 3 --engine raft --dir "$dir" --base-port 0 --clients
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 echo "metrics: 127.0.0.1:$port" >>"$dir/n0.yaml"
 for i in 0 1 2; do start $i; done
-check 'all three say in one command how they are' within 15 all_answer
+check 'all three say in one command how they are' await all_answer
 start_loads client client-2
-check 'clients are served' goes_on 15 5
-check 'metrics are served on request' within 5 metrics_are_served
+check 'clients are served' goes_on 5
+check 'metrics are served on request' await metrics_are_served
 check 'metrics are in Prometheus format' metrics_are_well_formed
 if command -v promtool >/dev/null; then
     check "Prometheus' own checker finds nothing in them" promtool_agrees
@@ -209,11 +207,11 @@ check 'a rolling restart stops each node cleanly, and the ledger goes on' restar
 check 'a leader that is told to stop hands over first' leader_hands_over
 check 'it does so, or says that it could not, also where the others were restarted just now' fresh_followers_take_over
 kill_node 2
-check 'a node that was killed is named by the others' within 10 one_is_missed 2
+check 'a node that was killed is named by the others' await one_is_missed 2
 start 2
-check 'it comes back' within 15 all_answer
+check 'it comes back' await all_answer
 stop_loads
-check 'all have the same height' within 20 same_height 0 1 2
+check 'all have the same height' await same_height 0 1 2
 check 'all stop cleanly' stop_all
 check 'nobody answers, and the command says so' bash -c "airdeed ledger status --node '$dir/cluster.yaml' --key '$dir/client.key' >/dev/null; [ \$? = 3 ]"
 check 'the databases agree' databases_agree 0 1 2
