@@ -32,6 +32,7 @@ struct app_yaml_field {
     enum app_yaml_kind kind;
     size_t offset;         /* in the struct of this table (offsetof); a field that is not given is left as it was: fill in defaults first */
     bool required;
+    size_t required_unless; /* not 0: of a bool in the outermost struct; where that is true, a required field may be left out */
     double min, max;       /* numbers, inclusive, in Hz or ns for frequencies and durations; both 0: only what the type holds */
     const char *unit;      /* for messages: "dB"; NULL where there is none or the value carries it */
     size_t cap;            /* TEXT: octets with the NUL; LIST: most items */

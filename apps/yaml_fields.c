@@ -363,6 +363,11 @@ static int call_check(struct app_yaml_tree *t, const yaml_node_t *node, app_yaml
     return app_yaml_refuse(t, line, "%s", why);
 }
 
+static bool is_needed(const struct app_yaml_tree *t, const struct app_yaml_field *f)
+{
+    return f->required && !(f->required_unless && *((const bool *)t->root + f->required_unless));
+}
+
 static int read_map(struct app_yaml_tree *t, const yaml_node_t *node, const struct app_yaml_field *fields, app_yaml_check *check,
                     void *base)
 {
@@ -371,7 +376,7 @@ static int read_map(struct app_yaml_tree *t, const yaml_node_t *node, const stru
     int err = check_keys(t, node, fields);
     for (const struct app_yaml_field *f = fields; !err && *f->name; f++) {
         const yaml_node_pair_t *pair = find_pair(t, node, f->name, NULL);
-        if (!pair && !f->required)
+        if (!pair && !is_needed(t, f))
             continue;
         size_t before = push_field(t, f->name);
         err = pair ? read_field(t, yaml_document_get_node(t->document, pair->value), f, base)

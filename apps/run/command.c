@@ -48,7 +48,7 @@ static int run_main(int argc, char **argv)
     int n_positional = 0, code = 0;
     if (app_options_parse(argc, argv, options, "run [SCENARIO] [options]",
                           "Runs a scenario on the virtual air: real waveforms, virtual time. SCENARIO is a YAML file or the name of a\n"
-                          "shipped one (quickstart, fading, access-comparison). Exit code: 0 done, 1 a promise of the run was broken, 2 bad input, 3 system failed.",
+                          "shipped one (quickstart, fading, access-comparison, jamming-KIND). Exit code: 0 done, 1 a promise of the run was broken, 2 bad input, 3 system failed.",
                           &n_positional, &code))
         return code;
     if (n_positional > 1) {

@@ -56,6 +56,29 @@ static int load_file(const char *path, struct app_scenario *out, char *error_out
     return err;
 }
 
+/* The folder of recordings and tables stays this scenario's. */
+int app_scenario_read_base(void *root, void *value, const char *text, char *why_out)
+{
+    struct app_scenario *s = root;
+    char path[2 * APP_MAX_TEXT], error[APP_SCENARIO_MAX_ERROR] = "";
+    (void)value;
+    if (s->reads_base) {
+        snprintf(why_out, APP_YAML_MAX_WHY, "a base has no base of its own");
+        return -EINVAL;
+    }
+    const struct app_embedded_file *embedded = find_embedded(text);
+    snprintf(path, sizeof path, "%s%s%s", embedded || text[0] == '/' || !*s->folder ? "" : s->folder,
+             embedded || text[0] == '/' || !*s->folder ? "" : "/", text);
+    s->reads_base = true;
+    int err = embedded ? app_yaml_read_text(text, embedded->data, embedded->n_bytes, app_scenario_fields, app_scenario_check_whole, s, error)
+                       : app_yaml_read(path, app_scenario_fields, app_scenario_check_whole, s, error);
+    s->reads_base = false;
+    s->has_base = true;
+    if (err)
+        snprintf(why_out, APP_YAML_MAX_WHY, "%.190s", error);
+    return err;
+}
+
 bool app_scenario_is_packet(const struct app_scenario *s)
 {
     return strcmp(*s->wanted_fidelity ? s->wanted_fidelity : s->fidelity, "packet") == 0;

@@ -97,6 +97,7 @@ struct app_scenario {
     char consensus[8];           /* "pbft" or "raft" */
     char waveform[16];
     char fidelity[8];            /* "iq" or "packet", as the file says */
+    bool reads_base, has_base;   /* while a base is read, and afterwards */
     char wanted_fidelity[8];     /* what app_scenario_load was asked for, which comes first; "": nothing */
     char tables[APP_MAX_TEXT];   /* packet fidelity: file of tables, relative to the scenario; "": the shipped ones */
     uint32_t sample_rate_hz;     /* of every channel */

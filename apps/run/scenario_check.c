@@ -11,6 +11,8 @@ enum { MIN_BURST_SAMPLES = 16, MAX_REACT_BURSTS = 60, MAX_DECIDE_PERIODS = 4 };
 
 #define refuse app_scenario_refuse
 
+const char app_scenario_base_rule[] = "channels, stations and which is control are the base's, since other fields refer to them";
+
 int app_scenario_refuse(const char **field_out, const char *field, char *why_out, const char *format, ...)
 {
     va_list args;
@@ -77,6 +79,8 @@ int app_scenario_check_channel(void *root, void *item, const char **field_out, c
 {
     const struct app_scenario *s = root;
     const struct app_scenario_channel *c = item;
+    if (s->has_base)
+        return refuse(field_out, NULL, why_out, "%s", app_scenario_base_rule);
     int err = check_name(s->channels, c, sizeof *c, field_out, why_out);
     if (err)
         return err;
@@ -96,6 +100,8 @@ int app_scenario_check_channel(void *root, void *item, const char **field_out, c
 int app_scenario_check_station(void *root, void *item, const char **field_out, char *why_out)
 {
     const struct app_scenario *s = root;
+    if (s->has_base)
+        return refuse(field_out, NULL, why_out, "%s", app_scenario_base_rule);
     return check_name(s->stations, item, sizeof(struct app_scenario_station), field_out, why_out);
 }
 

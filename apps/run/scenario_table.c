@@ -34,6 +34,15 @@ static int find_channel(void *root, void *value, const char *text, char *why_out
     return -EINVAL;
 }
 
+static int find_control(void *root, void *value, const char *text, char *why_out)
+{
+    const struct app_scenario *s = root;
+    if (!s->has_base)
+        return find_channel(root, value, text, why_out);
+    snprintf(why_out, APP_YAML_MAX_WHY, "%s", app_scenario_base_rule);
+    return -EINVAL;
+}
+
 static const char *const engines[] = {"pbft", "raft", NULL};
 static const char *const fidelities[] = {"iq", "packet", NULL};
 static const char *const waveforms[] = {"wifi", "flex", NULL};
@@ -267,13 +276,15 @@ static const struct app_scenario_jammer jammer_defaults = {
 #define LIST_OF(field, type, member, count, fields_, defaults_, check_, most, fewest) \
     {.name = field, .kind = APP_YAML_LIST, AT(app_scenario, member), .item = APP_YAML_MAP, .stride = sizeof(struct type), \
      .cap = (most), .min_items = (fewest), .count_offset = offsetof(struct app_scenario, count), .fields = (fields_), \
-     .item_defaults = (defaults_), .check = (check_), .required = (fewest) > 0}
+     .item_defaults = (defaults_), .check = (check_), .required = (fewest) > 0, \
+     .required_unless = offsetof(struct app_scenario, has_base)}
 /* The offsets of a map's rows count from the struct of its table; these maps lie in struct app_scenario itself. */
 #define MAP_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, .offset = 0, .fields = (fields_), .check = (check_)}
 /* As the cluster file of ledger nodes has them. */
 #define RULES_OF(field, fields_, check_) {.name = field, .kind = APP_YAML_MAP, AT(app_scenario, rules), .fields = (fields_), .check = (check_)}
 
 const struct app_yaml_field app_scenario_fields[] = {
+    {.name = "base", .kind = APP_YAML_PARSED, AT(app_scenario, has_base), .parse = app_scenario_read_base},
     {.name = "name", .kind = APP_YAML_TEXT, AT(app_scenario, name), SIZE_OF(app_scenario, name), .required = true},
     {.name = "seed", .kind = APP_YAML_U64, AT(app_scenario, seed)},
     DURATION("duration", app_scenario, duration_ns, 100 * MS, HOUR),
@@ -287,7 +298,8 @@ const struct app_yaml_field app_scenario_fields[] = {
     {.name = "link_snr_db", .kind = APP_YAML_REAL, AT(app_scenario, link_snr_db), .min = -10, .max = 60, .unit = "dB"},
     LIST_OF("channels", app_scenario_channel, channels, n_channels, channel_fields, NULL, app_scenario_check_channel,
             APP_MAX_CHANNELS, 1),
-    {.name = "control", .kind = APP_YAML_PARSED, AT(app_scenario, control_channel), .parse = find_channel, .required = true},
+    {.name = "control", .kind = APP_YAML_PARSED, AT(app_scenario, control_channel), .parse = find_control, .required = true,
+     .required_unless = offsetof(struct app_scenario, has_base)},
     LIST_OF("stations", app_scenario_station, stations, n_stations, station_fields, NULL, app_scenario_check_station,
             APP_MAX_STATIONS, 2),
     LIST_OF("traffic", app_scenario_traffic, traffic, n_traffic, traffic_fields, &traffic_defaults, app_scenario_check_traffic,

@@ -10,6 +10,9 @@ extern const struct app_yaml_field app_scenario_fields[];
 /* What holds for a field that a file leaves out. */
 extern const struct app_scenario app_scenario_defaults;
 
+/* The scenario that this one begins from, in the sense of app_yaml_field.parse: read into root at once (scenario.c). */
+int app_scenario_read_base(void *root, void *value, const char *text, char *why_out);
+extern const char app_scenario_base_rule[]; /* why a scenario with a base may not give them */
 /* Checks in the sense of struct app_yaml_field: of one item, and of the whole. */
 app_yaml_check app_scenario_check_channel, app_scenario_check_station, app_scenario_check_traffic, app_scenario_check_primary,
     app_scenario_check_jammer, app_scenario_check_fading, app_scenario_check_front_end, app_scenario_check_quiet,

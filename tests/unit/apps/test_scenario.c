@@ -254,6 +254,77 @@ START_TEST(jammers_of_several_channels_name_them_once)
 }
 END_TEST
 
+/* Written beside it as base.yaml. */
+static void write_base(const char *text)
+{
+    char base[96];
+    snprintf(base, sizeof base, "%s/base.yaml", folder);
+    FILE *file = fopen(base, "wb");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "%s%s", minimal, text);
+    fclose(file);
+}
+
+static void check_refused_over_base(const char *text, const char *where, const char *why)
+{
+    ck_assert_msg(load_text(text) == -EINVAL, "accepted: %s", text);
+    ck_assert_msg(strstr(error, where) && strstr(error, why), "not '%s', '%s': %s", where, why, error);
+}
+
+START_TEST(a_scenario_may_begin_from_another_one)
+{
+    write_base("duration: 5s\nlease: {heartbeat: 500ms, stop: 300ms}\njammers: [{name: j, kind: tone, channel: a}, {name: k, kind: tone, channel: a}]\n"
+               "traffic: [{from: two, to: one, wanted: [a]}]\n");
+    ck_assert_msg(load_text("lease: {stop: 200ms}\njammers: [{name: x, kind: noise, channel: a}]\nname: over\nbase: base.yaml\n") == 0, "%s", error);
+    ck_assert_str_eq(scenario.name, "over");
+    ck_assert_int_eq(scenario.duration_ns, 5000000000);
+    ck_assert_int_eq(scenario.lease.heartbeat_ns, 500000000);
+    ck_assert_int_eq(scenario.lease.stop_ns, 200000000);
+    ck_assert_uint_eq(scenario.n_jammers, 1); /* lists take the place of the base's */
+    ck_assert_str_eq(scenario.jammers[0].kind, "noise");
+    ck_assert_uint_eq(scenario.n_traffic, 1);
+    ck_assert_str_eq(scenario.file, path);
+    check_refused_over_base("base: base.yaml\n", "name", "missing");
+    check_refused_over_base("name: x\nbase: nothing.yaml\n", ":2: field base", "nothing.yaml: cannot be opened");
+    check_refused_over_base("name: x\nbase: base.yaml\nchannels: [{name: c, low: 5.18G, high: 5.19G}]\n", ":3: field channels[0]", "are the base's");
+    check_refused_over_base("name: x\nbase: base.yaml\nstations: [{name: c}, {name: d}]\n", ":3: field stations[0]", "are the base's");
+    check_refused_over_base("name: x\nbase: base.yaml\ncontrol: a\n", ":3: field control", "are the base's");
+    check_refused_over_base("name: x\nbase: base.yaml\njammers: [{name: y, kind: noise, channel: z}]\n", ":3: field jammers[0].channel", "no channel");
+    check_refused_over_base("name: x\nbase: base.yaml\nsettle: 5s\n", ":3: field settle", "shorter than duration");
+    write_base("duration: 1\n");
+    check_refused_over_base("name: x\nbase: base.yaml\n", "base.yaml:9: field duration", "duration");
+    write_base("base: quickstart\n");
+    check_refused_over_base("name: x\nbase: base.yaml\n", "base.yaml:9: field base", "no base of its own");
+    char base[96];
+    snprintf(base, sizeof base, "%s/base.yaml", folder);
+    unlink(base);
+}
+END_TEST
+
+START_TEST(each_jamming_scenario_differs_from_the_one_without_a_jammer_by_its_jammer)
+{
+    static const char *const kinds[] = {"noise",    "tone",  "sweep",     "pulse",    "random", "reactive",
+                                        "preamble", "pilot", "deceptive", "follower", "insider"};
+    static struct app_scenario none;
+    ck_assert_msg(app_scenario_load("jamming-none", NULL, &none, error) == 0, "%s", error);
+    ck_assert_uint_eq(none.n_jammers, 0);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "jamming-%s", kinds[i]);
+        ck_assert_msg(app_scenario_load(name, NULL, &scenario, error) == 0, "%s", error);
+        ck_assert_str_eq(scenario.name, name);
+        ck_assert_uint_eq(scenario.n_jammers, 1);
+        ck_assert_str_eq(scenario.jammers[0].kind, kinds[i]);
+        ck_assert_int_eq(scenario.jammers[0].start_ns, 2000000000);
+        ck_assert_int_eq(scenario.jammers[0].stop_ns, 7500000000);
+        ck_assert_int_eq(scenario.duration_ns, none.duration_ns);
+        ck_assert_mem_eq(scenario.stations, none.stations, sizeof none.stations);
+        ck_assert_mem_eq(&scenario.traffic, &none.traffic, sizeof none.traffic);
+        ck_assert_mem_eq(&scenario.engine, &none.engine, sizeof none.engine);
+    }
+}
+END_TEST
+
 START_TEST(a_misspelt_field_is_named_with_its_line)
 {
     check_refused("lease: {heartbeet: 1s}\n", "heartbeet", ":9:");
@@ -264,7 +335,8 @@ END_TEST
 START_TEST(a_file_that_is_not_there_says_what_there_is)
 {
     ck_assert_int_eq(app_scenario_load("quickstrt", NULL, &scenario, error), -ENOENT);
-    ck_assert_msg(strstr(error, "embedded are access-comparison, fading, quickstart") != NULL, "%s", error);
+    ck_assert_msg(strstr(error, "embedded are access-comparison, fading, jamming-deceptive, ") != NULL, "%s", error);
+    ck_assert_msg(strstr(error, ", jamming-tone, quickstart") != NULL, "%s", error);
     ck_assert_int_eq(app_scenario_load("/nowhere/x.yaml", NULL, &scenario, error), -ENOENT);
     ck_assert_msg(strstr(error, "/nowhere/x.yaml") != NULL, "%s", error);
 }
@@ -286,6 +358,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_jammer_is_no_faster_than_a_block_and_no_shorter_than_a_burst_can_be);
     tcase_add_test(t, an_air_that_cannot_be_is_refused);
     tcase_add_test(t, jammers_of_several_channels_name_them_once);
+    tcase_add_test(t, a_scenario_may_begin_from_another_one);
+    tcase_add_test(t, each_jamming_scenario_differs_from_the_one_without_a_jammer_by_its_jammer);
     tcase_add_test(t, a_misspelt_field_is_named_with_its_line);
     tcase_add_test(t, a_file_that_is_not_there_says_what_there_is);
     suite_add_tcase(suite, t);
