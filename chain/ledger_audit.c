@@ -44,6 +44,17 @@ static bool departed_hold_nothing(const struct chain_ledger *l)
     return true;
 }
 
+static bool leases_keep_together(const struct chain_ledger *l)
+{
+    for (size_t i = 0; i < l->n_grants; i++) {
+        const struct chain_grant *g = &l->grants[i];
+        bool live = g->state != CHAIN_GRANT_IDLE && !g->suspended;
+        if ((live && !chain_ledger_is_together(l, g)) || g->trail_m > chain_ledger_widest_trail_m(l))
+            return false;
+    }
+    return true;
+}
+
 static bool motions_ascend(const struct chain_ledger *l)
 {
     for (size_t i = 0; i < l->n_motions; i++)
@@ -73,6 +84,7 @@ const char *chain_ledger_audit(const struct chain_ledger *l)
         {seats_ascend, "seats do not ascend among the keys"},
         {grants_ascend, "grants are out of order"},
         {chain_ledger_held_once, "two stations hold one channel"},
+        {leases_keep_together, "a lease reaches farther than its stations may stand apart"},
         {departed_hold_nothing, "a station that left holds a lease"},
         {motions_ascend, "motions are out of order"},
         {evidence_is_witnessed, "evidence lacks its witnesses"},

@@ -122,6 +122,8 @@ static enum chain_response judge(const struct chain_ledger *l, uint32_t author, 
     if (op->grant.max_eirp_cdbm_mhz > l->genesis.max_eirp_cdbm_mhz)
         return CHAIN_INVALID_VALUE;
     enum chain_response code = check_peers(l, author, op);
+    if (code == CHAIN_SUCCESS && !chain_ledger_is_together(l, wanted))
+        code = CHAIN_INVALID_VALUE;
     if (code != CHAIN_SUCCESS)
         return code;
     if (!is_white(l, wanted->channel))
@@ -331,7 +333,8 @@ void chain_ledger_recheck_station(struct chain_ledger *l, uint32_t station)
         int64_t until_ns;
         if (!is_live(g) || g->suspended || !sends_under(g, station))
             continue;
-        if (chain_ledger_check_place(l, g, l->time_ns, &until_ns) != CHAIN_SUCCESS || is_anothers(l, g, l->time_ns))
+        bool valid = chain_ledger_is_together(l, g) && chain_ledger_check_place(l, g, l->time_ns, &until_ns) == CHAIN_SUCCESS;
+        if (!valid || is_anothers(l, g, l->time_ns))
             end_grant(l, g, CHAIN_LE_EXPIRED, CHAIN_TERMINATED_GRANT);
         else
             l->recheck = true; /* its time may be a shorter one here */

@@ -106,7 +106,25 @@ static uint32_t least_radius_m(const struct chain_place *a, const struct chain_p
     return low;
 }
 
-/* One circle for the whole way: it covers every place that was left while the earlier ones were not silent yet. */
+bool chain_ledger_is_together(const struct chain_ledger *l, const struct chain_grant *g)
+{
+    struct chain_place holder = place_of(l, g->holder), left = {g->trail_lat_e7, g->trail_lon_e7};
+    for (uint32_t i = 0; i <= g->n_peers && l->genesis.reuse_m > 0; i++) {
+        struct chain_place at = place_of(l, sender(g, i));
+        bool strays = l->time_ns < g->trail_until_ns && !chain_place_within(&at, &left, 2 * (uint64_t)l->genesis.reuse_m);
+        if (strays || !chain_place_within(&at, &holder, l->genesis.reuse_m))
+            return false;
+    }
+    return true;
+}
+
+uint64_t chain_ledger_widest_trail_m(const struct chain_ledger *l)
+{
+    return 2 * (uint64_t)l->genesis.reuse_m + 1;
+}
+
+/* One circle for the whole way: it covers every place that was left while the earlier ones were not silent yet. What lies beyond the widest one
+ * (a metre more than what keeps a lease together: places are rounded) was come to after the lease had ended there. */
 void chain_ledger_leave_trail(const struct chain_ledger *l, struct chain_grant *g, uint32_t station, int64_t until_ns)
 {
     struct chain_place at = place_of(l, station), centre = {g->trail_lat_e7, g->trail_lon_e7};
@@ -115,6 +133,8 @@ void chain_ledger_leave_trail(const struct chain_ledger *l, struct chain_grant *
         g->trail_m = 0;
     }
     uint32_t radius_m = least_radius_m(&centre, &at);
+    if (radius_m > chain_ledger_widest_trail_m(l))
+        return;
     g->trail_lat_e7 = centre.lat_e7;
     g->trail_lon_e7 = centre.lon_e7;
     g->trail_m = radius_m > g->trail_m ? radius_m : g->trail_m;

@@ -138,6 +138,9 @@ void chain_ledger_age_records(struct chain_ledger *l);
 enum chain_response chain_ledger_check_place(const struct chain_ledger *l, const struct chain_grant *g, int64_t time_ns, int64_t *until_ns_out);
 /* Within the reuse distance, any station of one of any of the other, or of what the other's have left behind by then. */
 bool chain_ledger_is_near(const struct chain_ledger *l, const struct chain_grant *g, const struct chain_grant *other, int64_t time_ns);
+/* Do all its stations stand within the reuse distance of its holder, and within twice that of where its trail began? Else it is not valid. */
+bool chain_ledger_is_together(const struct chain_ledger *l, const struct chain_grant *g);
+uint64_t chain_ledger_widest_trail_m(const struct chain_ledger *l);
 /* A station is about to leave its place, from where it may still be sending under a lease until the time. */
 void chain_ledger_leave_trail(const struct chain_ledger *l, struct chain_grant *g, uint32_t station, int64_t until_ns);
 /* Where records changed or a station moved (recheck): leases are suspended, ended or cut short, each by one event. */

@@ -313,15 +313,16 @@ START_TEST(a_holder_that_gives_up_and_moves_leaves_its_guard_behind)
     again.reg.lat_e7 = THERE;
     ck_assert_int_eq(run_op(b, 31 * MS, 0, &again), CHAIN_SUCCESS);
     check_trail(SILENT_MS);
-    /* so is a peer's */
+    /* so is a peer's, which stood 44 km from its holder; who asks is 11 km off on the other side */
     start(50000, false, 0);
-    move(5, 0, THERE);
+    move(4, 1, HERE - 1000000);
+    move(5, 0, HERE + 4000000);
     struct chain_op shared = op_grant(b, 2);
     shared.grant.n_peers = 1;
     shared.grant.peers[0] = 2;
     ck_assert_int_eq(run_op(b, 10 * MS, 0, &shared), CHAIN_SUCCESS);
     heartbeat(20, 0, 1);
-    ck_assert_int_eq(move(30, 2, THERE), CHAIN_SUCCESS);
+    ck_assert_int_eq(move(30, 2, HERE + 4000000), CHAIN_SUCCESS);
     ck_assert_int_eq(grant_by_id(b, 1)->state, CHAIN_GRANT_AUTHORIZED);
     check_trail(SILENT_MS);
 }
@@ -329,14 +330,14 @@ END_TEST
 
 START_TEST(a_way_of_several_steps_is_kept_until_its_last_place_is_silent)
 {
-    enum { SILENT_MS = 50 + 2400 + TAIL_MS };
-    start(5000, false, 0);
+    enum { SILENT_MS = 50 + 2400 + TAIL_MS, NEXT = 523900000, STEP = 524200000 }; /* 10 km and 13.4 km from HERE */
+    start(7000, false, 0);
     move(5, 1, THERE);
     request(10, 0, 2);
     heartbeat(20, 0, 1);
     move(30, 0, NEAR);
     heartbeat(50, 0, 1);
-    move(60, 0, -HERE);
+    move(60, 0, NEXT);
     const struct chain_grant *g = grant_by_id(b, 1);
     ck_assert_int_eq(g->state, CHAIN_GRANT_AUTHORIZED);
     ck_assert_int_eq(g->moved_ns, T0 + 60 * MS);
@@ -352,10 +353,65 @@ START_TEST(a_way_of_several_steps_is_kept_until_its_last_place_is_silent)
     ck_assert_int_eq(request(SILENT_MS, 2, 2), CHAIN_SUCCESS);
     /* the next step begins a way of its own */
     heartbeat(SILENT_MS + 1, 0, 1);
-    move(SILENT_MS + 2, 0, THERE);
-    ck_assert_int_eq(grant_by_id(b, 1)->trail_lat_e7, -HERE);
+    move(SILENT_MS + 2, 0, STEP);
+    ck_assert_int_eq(grant_by_id(b, 1)->trail_lat_e7, NEXT);
     ck_assert_uint_eq(grant_by_id(b, 1)->trail_m, 0);
     ck_assert_ptr_null(chain_ledger_audit(b->ledger));
+}
+END_TEST
+
+/* Station 0 goes on northwards, 2.2 km at a time, and keeps its lease alive on the way. */
+START_TEST(who_goes_on_moving_under_a_lease_loses_it_before_its_guard_grows_wide)
+{
+    enum { REUSE_M = 5000, FIRST = 523200000, STEP = 200000, AHEAD_MS = 2400 + TAIL_MS };
+    start(REUSE_M, false, 0);
+    move(5, 1, THERE);
+    request(10, 0, 2);
+    int64_t at_ms = 20;
+    int n = 0;
+    for (; grant_by_id(b, 1)->state != CHAIN_GRANT_IDLE; n++, at_ms += 20) {
+        ck_assert_int_lt(n, 10);
+        ck_assert_int_eq(heartbeat(at_ms, 0, 1), CHAIN_SUCCESS);
+        ck_assert_int_eq(move(at_ms + 10, 0, FIRST + n * STEP), CHAIN_SUCCESS);
+        ck_assert_uint_le(grant_by_id(b, 1)->trail_m, 2 * REUSE_M);
+    }
+    ck_assert_int_eq(n, 5); /* the fifth place is 11,119 m off */
+    ck_assert_int_eq(find_event(b, CHAIN_LE_EXPIRED, 0)->code, CHAIN_TERMINATED_GRANT);
+    ck_assert_uint_ge(grant_by_id(b, 1)->trail_m, 8890); /* where it was last with a lease */
+    ck_assert_uint_le(grant_by_id(b, 1)->trail_m, 8900);
+    /* what it goes to afterwards, without a lease, widens nothing */
+    int64_t silent_ms = at_ms - 20 + AHEAD_MS;
+    move(at_ms, 0, -HERE);
+    move(at_ms + 1, 0, THERE);
+    ck_assert_uint_le(grant_by_id(b, 1)->trail_m, 8900);
+    move(at_ms + 2, 0, 530000000);
+    ck_assert_int_eq(request(at_ms + 3, 2, 2), CHAIN_GRANT_CONFLICT);
+    ck_assert_int_eq(request(at_ms + 4, 1, 2), CHAIN_SUCCESS); /* 77 km off */
+    ck_assert_ptr_null(chain_ledger_audit(b->ledger));
+    ck_assert_int_eq(request(silent_ms - 1, 2, 2), CHAIN_GRANT_CONFLICT);
+    ck_assert_int_eq(request(silent_ms, 2, 2), CHAIN_SUCCESS);
+}
+END_TEST
+
+/* At its own pace, with its guards over between the steps, a lease comes as far as it likes; not so without its peers. */
+START_TEST(a_lease_moves_with_all_its_stations_or_ends)
+{
+    start(50000, false, 0);
+    struct chain_op shared = op_grant(b, 2);
+    shared.grant.n_peers = 1;
+    shared.grant.peers[0] = 1;
+    move(5, 1, THERE);
+    ck_assert_int_eq(run_op(b, 10 * MS, 0, &shared), CHAIN_INVALID_VALUE); /* 111 km apart */
+    ck_assert_int_eq(chain_ledger_judge_grant(b->ledger, 0, &shared, T0 + 10 * MS), CHAIN_INVALID_VALUE);
+    shared.grant.peers[0] = 2;
+    ck_assert_int_eq(run_op(b, 11 * MS, 0, &shared), CHAIN_SUCCESS);
+    ck_assert_int_eq(move(12, 0, HERE + 4000000), CHAIN_SUCCESS); /* never authorised: it guards nothing yet */
+    ck_assert_int_eq(move(13, 2, HERE + 8000000), CHAIN_SUCCESS);
+    ck_assert_int_eq(grant_by_id(b, 1)->state, CHAIN_GRANT_GRANTED);
+    ck_assert_ptr_null(chain_ledger_audit(b->ledger));
+    ck_assert_int_eq(move(14, 2, HERE + 8500000), CHAIN_SUCCESS); /* 50.04 km from its holder */
+    ck_assert_int_eq(grant_by_id(b, 1)->state, CHAIN_GRANT_IDLE);
+    ck_assert_int_eq(find_event(b, CHAIN_LE_EXPIRED, 0)->station, 0);
 }
 END_TEST
 
@@ -393,6 +449,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_peer_that_moves_takes_the_lease_along);
     tcase_add_test(tc, a_holder_that_gives_up_and_moves_leaves_its_guard_behind);
     tcase_add_test(tc, a_way_of_several_steps_is_kept_until_its_last_place_is_silent);
+    tcase_add_test(tc, who_goes_on_moving_under_a_lease_loses_it_before_its_guard_grows_wide);
+    tcase_add_test(tc, a_lease_moves_with_all_its_stations_or_ends);
     tcase_add_test(tc, a_grant_whose_holder_is_gone_ends_after_a_while);
     suite_add_tcase(suite, tc);
 }
