@@ -16,6 +16,7 @@ int node_engine_start(struct chain_node *m)
     m->engine_cfg.stable_height = node_tip(m);
     const char *bad_field;
     int rc = m->cfg.engine->init(m->engine_mem, m->engine_bytes, &m->engine_cfg, &m->engine, &bad_field);
+    node_seen_go_on(m);
     m->tell_stable = m->certified; /* the engine's own rows may not say */
     m->kick = true;
     return rc;

@@ -262,6 +262,8 @@ void node_note_heard(struct chain_node *m, const struct chain_members *members, 
 bool node_has_forgotten(const struct chain_node *m);
 bool node_must_ask(const struct chain_node *m);
 void node_seen_start(struct chain_node *m);
+/* Another engine, with other members: whose answers were enough may not be among them. */
+void node_seen_go_on(struct chain_node *m);
 /* Raft: whoever held the log that others told of may have lost it, or be gone: asks anew how far they are. */
 void node_seen_again(struct chain_node *m);
 void node_seen_timer(struct chain_node *m);

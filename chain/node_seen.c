@@ -85,6 +85,12 @@ void node_seen_again(struct chain_node *m)
     ask(m);
 }
 
+void node_seen_go_on(struct chain_node *m)
+{
+    if (!m->votes_allowed && m->ask_number != 0 && m->ask_due_ns == INT64_MAX && count_answers(m) < answers_needed(m))
+        m->ask_due_ns = m->now_ns;
+}
+
 bool node_must_ask(const struct chain_node *m)
 {
     return m->members->n > 1 && !m->cfg.trust_disk;

@@ -107,6 +107,33 @@ START_TEST(who_slept_through_several_epochs_catches_up_and_votes)
 }
 END_TEST
 
+/* It asked the members that it knew, and enough of them answered; of those that vote now one did not. */
+START_TEST(who_was_answered_by_members_of_an_older_epoch_asks_those_of_the_new_one)
+{
+    struct cluster *c = cluster_open_keys(&chain_raft_ops, 6, 6, 13);
+    cluster_run(c, 600 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 600 * MS);
+    cluster_stop(c, 0);
+    for (uint32_t key = 5; key > 2; key--)
+        reconfigure(c, false, key);
+    c->ignores[0] = 1u << 2;
+    cluster_start(c, 0);
+    cluster_run(c, 14 * MS);
+    c->blackout = true; /* three of six have answered; when it would ask again, it needs not */
+    cluster_run(c, 300 * MS);
+    ck_assert_uint_eq(cluster_stats(c, 0).epoch, 0);
+    c->blackout = false;
+    cluster_run(c, 2000 * MS);
+    ck_assert_uint_eq(cluster_stats(c, 0).epoch, 3);
+    ck_assert(!cluster_stats(c, 0).votes); /* of three, both others have to answer */
+    c->ignores[0] = 0;
+    cluster_run(c, 1000 * MS);
+    ck_assert(cluster_stats(c, 0).votes);
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_member_that_restarts_at_any_moment_of_a_change_loses_nothing)
 {
     for (uint64_t k = 0; k < 12; k++) {
@@ -321,6 +348,7 @@ static void add_cases(Suite *suite)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_key_wins_a_seat_and_another_loses_its, 0, 2);
     tcase_add_loop_test(tc, who_slept_through_several_epochs_catches_up_and_votes, 0, 2);
+    tcase_add_test(tc, who_was_answered_by_members_of_an_older_epoch_asks_those_of_the_new_one);
     tcase_add_loop_test(tc, a_member_that_restarts_at_any_moment_of_a_change_loses_nothing, 0, 2);
     tcase_add_loop_test(tc, a_start_from_a_snapshot_sits_where_its_epoch_says, 0, 8);
     tcase_add_test(tc, a_leader_commits_something_of_its_term_before_it_asks_for_new_members);
