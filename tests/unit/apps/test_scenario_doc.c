@@ -72,7 +72,7 @@ static void print_default(const struct app_yaml_field *f, const void *defaults, 
         snprintf(out, cap, "required");
         return;
     }
-    if (f->kind == APP_YAML_LIST) {
+    if (f->kind == APP_YAML_LIST || f->kind == APP_YAML_PARSED) {
         snprintf(out, cap, "none");
         return;
     }
