@@ -1,5 +1,7 @@
 #include "apps/crew.h"
 
+#include "apps/turns.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -42,6 +44,7 @@ static void *serve(void *arg)
     struct app_crew *c = arg;
     int nice_now = getpriority(PRIO_PROCESS, 0);
     setpriority(PRIO_PROCESS, 0, nice_now + NICER); /* Linux: of this thread alone */
+    app_turns_set(0);
     pthread_mutex_lock(&c->lock);
     while (!c->stop) {
         if (c->n_begun == c->n_given) {

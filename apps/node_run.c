@@ -8,6 +8,7 @@
 #include "apps/node_metrics.h"
 #include "apps/node_requests.h"
 #include "apps/options.h"
+#include "apps/turns.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +24,9 @@
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
 
 static const int64_t METRICS_NS = 100000000, VOTE_WAIT_NS = 3000000, NOTICE_NS = 2000000;
+/* libzmq's threads do little at a time, and at either end of each of their turns somebody waits; the loop does more, and what the crew verifies
+ * waits for both */
+static const uint64_t CARRIER_TURN_NS = 100000, LOOP_TURN_NS = 500000;
 static const int64_t QUIET_NS = 20000000; /* so long without a message, and what can wait is taken up */
 
 struct loop {
@@ -321,7 +325,9 @@ static int open_net(struct loop *l)
         parties[i].endpoint = *party->endpoint ? party->endpoint : NULL;
     }
     char error[CHAIN_NET_MAX_ERROR];
+    app_turns_set(CARRIER_TURN_NS); /* for the threads that it starts */
     int err = chain_net_open(&cfg, &l->net, error);
+    app_turns_set(LOOP_TURN_NS);
     sodium_memzero(cfg.secret, sizeof cfg.secret);
     if (!err)
         return 0;
