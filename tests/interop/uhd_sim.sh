@@ -9,6 +9,7 @@ build=${AIRDEED_BUILD:-$root/build/release}
 usrp=$build/interop/interop_usrp
 airdeed=$build/airdeed
 export UHD_LOG_FASTPATH_DISABLE=1 UHD_LOG_CONSOLE_LEVEL=error
+. "$here/uhd-sim/tries.bash"
 
 # --- outside: one simulator for each purpose, each on an address of its own -------------------------------------------------------
 
@@ -17,7 +18,7 @@ write_config() { # name, address, then lines of [simx]
     shift 2
     {
         printf '[hardware]\npreset = E320\nserial_num = FA%05d\n\n[simx]\n' "${#configs[@]}"
-        printf '%s\n' "$@"
+        printf '%s\n' "$@" "stall_log = $work/stalls"
     } >"$work/$name.ini"
     configs+=("$work/$name.ini@$address")
 }
@@ -29,6 +30,7 @@ start_all() {
     # several runs may go on beside each other
     net=127.$((64 + RANDOM % 128)).$((1 + RANDOM % 250))
     configs=()
+    touch "$work/stalls" "$work/tx.jsonl"
     "$usrp" file "$work/rx.sc16" || exit 3
     write_config loop "$net.1" 'loopback = 1' "tx_log = $work/tx.jsonl" 'rx_latency_ms = 20' 'rx_fifo_ms = 200' 'tx_slack_ms = 100'
     write_config file "$net.2" "rx_file = $work/rx.sc16" 'rx_fifo_ms = 200'
@@ -52,37 +54,67 @@ start_all() {
 
 n=0
 failed=0
+least=0 most= # samples that the looped device may send in a try; no most: it is not looked at
 
-result() { # status, title; what was printed is in $work/out
+result() { # 0 good, 1 wrong, 2 the machine was too slow to tell; title; what was printed is in $out
     n=$((n + 1))
     if [ "$1" = 0 ]; then
         echo "ok $n - $2"
+    elif [ "$1" = 2 ]; then
+        sed 's/^/# /' "$out" | tail -n 5
+        say_skipped $n "$2"
     else
         failed=1
         echo "not ok $n - $2"
-        sed 's/^/# /' "$work/out" | tail -n 30
+        sed 's/^/# /' "$out" | tail -n 30
     fi
 }
 
-# These run in real time, simulator and all: on a machine that is busy elsewhere samples and bursts come too late. What fails is tried
-# twice more; what is wrong fails three times.
-expect() { # title, exit code, pattern in what is printed, command...
-    local title=$1 code=$2 pattern=$3 got tries
-    shift 3
-    for tries in 1 2 3; do
-        [ "$tries" = 1 ] || {
-            echo "# again, since it failed: $title"
-            sent_samples >/dev/null # what is sent from here on is this try's
-        }
-        timeout 60 "$@" >"$work/out" 2>&1
-        got=$?
-        if [ "$got" = "$code" ] && { [ -z "$pattern" ] || grep -qE -- "$pattern" "$work/out"; }; then
-            result 0 "$title"
-            return
-        fi
-        echo "exit $got, expected $code and '$pattern'" >>"$work/out"
+# Samples that the loop simulator sent since the last call, all bursts together, ended or starved
+sent_samples() {
+    local lines
+    lines=$(cat "$work/tx.jsonl" 2>/dev/null | wc -l)
+    tail -n "+$((${seen_lines:-0} + 1))" "$work/tx.jsonl" 2>/dev/null | sed -nE 's/.*"ev": "tx_(burst|underrun)".*"n": ([0-9]+).*/\2/p' |
+        awk '{ n += $1 } END { print n + 0 }' >"$work/sent" # not in a subshell: it remembers where it stopped
+    seen_lines=$lines
+}
+
+settle() { # until the looped device has sent nothing for half a second
+    local lines=
+    until [ "$lines" = "$(wc -l <"$work/tx.jsonl")" ]; do
+        lines=$(wc -l <"$work/tx.jsonl")
+        sleep .5
     done
-    result 1 "$title"
+}
+
+# One try: 0 good, 1 wrong, 2 too slow to tell: the device was not reached, or what came was late.
+try_once() { # exit code, pattern in what is printed, command...
+    local code=$1 pattern=$2 got n_sent=0
+    shift 2
+    [ -z "$most" ] || { settle; sent_samples; } # what is sent from here on is this try's
+    timeout 60 "$@" >"$out" 2>&1
+    got=$?
+    echo "exit $got, expected $code and '$pattern'" >>"$out"
+    if [ -n "$most" ]; then
+        settle
+        sent_samples
+        read -r n_sent <"$work/sent"
+        echo "$n_sent samples were sent, expected $least to $most" >>"$out"
+        [ "$n_sent" -le "$most" ] || return 1
+    fi
+    if [ "$got" = "$code" ] && { [ -z "$pattern" ] || grep -qE -- "$pattern" "$out"; }; then
+        [ "$n_sent" -ge "$least" ] || return 2
+        return 0
+    fi
+    case $got in 3 | 4 | 124) return 2 ;; esac
+    return 1
+}
+
+expect() { # title, exit code, pattern in what is printed, command...
+    local title=$1
+    shift
+    persist try_once "$@"
+    result $? "$title"
 }
 
 try() { # title, command...
@@ -91,31 +123,13 @@ try() { # title, command...
     expect "$title" 0 '' "$@"
 }
 
-# Samples that the loop simulator sent since the last call, all bursts together, ended or starved
-sent_samples() {
-    local lines
-    lines=$(cat "$work/tx.jsonl" 2>/dev/null | wc -l)
-    tail -n "+$((${seen_lines:-0} + 1))" "$work/tx.jsonl" 2>/dev/null | sed -nE 's/.*"ev": "tx_(burst|underrun)".*"n": ([0-9]+).*/\2/p' |
-        awk '{ n += $1 } END { print n + 0 }'
-    seen_lines=$lines
-}
-
-check_sent() { # title, least, most
-    sent_samples >"$work/sent" # not in a subshell: it remembers where it stopped
-    local n_sent
-    read -r n_sent <"$work/sent"
-    echo "$n_sent samples were sent, expected $2 to $3" >"$work/out"
-    [ "$n_sent" -ge "$2" ] && [ "$n_sent" -le "$3" ]
-    result $? "$1"
-}
-
-wait_for() { # file, pattern
-    local tries=0
-    until grep -q "$2" "$1" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ $tries -lt 200 ] || return 1
-        sleep 0.1
-    done
+expect_sent() { # title, least, most, title of that, then as expect
+    local title=$1 least=$2 most=$3 other=$4 code
+    shift 4
+    persist try_once "$@"
+    code=$?
+    result $code "$title"
+    result $code "$other"
 }
 
 kill_simulator() { # its number, from 1
@@ -124,42 +138,77 @@ kill_simulator() { # its number, from 1
     kill -9 "${pids[@]:$((3 * ($1 - 1))):3}"
 }
 
-# In the background, from the start: libuhd takes twenty seconds to let go of a radio that does not answer.
-lose_radios() {
-    env -u UHD_LOG_CONSOLE_LEVEL "$airdeed" record --radio "uhd:addr=$net.7" --freq 2.4G --rate 500k --out "$work/lost" >"$work/lost.out" 2>&1 &
-    recorder=$!
-    "$usrp" vanish "uhd:addr=$net.6" >"$work/vanish.out" 2>&1 &
-    victim=$!
-    wait_for "$work/vanish.out" receiving
-    wait_for "$work/lost.sigmf-data.partial" .
-    kill_simulator 6
-    kill_simulator 7
-    wait $victim
-    echo $? >"$work/vanish.code"
-    wait $recorder
-    echo $? >"$work/lost.code"
+# These run beside the tests of the looped one and leave NAME.out and NAME.verdict.
+
+behind() { # name, command that returns what try_once does
+    local name=$1 out=$work/$1.out
+    shift
+    persist "$@"
+    echo $? >"$work/$name.verdict"
 }
 
-# Beside the tests of the looped one.
-receive_and_meet() {
-    timeout 60 "$usrp" receive "uhd:addr=$net.2" 400000 >"$work/file.out" 2>&1
-    echo $? >"$work/file.code"
-    timeout 60 "$usrp" receive "uhd:addr=$net.3" 700000 700 >"$work/gaps.out" 2>&1
-    echo $? >"$work/gaps.code"
-    timeout 60 "$airdeed" record --radio "uhd:addr=$net.3" --freq 2.4G --rate 500k --nsamps 500000 --out "$work/gaps" >"$work/recorded.out" 2>&1
-    echo $? >"$work/recorded.code"
+begin() { # name, file, pattern that shows that it has begun, command...: in the background, as $begun. As try_once does
+    local name=$1 file=$2 pattern=$3
+    shift 3
+    "$@" >"$work/$name.out" 2>&1 &
+    begun=$!
+    wait_for "$file" "$pattern" $begun && return
+    kill $begun 2>/dev/null
+    wait $begun
+    return 2
+}
+
+end() { # name, process, exit code that it has to have, what came of its beginning
+    wait "$2"
+    local got=$? verdict=$4
+    echo "exit $got, expected $3" >>"$work/$1.out"
+    [ "$verdict" != 0 ] || [ $got = "$3" ] || verdict=1
+    echo "$verdict" >"$work/$1.verdict"
+}
+
+# From the start: libuhd takes twenty seconds to let go of a radio that does not answer.
+lose_radios() {
+    local recorder victim begun lost vanish
+    persist begin lost "$work/lost.sigmf-data.partial" "" env -u UHD_LOG_CONSOLE_LEVEL "$airdeed" record --radio "uhd:addr=$net.7" --freq 2.4G --rate 500k --out "$work/lost"
+    lost=$?
+    recorder=$begun
+    persist begin vanish "$work/vanish.out" receiving "$usrp" vanish "uhd:addr=$net.6"
+    vanish=$?
+    victim=$begun
+    kill_simulator 6
+    kill_simulator 7
+    end vanish $victim 0 $vanish
+    end lost $recorder 3 $lost
+}
+
+fill_disk() {
     (
         trap '' XFSZ
         ulimit -f 100 # of 1024 octets
-        "$airdeed" record --radio "uhd:addr=$net.3" --freq 2.4G --rate 500k --nsamps 500000 --out "$work/full"
-    ) >"$work/full.out" 2>&1
-    echo $? >"$work/full.code"
+        exec "$airdeed" record --radio "uhd:addr=$net.3" --freq 2.4G --rate 500k --nsamps 500000 --out "$work/full"
+    )
+}
+
+meet() {
+    local a b
     timeout 60 "$usrp" meet "uhd:addr=$net.4" 21 22 >"$work/a.out" 2>&1 &
-    local peer=$!
     timeout 60 "$usrp" meet "uhd:addr=$net.5" 22 21 >"$work/b.out" 2>&1
-    echo $? >"$work/b.code"
-    wait $peer
-    echo $? >"$work/a.code"
+    b=$?
+    wait $!
+    a=$?
+    echo "exit $a" >>"$work/a.out"
+    echo "exit $b" >>"$work/b.out"
+    [ $a != 0 ] || [ $b != 0 ] || return 0
+    case $a,$b in *[!034,]*) return 1 ;; esac
+    return 2
+}
+
+receive_and_meet() {
+    behind file try_once 0 '' "$usrp" receive "uhd:addr=$net.2" 400000
+    behind gaps try_once 0 '' "$usrp" receive "uhd:addr=$net.3" 700000 700
+    behind recorded try_once 0 'gaps with [1-9]' "$airdeed" record --radio "uhd:addr=$net.3" --freq 2.4G --rate 500k --nsamps 500000 --out "$work/gaps"
+    behind full try_once 3 'cannot write: ' bash -c fill_disk
+    behind met meet
 }
 
 # The captures of a recording with gaps: as many as gaps and one, and each index above the one before by what was lost.
@@ -175,36 +224,61 @@ sys.exit(not (gaps >= 2 and len(captures) == gaps + 1 and ahead[0] == 0 and ahea
 P
 }
 
-collect() { # name, exit code, pattern, title: of what ran in the background
-    cat "$work/$1.out" >"$work/out"
-    echo "exit $(cat "$work/$1.code"), expected $2 and '$3'" >>"$work/out"
-    [ "$(cat "$work/$1.code")" = "$2" ] && grep -qE -- "$3" "$work/$1.out"
-    result $? "$4"
+collect() { # name, pattern, title[, name of what it wrote]: of what ran in the background
+    local verdict out=$work/${4:-$1}.out
+    read -r verdict <"$work/$1.verdict"
+    if [ "$verdict" = 0 ]; then
+        grep -qE -- "$2" "$out"
+        verdict=$?
+    fi
+    result "$verdict" "$3"
 }
 
 test_bursts() {
-    sent_samples >/dev/null
-    try 'bursts of 1 to 60000 samples come back bit by bit at the sample they were timed for' "$usrp" loopback "$loop"
-    check_sent 'and nothing else was sent' 72081 216243
-    expect 'a late burst is refused or reported' 0 '^late_device 1$' "$usrp" late "$loop"
-    check_sent 'and nothing of it is sent, its tail neither' 0 0
-    try 'an empty, endless, far or overlapping burst is refused, and any where transmission is off' "$usrp" refuse "$loop"
-    check_sent 'only the two good ones were sent' 2000 2000
+    expect_sent 'bursts of 1 to 60000 samples come back bit by bit at the sample they were timed for' 72081 216243 'and nothing else was sent' \
+        0 '' "$usrp" loopback "$loop"
+    expect_sent 'a late burst is refused or reported' 0 0 'and nothing of it is sent, its tail neither' 0 '^late_device 1$' "$usrp" late "$loop"
+    expect_sent 'an empty, endless, far or overlapping burst is refused, and any where transmission is off' 2000 2000 \
+        'only the two good ones were sent' 0 '' "$usrp" refuse "$loop"
     try 'a transmit gain above the cap opens no radio' "$usrp" gain "$loop"
-    try 'a caller that stands still loses its burst' "$usrp" stall "$loop"
-    check_sent 'of one second at most .8 s were sent' 1 400000
-    try 'closing cuts a burst' "$usrp" cut "$loop"
-    check_sent 'of one second at most .6 s were sent' 1 300000
+    expect_sent 'a caller that stands still loses its burst' 1 400000 'of one second at most .8 s were sent' 0 '' "$usrp" stall "$loop"
+    expect_sent 'closing cuts a burst' 1 300000 'of one second at most .6 s were sent' 0 '' "$usrp" cut "$loop"
+}
+
+interrupt_recording() {
+    local begun
+    begin until "$work/until.sigmf-data.partial" "" "$airdeed" record $radio --freq 2.4G --out "$work/until" || return
+    kill -TERM $begun # INT is ignored in what a script starts in the background
+    wait $begun && grep -q ' samples, ' "$work/until.out" && [ -s "$work/until.sigmf-meta" ] && return 0
+    ! grep -q ' samples, ' "$work/until.out" && return 2
+    return 1
+}
+
+interrupt_probe() {
+    local begun code
+    settle
+    sent_samples
+    "$airdeed" latency-probe $radio $band --tx --conducted --burst 5ms --trials 100000 >"$out" 2>&1 &
+    begun=$!
+    until tail -n "+$((seen_lines + 1))" "$work/tx.jsonl" | grep -q '"n": 2500,' || ! kill -0 $begun 2>/dev/null; do sleep .1; done
+    kill -TERM $begun
+    wait $begun
+    code=$?
+    echo "exit $code, expected 3 and 'interrupted'" >>"$out"
+    [ $code = 3 ] || return 1
+    grep -q interrupted "$out" || return 2
 }
 
 test_commands() {
-    local radio="--radio $loop --rate 500k" band='--freq 2.4G --band 2.399G:2.401G' probe
+    local radio="--radio $loop --rate 500k" band='--freq 2.4G --band 2.399G:2.401G'
     expect 'airdeed probe lists it' 0 "^uhd .*serial=FA00000" "$airdeed" probe --args "addr=$net.1"
     # shellcheck disable=SC2086 # options
     {
         expect 'airdeed record keeps what a radio hears' 0 '100000 samples, ' \
             "$airdeed" record $radio --freq 2.4G --nsamps 100000 --gain 3 --ant RX2 --out "$work/heard"
         expect 'the recording opens and names its receiver' 0 '"core:hw": "uhd addr=' cat "$work/heard.sigmf-meta"
+        settle
+        sent_samples
         expect 'a channel that is not there is named' 2 'the radio has no channel 7' \
             "$airdeed" record $radio --freq 2.4G --channel 7 --out "$work/no"
         expect 'a subdevice that is not there is named' 2 "does not take the subdevice 'Z:9'" \
@@ -214,29 +288,24 @@ test_commands() {
             "$airdeed" latency-probe $radio --freq 2.4G --tx --conducted --band 2.3999G:2.401G
         expect 'probes need --conducted' 2 'needs --tx --conducted' "$airdeed" latency-probe $radio $band --tx
         expect 'probes need --tx' 2 'needs --tx --conducted' "$airdeed" latency-probe $radio $band --conducted
-        check_sent 'none of these sent anything' 0 0
+        sent_samples
+        [ "$(cat "$work/sent")" = 0 ]
+        result $? 'none of these sent anything'
         expect 'airdeed latency-probe measures a turnaround and its MAC profile' 0 '"profile":.*"sifs_us":[0-9]' \
             "$airdeed" latency-probe $radio $band --tx --conducted --trials 30 --no-hidden-stations --json
-        sent_samples >/dev/null
-        expect 'the duty limit holds' 3 'over the duty limit' "$airdeed" latency-probe $radio $band --tx --conducted --burst 100ms
-        check_sent 'half a second in a second at most was sent' 0 250000
-        "$airdeed" record $radio --freq 2.4G --out "$work/until" >"$work/out" 2>&1 &
-        probe=$!
-        sleep 4
-        kill -TERM $probe # INT is ignored in what a script starts in the background
-        wait $probe && grep -q ' samples, ' "$work/out" && [ -s "$work/until.sigmf-meta" ]
-        result $? 'a signal ends a recording, which is kept'
-        "$airdeed" latency-probe $radio $band --tx --conducted --burst 5ms --trials 100000 >"$work/out" 2>&1 &
-        probe=$!
+        expect_sent 'the duty limit holds' 0 250000 'half a second in a second at most was sent' \
+            3 'over the duty limit' "$airdeed" latency-probe $radio $band --tx --conducted --burst 100ms
     }
-    wait_for "$work/tx.jsonl" '"n": 2500,'
-    kill -TERM $probe
-    wait $probe
-    [ $? = 3 ] && grep -q interrupted "$work/out"
+    persist interrupt_recording
+    result $? 'a signal ends a recording, which is kept'
+    persist interrupt_probe
     result $? 'a signal ends a probe'
-    sent_samples >/dev/null
+    settle
+    sent_samples
     sleep .3
-    check_sent 'and what it sends' 0 0
+    sent_samples
+    [ "$(cat "$work/sent")" = 0 ]
+    result $? 'and what it sends'
 }
 
 run_all() {
@@ -248,21 +317,23 @@ run_all() {
     test_bursts
     test_commands
     wait $receiving
-    collect file 0 '^wrong 0$' 'what is received is what was on the air, at its sample'
-    collect gaps 0 '^gap_count [3-9]' 'an overflow and lost packets are gaps; the samples after them are at their index, read by parts of packets too'
-    collect gaps 0 '^overflows [1-9]' 'an overflow is counted as one'
-    collect gaps 0 '^lost_packets [2-9]' 'lost packets are counted apart'
-    collect recorded 0 'gaps with [1-9]' 'airdeed record counts what was lost'
-    check_captures >"$work/out" 2>&1
-    result $? 'and begins a capture at each gap'
-    collect full 3 'cannot write: ' 'a disk that takes no more ends a recording, exit code 3'
+    collect file '^wrong 0$' 'what is received is what was on the air, at its sample'
+    collect gaps '^gap_count ([3-9]|[1-9][0-9])' 'an overflow and lost packets are gaps; the samples after them are at their index, read by parts of packets too'
+    collect gaps '^overflows [1-9]' 'an overflow is counted as one'
+    collect gaps '^lost_packets ([2-9]|[1-9][0-9])' 'lost packets are counted apart'
+    collect recorded 'gaps with [1-9]' 'airdeed record counts what was lost'
+    [ "$(cat "$work/recorded.verdict")" = 2 ] || {
+        check_captures >"$work/out" 2>&1
+        result $? 'and begins a capture at each gap'
+    }
+    collect full 'cannot write: ' 'a disk that takes no more ends a recording, exit code 3'
     try 'and leaves nothing' test -z "$(find "$work" -name 'full.sigmf*')"
-    collect a 0 '^heard' "two stations hear each other's bursts, bit by bit: one"
-    collect b 0 '^heard' "two stations hear each other's bursts, bit by bit: the other"
+    collect met '^heard' "two stations hear each other's bursts, bit by bit: one" a
+    collect met '^heard' "two stations hear each other's bursts, bit by bit: the other" b
     wait $losing
-    collect vanish 0 '^error no samples come and it does not answer|^error receiving failed' 'a device that vanishes is told, and stays gone'
-    collect lost 3 ' samples, ' 'a recording whose radio vanished is kept, exit code 3'
-    collect lost 3 '^airdeed record: the radio is gone: ' 'and the message says that it is gone'
+    collect vanish '^error no samples come and it does not answer|^error receiving failed' 'a device that vanishes is told, and stays gone'
+    collect lost ' samples, ' 'a recording whose radio vanished is kept, exit code 3'
+    collect lost '^airdeed record: the radio is gone: ' 'and the message says that it is gone'
     try "without libuhd's own lines" test -z "$(grep -F '[' "$work/lost.out" | grep -E '\[(ERROR|WARNING)\]')"
     try 'and opens' "$airdeed" sense "$work/lost"
     echo "1..$n"
@@ -272,6 +343,9 @@ run_all() {
 if [ "${1:-}" = inside ]; then
     work=$2
     net=$3
+    out=$work/out # what the latest try printed
+    export airdeed net work
+    export -f fill_disk
     run_all
 fi
 start_all

@@ -1,5 +1,6 @@
 /* What uhd_sim.sh does with a (simulated) USRP through the radio port: usrp MODE URI [ARGUMENTS]. Each mode checks what it
- * received, sample by sample, prints what it found as "name value" lines, and exits 0 if it is as it should be, 1 if not.
+ * received, sample by sample, prints what it found as "name value" lines, and exits 0 if it is as it should be, 1 if not, 3 if the radio
+ * does not open, 4 if what should have been tried was late or did not come, so that nothing can be said: real time was too fast.
  * Samples are 16-bit on the wire; they are compared as integers. */
 #include "apps/radio_options.h"
 
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RATE_HZ = 500000, CAP = 8192, MAX_BURST = 500000 };
+enum { RATE_HZ = 500000, CAP = 8192, MAX_BURST = 500000, WRONG = 1, NOT_OPEN = 3, NOT_IN_TIME = 4 };
 
 static const float full_scale = 32767; /* libuhd's, of sc16 */
 
@@ -69,7 +70,7 @@ static struct phy_radio *open_radio(const char *uri, bool transmit)
     if (rc == 0)
         return radio;
     printf("open %d %s\n", rc, error);
-    exit(3);
+    exit(NOT_OPEN);
 }
 
 static uint64_t counter(const struct phy_radio *r, const char *name)
@@ -153,7 +154,9 @@ static int receive_file(struct stream *s, uint64_t n)
     printf("samples %llu\nwrong %llu\nbad_index %llu\nlost %llu\ngap_count %u\n", (unsigned long long)n_seen, (unsigned long long)n_wrong,
            (unsigned long long)s->n_bad_index, (unsigned long long)s->n_lost, s->n_gaps);
     bool agrees = counter(s->radio, "lost_samples") == s->n_lost && counter(s->radio, "gaps") == s->n_gaps;
-    return n_seen + s->n_lost >= n && n_wrong == 0 && s->n_bad_index == 0 && agrees && rc >= 0 ? 0 : 1;
+    if (n_wrong > 0 || s->n_bad_index > 0 || !agrees)
+        return WRONG;
+    return n_seen + s->n_lost >= n && rc >= 0 ? 0 : NOT_IN_TIME;
 }
 
 static int make_file(const char *path)
@@ -168,11 +171,15 @@ static int make_file(const char *path)
     return f && fclose(f) == 0 ? 0 : 1;
 }
 
+struct count {
+    uint64_t right, silent, wrong; /* silent: the receiver was given this sample before the simulator had what was sent */
+};
+
 /* Where the receiver hears its own transmitter: burst k at `start` and nothing else in [start - 500, start + n + 500). */
-static uint64_t count_wrong(struct stream *s, uint64_t start, size_t n, uint32_t k, uint64_t *n_right_out)
+static struct count count_burst(struct stream *s, uint64_t start, size_t n, uint32_t k)
 {
-    uint64_t n_wrong = 0, end = start + n + 500;
-    *n_right_out = 0;
+    struct count c = {0};
+    uint64_t end = start + n + 500;
     for (int64_t until_ms = now_ms() + 5000; s->next < end && now_ms() < until_ms && take_block(s) >= 0;)
         for (size_t i = 0; i < s->info.n; i++) {
             uint64_t at = s->info.start_sample + i;
@@ -181,44 +188,51 @@ static uint64_t count_wrong(struct stream *s, uint64_t start, size_t n, uint32_t
             bool inside = at >= start && at < start + n;
             struct iq got = to_iq(s->block[i]), want = inside ? burst_iq(k, (size_t)(at - start)) : (struct iq){0, 0};
             bool right = got.re == want.re && got.im == want.im;
-            n_wrong += !right;
-            *n_right_out += right && inside;
+            bool silent = inside && got.re == 0 && got.im == 0;
+            c.wrong += !right && !silent;
+            c.silent += silent;
+            c.right += right && inside;
         }
-    return n_wrong;
+    return c;
 }
 
-/* One burst there and back. 0; 1: not as it should be; -EAGAIN: samples were lost meanwhile, or the burst was late, which happens on a
- * busy machine. */
+/* One burst there and back. 0; 1: not as it should be; -EAGAIN: samples were lost meanwhile, or the burst was late or cut, or it did
+ * not come back in time, which happens on a busy machine. */
 static int try_loop(struct stream *s, uint32_t k, size_t n)
 {
     float complex *burst = make_burst(k + 2, n);
-    uint64_t start = s->next + RATE_HZ / 10 + 137 * k, n_right = 0, n_lost = s->n_lost;
+    uint64_t start = s->next + RATE_HZ / 10 + 137 * k, n_lost = s->n_lost;
     int rc = s->radio->ops->transmit(s->radio, start, burst, n);
-    uint64_t n_wrong = rc == 0 ? count_wrong(s, start, n, k + 2, &n_right) : UINT64_MAX;
+    struct count c = {0};
+    if (rc == 0)
+        c = count_burst(s, start, n, k + 2);
     struct phy_radio_report report = {PHY_RADIO_FAULT, 0};
     int reported = wait_report(s, &report, 3000);
-    printf("burst %zu: transmit %d, right %llu, wrong %llu, report %d at %+lld\n", n, rc, (unsigned long long)n_right,
-           (unsigned long long)n_wrong, report.kind, (long long)(report.sample - start));
+    printf("burst %zu: transmit %d, right %llu, silent %llu, wrong %llu, report %d at %+lld\n", n, rc, (unsigned long long)c.right,
+           (unsigned long long)c.silent, (unsigned long long)c.wrong, report.kind, (long long)(report.sample - start));
     free(burst);
-    if (s->n_lost != n_lost || (reported && report.kind == PHY_RADIO_LATE))
+    if (rc != 0 && rc != -ETIME)
+        return 1;
+    if (s->n_lost != n_lost || rc == -ETIME || !reported || report.kind != PHY_RADIO_BURST_DONE || s->next < start + n + 500 ||
+        (c.silent > 0 && c.wrong == 0))
         return -EAGAIN;
-    bool done = reported && report.kind == PHY_RADIO_BURST_DONE && report.sample == start + n;
-    return n_wrong == 0 && n_right == n && done ? 0 : 1;
+    return c.wrong == 0 && c.right == n && report.sample == start + n ? 0 : 1;
 }
 
 /* loopback: bursts of several lengths, of one packet and of many, come back bit by bit at the sample they were timed for. */
 static int loop_back(struct stream *s)
 {
     static const size_t lengths[] = {1, 160, 2000, 2001, 7919, 60000};
-    int failed = 0;
+    unsigned n_wrong = 0, n_untried = 0;
     take_until(s, 20000);
     for (uint32_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
         int rc = -EAGAIN;
         for (int tries = 0; rc == -EAGAIN && tries < 3; tries++)
             rc = try_loop(s, k, lengths[k]);
-        failed += rc != 0;
+        n_wrong += rc != 0 && rc != -EAGAIN;
+        n_untried += rc == -EAGAIN;
     }
-    return failed > 0;
+    return n_wrong > 0 ? WRONG : n_untried > 0 ? NOT_IN_TIME : 0;
 }
 
 /* late: a burst that cannot be in time any more is refused, or reported, and nothing of it is sent, not its tail either. */
@@ -245,7 +259,9 @@ static int send_late(struct stream *s)
     }
     printf("past %d\nheard %llu\n", past, (unsigned long long)n_heard);
     free(burst);
-    return past == -ETIME && told && n_heard == 0 && counter(s->radio, "late_host") >= 1 ? 0 : 1;
+    if (past != -ETIME || n_heard > 0 || counter(s->radio, "late_host") == 0)
+        return WRONG;
+    return told && counter(s->radio, "late_device") == 1 ? 0 : NOT_IN_TIME;
 }
 
 /* refuse: bursts that the radio must not take. */
@@ -266,8 +282,10 @@ static int refuse(struct stream *s, const char *uri)
     int off = s->radio->ops->transmit(s->radio, RATE_HZ, burst, N);
     printf("off %d\n", off);
     free(burst);
+    if (first == -ETIME || after == -ETIME)
+        return NOT_IN_TIME;
     bool good = none == -EINVAL && long_one == -EINVAL && far == -EINVAL && first == 0 && overlap == -EBUSY && after == 0;
-    return good && off == -EPERM ? 0 : 1;
+    return good && off == -EPERM ? 0 : WRONG;
 }
 
 /* gain: above the cap no radio is opened. */
@@ -279,7 +297,9 @@ static int try_gain(const char *uri)
     char error[PHY_RADIO_MAX_ERROR];
     int rc = phy_radio_open(uri, &cfg, &radio, error);
     printf("open %d %s\n", rc, rc ? error : "");
-    return rc == -EINVAL && strstr(error, "above the cap of 10 dB") ? 0 : 1;
+    if (rc == 0)
+        return WRONG;
+    return rc == -EINVAL && strstr(error, "above the cap of 10 dB") ? 0 : NOT_OPEN;
 }
 
 /* A burst of a second, .2 s from now. 0 once it is under way: on a busy machine the first one may be late. */
@@ -307,7 +327,7 @@ static int cut(struct stream *s)
     uint64_t start;
     int rc = begin_long_burst(s, &start);
     take_until(s, start + 3 * RATE_HZ / 10);
-    return rc != 0;
+    return rc != 0 ? NOT_IN_TIME : 0;
 }
 
 /* stall: a burst of a second, and a caller that stands still for two. */
@@ -321,7 +341,7 @@ static int stall(struct stream *s)
     int reported = wait_report(s, &report, 2000);
     uint64_t n_stalls = counter(s->radio, "stalls"), n_cut = counter(s->radio, "cut_bursts");
     printf("reported %d kind %d\n", reported, report.kind);
-    return rc == 0 && reported && report.kind == PHY_RADIO_FAULT && n_stalls == 1 && n_cut == 1 ? 0 : 1;
+    return rc == 0 && reported && report.kind == PHY_RADIO_FAULT && n_stalls == 1 && n_cut == 1 ? 0 : NOT_IN_TIME;
 }
 
 /* vanish: receives until the radio is gone; says "receiving" when it has samples. */
@@ -341,7 +361,7 @@ __attribute__((noreturn)) static int vanish(struct stream *s)
            again, transmit);
     bool good = rc == -ENODEV && again == -ENODEV && transmit == -ENODEV && s->radio->ops->last_error(s->radio)[0];
     fflush(stdout);
-    _exit(!good); /* libuhd would wait 20 s more for what does not answer */
+    _exit(good ? 0 : WRONG); /* libuhd would wait 20 s more for what does not answer */
 }
 
 /* peer OWN OTHER: sends burst OWN six times a quarter of a second apart and looks for burst OTHER all the while, for six seconds. */
@@ -374,7 +394,7 @@ static int meet(struct stream *s, uint32_t own, uint32_t other)
     printf("sent %u\nheard %u\n", n_sent, n_heard);
     print_counters(s->radio);
     free(burst);
-    return n_sent >= WANTED && n_heard >= WANTED ? 0 : 1;
+    return n_sent >= WANTED && n_heard >= WANTED ? 0 : NOT_IN_TIME;
 }
 
 static int run_mode(struct stream *s, const char *mode, int argc, char **argv)

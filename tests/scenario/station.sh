@@ -30,9 +30,28 @@ check() { # description, command...
     fi
 }
 
-within() { # seconds, command...: until it succeeds
-    local until=$((SECONDS + $1))
+air_s() { # whole seconds on the air, as the station that is never killed counts them
+    local s
+    s=$(ask 0 time_s)
+    echo "${s%.*}"
+}
+
+# Stations work in the air's time, and the air waits for them: how long that takes is the machine's affair.
+within() { # seconds on the air, command...: until it succeeds, while the air goes on
+    local most=$1 from now last='' stood=$SECONDS
     shift
+    from=$(air_s)
+    while ! "$@"; do
+        now=$(air_s)
+        [ "$now" = "$last" ] || stood=$SECONDS
+        last=$now
+        [ $((${now:-0} - ${from:-0})) -le "$most" ] && [ $((SECONDS - stood)) -lt 120 ] || { echo "# from $from s to $now s on the air"; return 1; }
+        sleep 0.2
+    done
+}
+
+await() { # command...: until it succeeds
+    local until=$((SECONDS + 120))
     while ! "$@"; do
         [ $SECONDS -lt $until ] || return 1
         sleep 0.2
@@ -52,7 +71,7 @@ free_ports() { # a first port from which 16 are free, at this moment
 start_air() {
     # the very command that --init-cluster printed, less patient: standing still is part of the test
     # shellcheck disable=SC2046 # words of a command
-    $(sed -n 's/^ *\(airdeed air .*\) &$/\1/p' "$work/say") --patience 3s --json >"$dir/air.out" 2>"$dir/air.err" &
+    $(sed -n 's/^ *\(airdeed air .*\) &$/\1/p' "$work/say") --patience 8s --json >"$dir/air.out" 2>"$dir/air.err" &
     air=$!
 }
 
@@ -76,7 +95,7 @@ has_height() { # height, station numbers...
 
 show() { # station number: what its door says
     airdeed ledger show --node "$(sed -n "/name: s$1\$/{n;s/ *endpoint: //p}" "$dir/cluster.yaml")" --cluster "$dir/cluster.yaml" \
-        --key "$dir/client.key" --json --timeout 10s 2>/dev/null
+        --key "$dir/client.key" --json --timeout 60s 2>/dev/null
 }
 
 tips() { # each station's state root and what waits there, one line each
@@ -96,7 +115,7 @@ all_rest_at_one_state() { # nobody originates anything any more: what is under w
 }
 
 submits() {
-    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client.key" --timeout 30s --json \
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client.key" --timeout 300s --json \
         '{"op": "register", "call_sign": "CLIENT", "lat_deg": 48.1, "lon_deg": 11.6, "height_m": 12}' 2>>"$dir/submit.log" |
         grep -q '"committed":true'
 }
@@ -115,11 +134,18 @@ caught_up() {
     within 60 has_height "$(ask 0 height)" 3
 }
 
+lines_with() { # pattern, file, least
+    [ "$(grep -c "$1" "$2")" -ge "$3" ]
+}
+
 stand_still() { # longer than the air's patience
+    local before code
+    before=$(grep -c '^airdeed air: port 3: silent' "$dir/air.err")
     kill -STOP "${pids[2]}"
-    sleep 4
+    await lines_with '^airdeed air: port 3: silent' "$dir/air.err" $((before + 1))
+    code=$?
     kill -CONT "${pids[2]}"
-    within 20 grep -q 'went on without this station' "$dir/s2.log" && within 60 has_height "$(ask 0 height)" 2
+    [ $code = 0 ] && within 20 grep -q 'went on without this station' "$dir/s2.log" && within 60 has_height "$(ask 0 height)" 2
 }
 
 stop_all() {
@@ -172,7 +198,7 @@ run_engine() {
     check "one that stood still notices that the air went on without it, and catches up" stand_still
     check "a client's transaction is committed through a station's door" submits
     check "they commit 100 blocks" within 200 has_height 100 0 1 2 3
-    check "then all come to rest at one state" within 90 all_rest_at_one_state
+    check "then all come to rest at one state" await all_rest_at_one_state
     check "frames were acknowledged" frames_acknowledged
     check "SIGTERM ends each with code 0 and a summary" stop_all
     check "all four ledgers verify and are equal, and nothing was lost" ledgers_equal
@@ -206,13 +232,15 @@ lose_air() {
     start 0
     start 1
     local good=0
-    within 20 has_height 1 0 1 && tail -n 1 "$dir/s0.out" | grep -q '"waiting_for":null' || good=1
+    await has_height 1 0 1 && await grep -q '"waiting_for":null' "$dir/s0.out" || good=1
     kill -9 "$air"
     wait "$air" 2>/dev/null
-    within 5 has_said ': waiting for samples of zmq:' '"waiting_for":"samples"' || good=1
+    await has_said ': waiting for samples of zmq:' '"waiting_for":"samples"' || good=1
     start_air
-    within 20 has_said ': samples come again, after ' '"waiting_for":null' || good=1
-    [ "$(grep -c ': waiting for samples' "$dir/s0.log")" = 1 ] || good=1
+    await has_said ': samples come again, after ' '"waiting_for":null' || good=1
+    # once each time that none came; a machine that is busy elsewhere may be the cause of others
+    awk '/: waiting for samples/ { twice = twice || waiting; waiting = 1; n++ } /: samples come again/ { waiting = 0 }
+        END { exit twice || waiting || !n }' "$dir/s0.log" || good=1
     kill "${pids[@]}" "$air"
     wait
     pids=()

@@ -32,7 +32,7 @@ for log in $(seq "$n"); do
     tries=0
     until grep -q '^READY' "$logs/$log"; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || { cat "$logs/$log" >&2; exit 3; }
+        [ $tries -lt 1200 ] || { cat "$logs/$log" >&2; exit 3; }
         sleep 0.1
     done
     UHDSIM_PIDS="$UHDSIM_PIDS $(sed -n 's/^READY pids//p' "$logs/$log" | tr -d '[],')"
