@@ -85,7 +85,13 @@ static const struct layout layouts[CHAIN_TABLES] = {
     [CHAIN_TABLE_ACCESS] = {"station", "channel", false, {{"barred_until_ns", INT, NULL}, {"granted_at_ns", NUMBERS, NULL}}},
     [CHAIN_TABLE_PUTS] = {"key", "record", false, {{"height", UINT, NULL}, {"value_hash", HEX, NULL}}},
     [CHAIN_TABLE_RECORDS] = {"record", NULL, false, {{"begun", BOOL, NULL}, {"", SPECTRUM, NULL}}},
+    [CHAIN_TABLE_HOP] = {NULL, NULL, false,
+                         {{"hop_epoch", UINT, NULL}, {"channels", BITS, NULL}, {"from_ns", INT, NULL}, {"commitment", HEX, NULL},
+                          {"ephemeral", HEX, NULL}, {"members_epoch", UINT, NULL}, {"issuer", UINT, NULL}, {"repaired_by", BITS, NULL}}},
 };
+/* The other entries of the hop table. */
+static const struct layout hop_box = {NULL, "key", true, {{"box", HEX, NULL}}};
+static const struct layout hop_hold = {NULL, "channel", true, {{"left_until_ns", INT, NULL}}};
 /* The second entry of the members' table: who of this epoch and of the one before is convicted. */
 static const struct layout standing = {
     NULL, NULL, false, {{"convicted_seats", BITS, NULL}, {"former_seats", OCTETS, NULL}, {"former_convicted_seats", BITS, NULL}}};
@@ -105,8 +111,8 @@ static json_t *number_json(uint64_t value)
 
 static json_t *hex_json(const uint8_t *data, size_t len)
 {
-    char hex[2 * CHAIN_HASH_BYTES + 1];
-    return len <= CHAIN_HASH_BYTES ? json_string(sodium_bin2hex(hex, sizeof hex, data, len)) : NULL;
+    char hex[2 * CHAIN_HOP_BOX_BYTES + 1];
+    return len <= CHAIN_HOP_BOX_BYTES ? json_string(sodium_bin2hex(hex, sizeof hex, data, len)) : NULL;
 }
 
 static json_t *bits_json(uint64_t bits)
@@ -274,11 +280,20 @@ static void set_field(struct decoder *d, const struct field *f)
     }
 }
 
+static const struct layout *find_layout(uint64_t table, uint64_t id)
+{
+    if (table == CHAIN_TABLE_MEMBERS && id == 1)
+        return &standing;
+    if (table == CHAIN_TABLE_HOP && id > 0)
+        return id == 1 ? &hop_box : &hop_hold;
+    return &layouts[table];
+}
+
 json_t *app_ledger_entry_json(const struct chain_genesis *genesis, uint64_t table, uint64_t id, uint64_t sub, const uint8_t *value, size_t len)
 {
     if (table >= CHAIN_TABLES)
         return NULL;
-    const struct layout *layout = table == CHAIN_TABLE_MEMBERS && id == 1 ? &standing : &layouts[table];
+    const struct layout *layout = find_layout(table, id);
     struct decoder d = {.genesis = genesis, .r = {.data = value, .len = len}, .out = json_object()};
     const uint64_t key[] = {id, sub};
     const char *const names[] = {layout->id, layout->sub};

@@ -82,7 +82,7 @@ static const char about[] =
     "Prints the ledger's state after the newest block: every table's entries, or those of one TABLE, field by field. It is executed from the\n"
     "newest snapshot on, and what comes out must have the block's state root. A database may be read while its node runs.\n"
     "Tables: counters (treasury, next numbers), keys, members (seats, convictions), stations (place, reputation), nonces, channels, sensing,\n"
-    "grants, evidence, motions, accounts (balances above 0), access (grants of a channel, bars), puts, records (spectrum).\n"
+    "grants, evidence, motions, accounts (balances above 0), access (grants of a channel, bars), puts, records (spectrum), hop.\n"
     "Exit codes: 0 it is the state, 1 it does not match the state root, or the database is damaged, 2 no ledger database or no such table.";
 
 int app_ledger_state(int argc, char **argv)

@@ -6,7 +6,7 @@
 #include "chain/batch.h"
 #include "chain/cbor.h"
 
-enum { GENESIS_VERSION = 2, GENESIS_ITEMS = 42 };
+enum { GENESIS_VERSION = 2, GENESIS_ITEMS = 42, HOP_ITEMS = 4, MAX_RENDEZVOUS = 1000 };
 
 /* Upper bound of every duration: sums of a block time and some of them stay far below 2^63. */
 static const int64_t MAX_DURATION_NS = INT64_C(366) * 86400 * 1000000000;
@@ -59,6 +59,8 @@ static const char *check_channels(const struct chain_genesis *g)
         const struct chain_channel *c = &g->channels[i];
         if (c->low_hz >= c->high_hz || c->high_hz > MAX_HZ)
             return "channels.high_hz";
+        if (c->control && c->hop)
+            return "channels.hop";
         if (c->quiet_phase_ns < 0 || c->quiet_phase_ns > g->quiet_period_ns - g->quiet_length_ns)
             return "channels.quiet_phase_ns";
         for (uint32_t j = 0; j < i; j++)
@@ -66,6 +68,19 @@ static const char *check_channels(const struct chain_genesis *g)
                 return "channels.low_hz";
     }
     return NULL;
+}
+
+/* Two slots' edges, each with everybody's clock on either side, leave half of a slot. */
+static const char *check_hop(const struct chain_genesis *g)
+{
+    bool hops = chain_genesis_hop_set(g) != 0;
+    const struct range rows[] = {
+        {"hop_dwell_ns", g->hop_dwell_ns, hops ? 1000000 : 0, hops ? MAX_DURATION_NS : 0},
+        {"hop_dwell_ns", g->hop_dwell_ns, hops ? 8 * g->max_skew_ns : 0, MAX_DURATION_NS},
+        {"hop_rendezvous_every", g->hop_rendezvous_every, hops ? 2 : 0, hops ? MAX_RENDEZVOUS : 0},
+        {"hop_hold_off_ns", g->hop_hold_off_ns, hops ? 2000000000 : 0, hops ? MAX_DURATION_NS : 0},
+    };
+    return check_ranges(rows, sizeof rows / sizeof *rows);
 }
 
 static const char *check_rules(const struct chain_genesis *g)
@@ -124,7 +139,8 @@ static const char *check_fields(const struct chain_genesis *g)
     };
     bad = check_ranges(rows, sizeof rows / sizeof *rows);
     bad = bad ? bad : check_rules(g);
-    return bad ? bad : check_channels(g);
+    bad = bad ? bad : check_channels(g);
+    return bad ? bad : check_hop(g);
 }
 
 int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out, const char **bad_field_out)
@@ -159,6 +175,19 @@ static void put_channels(struct chain_cbor_writer *w, const struct chain_genesis
     }
 }
 
+/* Only where there is a hop set: a chain without one has the octets, and the name, that it always had. */
+static void put_hop(struct chain_cbor_writer *w, const struct chain_genesis *g)
+{
+    uint8_t set = chain_genesis_hop_set(g);
+    if (set == 0)
+        return;
+    chain_cbor_put_array(w, HOP_ITEMS);
+    chain_cbor_put_uint(w, set);
+    chain_cbor_put_int(w, g->hop_dwell_ns);
+    chain_cbor_put_uint(w, g->hop_rendezvous_every);
+    chain_cbor_put_int(w, g->hop_hold_off_ns);
+}
+
 static void put_rules(struct chain_cbor_writer *w, const struct chain_genesis *g)
 {
     if (g->has_authority)
@@ -183,7 +212,7 @@ static void put_rules(struct chain_cbor_writer *w, const struct chain_genesis *g
 long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t cap)
 {
     struct chain_cbor_writer w = {.out = out, .cap = cap};
-    chain_cbor_put_array(&w, GENESIS_ITEMS);
+    chain_cbor_put_array(&w, GENESIS_ITEMS + (chain_genesis_hop_set(g) != 0));
     chain_cbor_put_uint(&w, GENESIS_VERSION);
     chain_cbor_put_text(&w, g->name);
     chain_cbor_put_text(&w, g->engine);
@@ -215,6 +244,7 @@ long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t ca
     chain_cbor_put_bool(&w, g->lease_in_white_space);
     chain_cbor_put_bool(&w, g->fuse_plain);
     put_rules(&w, g);
+    put_hop(&w, g);
     return chain_cbor_finish(&w);
 }
 
@@ -256,12 +286,25 @@ static void get_rules(struct chain_cbor_reader *r, struct chain_genesis *g)
     g->put_keys = chain_cbor_get_u32(r);
 }
 
+static void get_hop(struct chain_cbor_reader *r, struct chain_genesis *g)
+{
+    chain_cbor_expect_array(r, HOP_ITEMS);
+    uint64_t set = chain_cbor_get_uint(r);
+    g->hop_dwell_ns = chain_cbor_get_int(r);
+    g->hop_rendezvous_every = chain_cbor_get_u32(r);
+    g->hop_hold_off_ns = chain_cbor_get_int(r);
+    if (set == 0 || set >> g->n_channels != 0)
+        r->bad = true;
+    for (uint32_t c = 0; c < g->n_channels; c++)
+        g->channels[c].hop = set >> c & 1;
+}
+
 int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t len)
 {
     struct chain_cbor_reader r = {.data = data, .len = len};
     memset(out, 0, sizeof *out);
-    chain_cbor_expect_array(&r, GENESIS_ITEMS);
-    if (chain_cbor_get_uint(&r) != GENESIS_VERSION)
+    size_t n_items = chain_cbor_get_array(&r, GENESIS_ITEMS + 1);
+    if (n_items < GENESIS_ITEMS || chain_cbor_get_uint(&r) != GENESIS_VERSION)
         r.bad = true;
     chain_cbor_get_text(&r, out->name, sizeof out->name);
     chain_cbor_get_text(&r, out->engine, sizeof out->engine);
@@ -288,12 +331,27 @@ int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t 
     out->lease_in_white_space = chain_cbor_get_bool(&r);
     out->fuse_plain = chain_cbor_get_bool(&r);
     get_rules(&r, out);
+    if (n_items > GENESIS_ITEMS)
+        get_hop(&r, out);
     return chain_cbor_end(&r);
+}
+
+uint8_t chain_genesis_hop_set(const struct chain_genesis *g)
+{
+    unsigned set = 0;
+    for (uint32_t c = 0; c < g->n_channels && c < CHAIN_MAX_CHANNELS; c++)
+        set |= (unsigned)g->channels[c].hop << c;
+    return (uint8_t)set;
+}
+
+bool chain_genesis_shares(const struct chain_genesis *g, uint32_t channel)
+{
+    return g->channels[channel].control || g->channels[channel].hop;
 }
 
 bool chain_genesis_is_white(const struct chain_genesis *g, uint32_t channel)
 {
-    return g->white_after == 0 && !g->channels[channel].control;
+    return g->white_after == 0 && !chain_genesis_shares(g, channel);
 }
 
 void chain_genesis_quiet_after(const struct chain_genesis *g, uint32_t channel, int64_t t_ns, uint64_t *window_out,

@@ -12,6 +12,7 @@ enum { CHAIN_MAX_CHANNELS = 8, CHAIN_MAX_NAME = 32, CHAIN_MAX_GENESIS_BYTES = 40
 struct chain_channel {
     uint64_t low_hz, high_hz;
     bool control;                 /* deeded to all admitted keys; never leased */
+    bool hop;                     /* so is this one, of the set that the control channel hops over (chain/hop.h); not both */
     int64_t quiet_phase_ns;       /* quiet in [k period + phase, k period + phase + length), block time */
 };
 
@@ -63,18 +64,26 @@ struct chain_genesis {
     uint32_t refund_permille;      /* of the price for the time that an early relinquishment leaves */
     uint32_t sense_reward;         /* for a report that agreed with every verdict of its window */
     uint32_t accuse_reward;        /* for the proof that convicts an equivocator */
+    /* hopping; all 0 where no channel is of a hop set */
+    int64_t hop_dwell_ns;          /* slot k is [k dwell, (k + 1) dwell) of block time */
+    uint32_t hop_rendezvous_every; /* slots whose number it divides are on the control channel */
+    int64_t hop_hold_off_ns;       /* a channel of the set that evidence names is left alone for so long */
     /* applications */
     uint32_t put_keys;             /* records a station may keep, keys 0 .. put_keys - 1; 0: none */
 };
 
 /* Quiet windows lie inside their period: phase + length <= period. heartbeat and drift guard < transmit_expire <= grant;
- * lease_in_white_space needs an authority; max_ahead <= stop + max_skew + 2 drift_guard (docs/ledger.md); fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; channels do not overlap; keys differ; no duration is over 366 days.
+ * lease_in_white_space needs an authority; max_ahead <= stop + max_skew + 2 drift_guard (docs/ledger.md); fuse_after <= 4 quiet periods; the authority is one of the keys, admit_votes <= members, endowment <= supply; a hop set comes with dwell >= 8 max_skew and rendezvous_every >= 2; channels do not overlap; keys differ; no duration is over 366 days.
  * Checks every field; fills members.chain_id and hash_out. 0 or -EINVAL with the field's name. */
 __attribute__((warn_unused_result)) int chain_genesis_finish(struct chain_genesis *g, struct chain_hash *hash_out,
                                                              const char **bad_field_out);
 /* At most CHAIN_MAX_GENESIS_BYTES. decode reads the fields only: finish checks them and fills the chain id. */
 long chain_genesis_encode(const struct chain_genesis *g, uint8_t *out, size_t cap);
 __attribute__((warn_unused_result)) int chain_genesis_decode(struct chain_genesis *out, const uint8_t *data, size_t len);
+/* Control or of the hop set: everybody's, and never leased. */
+bool chain_genesis_shares(const struct chain_genesis *g, uint32_t channel);
+/* Bit c: channel c is of the hop set. */
+uint8_t chain_genesis_hop_set(const struct chain_genesis *g);
 /* Is a channel white space before anybody has sensed it? */
 bool chain_genesis_is_white(const struct chain_genesis *g, uint32_t channel);
 /* Quiet window number k of a channel: [start, end) in block time, for the first window that ends after t_ns. */

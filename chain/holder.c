@@ -14,7 +14,7 @@ int chain_holder_init(struct chain_holder *h, const struct chain_holder_config *
         if (cfg->peers[i] == cfg->self || cfg->peers[i] >= cfg->genesis->members.n_keys)
             return -EINVAL;
     for (uint32_t i = 0; i < cfg->n_wanted; i++)
-        if (cfg->wanted[i] >= cfg->genesis->n_channels || cfg->genesis->channels[cfg->wanted[i]].control)
+        if (cfg->wanted[i] >= cfg->genesis->n_channels || chain_genesis_shares(cfg->genesis, cfg->wanted[i]))
             return -EINVAL;
     memset(h, 0, sizeof *h);
     h->cfg = *cfg;

@@ -96,6 +96,7 @@ static bool takes_station(enum chain_op_kind kind)
     case CHAIN_OP_WITHDRAW:
     case CHAIN_OP_PUT:
     case CHAIN_OP_PAY:
+    case CHAIN_OP_HOP_EPOCH:
         return false;
     default:
         return true;
@@ -142,6 +143,9 @@ static enum chain_response carry_out(struct chain_ledger *l, uint32_t author, co
         return chain_ledger_add_unauthorised(l, author, op, subject);
     case CHAIN_OP_PAY:
         return chain_ledger_pay(l, author, op);
+    case CHAIN_OP_HOP_EPOCH:
+        subject->id = op->hop.epoch;
+        return chain_ledger_bring_hop(l, author, op, subject);
     default:
         return CHAIN_VERSION;
     }

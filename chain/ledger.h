@@ -1,11 +1,12 @@
 /* The ledger: a deterministic function of (state, transaction, block time). Integers only. Pure.
  * Keys, members, stations, sensing windows with fusion and reputation, white-space and incumbent records, leases with the CBRS life cycle
  * (WINNF-TS-0016 states and response codes), evidence of jamming, of unauthorised use and of equivocation, access history, units, and
- * applications' records. */
+ * applications' records, hop epochs. */
 #ifndef CHAIN_LEDGER_H
 #define CHAIN_LEDGER_H
 
 #include "chain/batch.h"
+#include "chain/hop.h"
 #include "chain/tx.h"
 
 enum {
@@ -118,7 +119,8 @@ enum chain_ledger_event_kind {
     CHAIN_LE_PAID,         /* station: to whom */
     CHAIN_LE_RECORDED, CHAIN_LE_WITHDRAWN, /* a spectrum record; id: its number */
     CHAIN_LE_SHORTENED,    /* a grant's grantExpireTime, for the sake of a record */
-    CHAIN_LE_REFUSED, CHAIN_LE_TX /* every operation, applied or refused: result */
+    CHAIN_LE_REFUSED, CHAIN_LE_TX, /* every operation, applied or refused: result */
+    CHAIN_LE_HOP_EPOCH     /* station: who brought it; id: its number */
 };
 const char *chain_ledger_event_name(enum chain_ledger_event_kind kind);
 
@@ -204,6 +206,19 @@ uint64_t chain_ledger_treasury(const struct chain_ledger *l);
 uint64_t chain_ledger_balance(const struct chain_ledger *l, uint32_t key_id);
 /* NULL if the station keeps nothing under that key. */
 const struct chain_put *chain_ledger_put(const struct chain_ledger *l, uint32_t station, uint32_t key);
+/* The hop epoch that was brought last; NULL: none yet, or no hop set. It counts from its from_ns on. */
+const struct chain_hop_epoch *chain_ledger_hop(const struct chain_ledger *l);
+/* What that epoch sealed to a key; NULL: nothing. */
+const uint8_t *chain_ledger_hop_box(const struct chain_ledger *l, uint32_t key_id, const uint8_t **ephemeral_out);
+/* Over which channels an epoch in a block of that time has to hop: those of the set that no confirmed evidence named within hop_hold_off; all
+ * where it named all. */
+uint8_t chain_ledger_hop_mask(const struct chain_ledger *l, int64_t time_ns);
+/* Would any member's next epoch be taken? None yet, the members changed, or that mask did. */
+bool chain_ledger_hop_due(const struct chain_ledger *l, int64_t time_ns);
+/* Would this member's, though none is due? Once between two that were due, and not over its own: for a box that does not open. */
+bool chain_ledger_hop_may_repair(const struct chain_ledger *l, uint32_t key_id);
+/* The latest from_ns that a block of that time takes. */
+int64_t chain_ledger_hop_latest_ns(const struct chain_ledger *l, int64_t time_ns);
 /* What holds in every state, whatever was executed: units add up to the supply, seats ascend among the keys, no channel has two holders,
  * tables keep their order and bounds. NULL, or what does not. For tests and simulations: it visits the whole state. */
 const char *chain_ledger_audit(const struct chain_ledger *l);

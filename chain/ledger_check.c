@@ -119,6 +119,9 @@ enum chain_response chain_ledger_check_op(const struct chain_ledger *l, const st
         return valid(unauthorised_ok(l, op));
     case CHAIN_OP_PAY:
         return valid(op->pay.amount > 0);
+    case CHAIN_OP_HOP_EPOCH:
+        return valid(chain_genesis_hop_set(&l->genesis) != 0 && op->hop.epoch > 0 && op->hop.mask != 0 &&
+                     (op->hop.mask & ~chain_genesis_hop_set(&l->genesis)) == 0 && op->hop.from_ns > 0 && op->hop.from_ns <= CHAIN_MAX_TIME_NS);
     default:
         return CHAIN_SUCCESS;
     }

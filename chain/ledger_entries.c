@@ -12,7 +12,7 @@ static const struct chain_ledger_table_ops *const tables[CHAIN_TABLES] = {
     [CHAIN_TABLE_EVIDENCE] = &chain_table_evidence, [CHAIN_TABLE_MOTIONS] = &chain_table_motions,
     [CHAIN_TABLE_ACCOUNTS] = &chain_table_accounts, [CHAIN_TABLE_ACCESS] = &chain_table_access,
     [CHAIN_TABLE_PUTS] = &chain_table_puts,
-    [CHAIN_TABLE_RECORDS] = &chain_table_records,
+    [CHAIN_TABLE_RECORDS] = &chain_table_records,   [CHAIN_TABLE_HOP] = &chain_table_hop,
 };
 
 const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table)
@@ -20,9 +20,11 @@ const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table)
     return table < CHAIN_TABLES ? tables[table] : NULL;
 }
 
-/* Of records that applications keep, genesis says how many a key may have. */
+/* Of records that applications keep, genesis says how many a key may have, and of hopping whether there is any. */
 static size_t slots_of(const struct chain_ledger_table_ops *table, const struct chain_genesis *genesis)
 {
+    if (table == &chain_table_hop)
+        return chain_genesis_hop_set(genesis) != 0 ? table->slots : 0;
     return table == &chain_table_puts ? table->slots * genesis->put_keys : table->slots;
 }
 

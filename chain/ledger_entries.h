@@ -29,6 +29,8 @@ extern const struct chain_ledger_table_ops chain_table_channels, chain_table_sen
 extern const struct chain_ledger_table_ops chain_table_grants, chain_table_evidence;
 /* ledger_table_rules.c */
 extern const struct chain_ledger_table_ops chain_table_motions, chain_table_accounts, chain_table_access, chain_table_puts;
+/* ledger_hop.c: entries [HOP, 0, 0], the epoch; [HOP, 1, key id], what it sealed to that key; [HOP, 2, channel], until when that is left alone */
+extern const struct chain_ledger_table_ops chain_table_hop;
 
 /* NULL for a number that is no table. */
 const struct chain_ledger_table_ops *chain_ledger_table(uint64_t table);

@@ -113,7 +113,10 @@ enum chain_response chain_ledger_add_evidence(struct chain_ledger *l, uint32_t a
                                     .from_ns = op->evidence.from_ns,
                                     .at_ns = op->evidence.at_ns};
     bool confirmed = false;
-    return witness(l, author, &report, subject, &confirmed);
+    enum chain_response code = witness(l, author, &report, subject, &confirmed);
+    if (confirmed)
+        chain_ledger_hold_hop(l, report.channel);
+    return code;
 }
 
 /* Was the station at some time of it covered by a lease, its own or one that names it as a peer? Then it is not accused. */

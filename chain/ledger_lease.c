@@ -44,7 +44,7 @@ static bool is_white(const struct chain_ledger *l, uint32_t channel)
 
 bool chain_ledger_channel_free(const struct chain_ledger *l, uint32_t channel, int64_t time_ns)
 {
-    if (channel >= l->genesis.n_channels || l->genesis.channels[channel].control || !is_white(l, channel))
+    if (channel >= l->genesis.n_channels || chain_genesis_shares(&l->genesis, channel) || !is_white(l, channel))
         return false;
     for (size_t i = 0; i < l->n_grants; i++)
         if (l->grants[i].channel == channel && blocks_band(l, &l->grants[i], time_ns))
@@ -117,7 +117,7 @@ static enum chain_response judge(const struct chain_ledger *l, uint32_t author, 
                                    .granted_ns = time_ns,
                                    .paid = chain_ledger_price(l, op->grant.n_peers)};
     memcpy(wanted->peers, op->grant.peers, sizeof wanted->peers);
-    if (wanted->channel == CHAIN_MAX_CHANNELS || l->genesis.channels[wanted->channel].control)
+    if (wanted->channel == CHAIN_MAX_CHANNELS || chain_genesis_shares(&l->genesis, wanted->channel))
         return CHAIN_UNSUPPORTED_SPECTRUM;
     if (op->grant.max_eirp_cdbm_mhz > l->genesis.max_eirp_cdbm_mhz)
         return CHAIN_INVALID_VALUE;

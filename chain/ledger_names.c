@@ -58,6 +58,7 @@ const char *chain_ledger_event_name(enum chain_ledger_event_kind kind)
         [CHAIN_LE_SHORTENED] = "shortened",
         [CHAIN_LE_REFUSED] = "refused",
         [CHAIN_LE_TX] = "tx",
+        [CHAIN_LE_HOP_EPOCH] = "hop-epoch",
     };
     return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "unknown";
 }

@@ -37,6 +37,17 @@ struct chain_window_state {
     struct chain_sensing by_station[CHAIN_MAX_KEYS];
 };
 
+/* The control channel's hopping (chain/hop.h). */
+struct chain_hop {
+    struct chain_hop_epoch current;
+    uint32_t members_epoch, issuer;
+    uint64_t repaired;     /* bitmap of key ids: who brought an epoch that was not due, since the last one that was */
+    uint64_t sealed_to;    /* bitmap of key ids */
+    uint8_t ephemeral[CHAIN_CURVE_BYTES];
+    uint8_t boxes[CHAIN_MAX_KEYS][CHAIN_HOP_BOX_BYTES];
+    int64_t held_until_ns[CHAIN_MAX_CHANNELS]; /* 0: never was */
+};
+
 /* Entries that the block in execution changed, each once; n > CHAIN_MAX_TOUCHED: too many to list. */
 struct chain_touched {
     size_t n;
@@ -76,6 +87,7 @@ struct chain_ledger {
     uint64_t treasury, balances[CHAIN_MAX_KEYS];
     struct chain_access access[CHAIN_MAX_KEYS][CHAIN_MAX_CHANNELS];
     struct chain_put *puts; /* [key id][put key] */
+    struct chain_hop hop;
     struct chain_map *map; /* over all entries, as of the last block */
     struct chain_touched touched;
     struct chain_merkle below; /* over the hashes of the headers below the tip */
@@ -125,6 +137,10 @@ enum chain_response chain_ledger_reconfigure(struct chain_ledger *l, uint32_t au
                                              struct chain_ledger_event *subject);
 enum chain_response chain_ledger_accuse(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
                                         struct chain_ledger_event *subject);
+enum chain_response chain_ledger_bring_hop(struct chain_ledger *l, uint32_t author, const struct chain_op *op,
+                                           struct chain_ledger_event *subject);
+/* Enough witnesses have just named this channel as jammed. */
+void chain_ledger_hold_hop(struct chain_ledger *l, uint32_t channel);
 enum chain_response chain_ledger_pay(struct chain_ledger *l, uint32_t author, const struct chain_op *op);
 /* After the block's last operation: the new epoch, if a reconfiguration was carried. */
 void chain_ledger_take_seats(struct chain_ledger *l);
@@ -170,7 +186,7 @@ void chain_ledger_bar(struct chain_ledger *l, uint32_t station, uint32_t channel
 enum chain_ledger_table {
     CHAIN_TABLE_COUNTERS, CHAIN_TABLE_KEYS, CHAIN_TABLE_MEMBERS, CHAIN_TABLE_STATIONS, CHAIN_TABLE_NONCES, CHAIN_TABLE_CHANNELS,
     CHAIN_TABLE_SENSING, CHAIN_TABLE_GRANTS, CHAIN_TABLE_EVIDENCE, CHAIN_TABLE_MOTIONS, CHAIN_TABLE_ACCOUNTS, CHAIN_TABLE_ACCESS,
-    CHAIN_TABLE_PUTS, CHAIN_TABLE_RECORDS, CHAIN_TABLES
+    CHAIN_TABLE_PUTS, CHAIN_TABLE_RECORDS, CHAIN_TABLE_HOP, CHAIN_TABLES
 };
 void chain_ledger_touch(struct chain_ledger *l, enum chain_ledger_table table, uint64_t id, uint64_t sub);
 #endif

@@ -182,6 +182,7 @@ static enum chain_mempool_class class_of(enum chain_op_kind op)
     case CHAIN_OP_UNAUTHORISED:
     case CHAIN_OP_EQUIVOCATION:
     case CHAIN_OP_RECONFIGURE:
+    case CHAIN_OP_HOP_EPOCH:
     case CHAIN_OP_ADMIT:
     case CHAIN_OP_SPECTRUM: /* an incumbent appears */
         return CHAIN_CLASS_EVIDENCE;

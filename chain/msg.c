@@ -75,9 +75,33 @@ static int verify_ed25519(void *ctx, const struct chain_members *members, const 
     return crypto_sign_verify_detached(msg->sig, preimage, len, members->keys[key_id]) == 0 ? 0 : -EBADMSG;
 }
 
+/* As unguessable as the key, and the same for the same run. */
+static int draw_keyed(void *ctx, const struct chain_members *members, uint64_t counter, uint8_t *out, size_t len)
+{
+    const struct chain_ed25519 *key = ctx;
+    uint8_t preimage[64];
+    struct chain_cbor_writer w = {.out = preimage, .cap = sizeof preimage};
+    chain_cbor_put_array(&w, 3);
+    chain_cbor_put_text(&w, "airdeed-draw");
+    chain_cbor_put_bytes(&w, members->chain_id, sizeof members->chain_id);
+    chain_cbor_put_uint(&w, counter);
+    return crypto_generichash(out, len, preimage, w.len, key->secret, CHAIN_KEY_BYTES) == 0 ? 0 : -EINVAL;
+}
+
+static int unseal_ed25519(void *ctx, const uint8_t *sealed, size_t len, uint8_t *out)
+{
+    const struct chain_ed25519 *key = ctx;
+    uint8_t secret[crypto_box_SECRETKEYBYTES], public[crypto_box_PUBLICKEYBYTES];
+    bool open = crypto_sign_ed25519_sk_to_curve25519(secret, key->secret) == 0 && crypto_scalarmult_base(public, secret) == 0 &&
+                crypto_box_seal_open(out, sealed, len, public, secret) == 0;
+    sodium_memzero(secret, sizeof secret);
+    return open ? 0 : -EBADMSG;
+}
+
 struct chain_signer chain_signer_ed25519(struct chain_ed25519 *key)
 {
-    return (struct chain_signer){.ctx = key, .sign = sign_ed25519, .verify = verify_ed25519};
+    return (struct chain_signer){
+        .ctx = key, .sign = sign_ed25519, .verify = verify_ed25519, .draw = draw_keyed, .unseal = unseal_ed25519};
 }
 
 void chain_ed25519_from_seed(const uint8_t seed[32], uint8_t public_out[CHAIN_KEY_BYTES], uint8_t secret_out[CHAIN_SECRET_BYTES])

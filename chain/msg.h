@@ -72,9 +72,14 @@ struct chain_signer {
     int (*sign)(void *ctx, const struct chain_members *members, struct chain_msg *msg);
     /* 0, or -EBADMSG */
     int (*verify)(void *ctx, const struct chain_members *members, const struct chain_msg *msg);
+    /* For group keys (chain/hop.h), both NULL where there are none. Octets that nobody else can guess, others for each counter; simulations
+     * want the same ones each time, everybody else those of the operating system. 0 or a negative errno. */
+    int (*draw)(void *ctx, const struct chain_members *members, uint64_t counter, uint8_t *out, size_t len);
+    /* What was sealed to ctx's identity, libsodium's crypto_box_seal: the ephemeral key, then the box. out: len - 48 octets. 0, or -EBADMSG. */
+    int (*unseal)(void *ctx, const uint8_t *sealed, size_t len, uint8_t *out);
 };
 
-/* Ed25519 (libsodium; the program calls sodium_init once at start, which picks the fast code). ctx: struct chain_ed25519. */
+/* draw: keyed draws under the secret key. Ed25519 (libsodium; the program calls sodium_init once at start, which picks the fast code). ctx: struct chain_ed25519. */
 struct chain_ed25519 {
     uint8_t secret[CHAIN_SECRET_BYTES];
     uint64_t n_signed, n_verified;

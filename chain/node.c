@@ -76,11 +76,18 @@ size_t chain_node_bytes(const struct chain_node_config *cfg)
     return lay_out(cfg).end + ALIGNMENT;
 }
 
+/* One operation of any kind that this chain takes has to fit a batch. */
+static size_t longest_op(const struct chain_genesis *g)
+{
+    enum { WITHOUT_BOXES = 512 };
+    return chain_genesis_hop_set(g) != 0 ? CHAIN_MAX_OP_BYTES : WITHOUT_BOXES;
+}
+
 static const char *find_bad_field(const struct chain_node_config *cfg)
 {
     const struct chain_genesis *g = cfg->genesis;
     if (!g || g->members.n == 0 || g->members.n > CHAIN_MAX_MEMBERS || g->members.n_keys > CHAIN_MAX_KEYS ||
-        g->max_batch_bytes < CHAIN_MAX_OP_BYTES + CHAIN_TX_OVERHEAD + 32 || g->max_batch_bytes > CHAIN_MAX_BATCH_BYTES)
+        g->max_batch_bytes < longest_op(g) + CHAIN_TX_OVERHEAD + 32 || g->max_batch_bytes > CHAIN_MAX_BATCH_BYTES)
         return "genesis";
     if (cfg->self >= CHAIN_MAX_KEYS)
         return "self";

@@ -1,12 +1,14 @@
 #include "chain/op.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "chain/batch.h"
 #include "chain/cbor.h"
 
-enum { MAX_PEERS = 8 };
+enum { MAX_PEERS = 8, MAX_BOXES_BYTES = CHAIN_MAX_MEMBERS * CHAIN_HOP_BOX_BYTES };
+static_assert(MAX_BOXES_BYTES + 3 + 2 * 34 + 9 + 5 + 2 + 2 <= CHAIN_MAX_OP_BYTES, "boxes for every seat fit");
 
 static const char *const names[CHAIN_OP_N] = {
     [CHAIN_OP_REGISTER] = "register",   [CHAIN_OP_SENSE_COMMIT] = "sense-commit", [CHAIN_OP_SENSE_REVEAL] = "sense-reveal",
@@ -15,6 +17,7 @@ static const char *const names[CHAIN_OP_N] = {
     [CHAIN_OP_DEREGISTER] = "deregister", [CHAIN_OP_RECONFIGURE] = "reconfigure", [CHAIN_OP_EQUIVOCATION] = "equivocation",
     [CHAIN_OP_SPECTRUM] = "spectrum",   [CHAIN_OP_WITHDRAW] = "withdraw",         [CHAIN_OP_PUT] = "put",
     [CHAIN_OP_UNAUTHORISED] = "unauthorised", [CHAIN_OP_PAY] = "pay",
+    [CHAIN_OP_HOP_EPOCH] = "hop-epoch",
 };
 
 /* Items of each operation's array, its number included. */
@@ -23,7 +26,7 @@ static const size_t items[CHAIN_OP_N] = {
     [CHAIN_OP_HEARTBEAT] = 2, [CHAIN_OP_RELINQUISH] = 2,   [CHAIN_OP_EVIDENCE] = 8,     [CHAIN_OP_ADMIT] = 2,
     [CHAIN_OP_MOVE] = 4,      [CHAIN_OP_DEREGISTER] = 1,   [CHAIN_OP_RECONFIGURE] = 3,  [CHAIN_OP_EQUIVOCATION] = 10,
     [CHAIN_OP_SPECTRUM] = 10, [CHAIN_OP_WITHDRAW] = 2,     [CHAIN_OP_PUT] = 3,          [CHAIN_OP_UNAUTHORISED] = 6,
-    [CHAIN_OP_PAY] = 3,
+    [CHAIN_OP_PAY] = 3,       [CHAIN_OP_HOP_EPOCH] = 7,
 };
 
 const char *chain_op_name(enum chain_op_kind kind)
@@ -124,6 +127,16 @@ static void put_unauthorised(struct chain_cbor_writer *w, const struct chain_op 
     chain_cbor_put_int(w, op->unauthorised.level_cdb);
 }
 
+static void put_hop_epoch(struct chain_cbor_writer *w, const struct chain_op *op)
+{
+    chain_cbor_put_uint(w, op->hop.epoch);
+    chain_cbor_put_uint(w, op->hop.mask);
+    chain_cbor_put_int(w, op->hop.from_ns);
+    chain_cbor_put_bytes(w, op->hop.commitment.octets, CHAIN_HASH_BYTES);
+    chain_cbor_put_bytes(w, op->hop.ephemeral, CHAIN_CURVE_BYTES);
+    chain_cbor_put_bytes(w, op->hop.boxes, op->hop.boxes_len);
+}
+
 /* Of counts that an operation carries itself. */
 static bool within_bounds(const struct chain_op *op)
 {
@@ -138,6 +151,8 @@ static bool within_bounds(const struct chain_op *op)
         return op->put.value_len <= CHAIN_MAX_PUT_BYTES;
     case CHAIN_OP_UNAUTHORISED:
         return op->unauthorised.suspect <= CHAIN_MAX_KEYS;
+    case CHAIN_OP_HOP_EPOCH:
+        return op->hop.boxes_len <= MAX_BOXES_BYTES && op->hop.boxes_len % CHAIN_HOP_BOX_BYTES == 0;
     default:
         return (unsigned)op->kind < CHAIN_OP_N && items[op->kind] > 0;
     }
@@ -196,6 +211,9 @@ static void put_fields(struct chain_cbor_writer *w, const struct chain_op *op)
     case CHAIN_OP_PAY:
         chain_cbor_put_uint(w, op->pay.to);
         chain_cbor_put_uint(w, op->pay.amount);
+        break;
+    case CHAIN_OP_HOP_EPOCH:
+        put_hop_epoch(w, op);
         break;
     default: /* no fields */
         break;
@@ -311,6 +329,18 @@ static void get_unauthorised(struct chain_cbor_reader *r, struct chain_op *op)
     op->unauthorised.level_cdb = chain_cbor_get_i32(r);
 }
 
+static void get_hop_epoch(struct chain_cbor_reader *r, struct chain_op *op)
+{
+    op->hop.epoch = chain_cbor_get_u32(r);
+    op->hop.mask = get_u8(r);
+    op->hop.from_ns = chain_cbor_get_int(r);
+    chain_cbor_get_fixed(r, op->hop.commitment.octets, CHAIN_HASH_BYTES);
+    chain_cbor_get_fixed(r, op->hop.ephemeral, CHAIN_CURVE_BYTES);
+    op->hop.boxes = chain_cbor_get_bytes(r, &op->hop.boxes_len);
+    if (!within_bounds(op))
+        r->bad = true;
+}
+
 static void get_fields(struct chain_cbor_reader *r, struct chain_op *op)
 {
     switch (op->kind) {
@@ -363,6 +393,9 @@ static void get_fields(struct chain_cbor_reader *r, struct chain_op *op)
     case CHAIN_OP_PAY:
         op->pay.to = chain_cbor_get_u32(r);
         op->pay.amount = chain_cbor_get_uint(r);
+        break;
+    case CHAIN_OP_HOP_EPOCH:
+        get_hop_epoch(r, op);
         break;
     default: /* no fields */
         break;

@@ -6,12 +6,13 @@
 #include "chain/genesis.h"
 #include "chain/msg.h"
 
-enum { CHAIN_MAX_OP_BYTES = 512, CHAIN_SALT_BYTES = 16, CHAIN_MAX_PUT_BYTES = 400 };
+enum { CHAIN_MAX_OP_BYTES = 1664, CHAIN_SALT_BYTES = 16, CHAIN_MAX_PUT_BYTES = 400 };
+enum { CHAIN_CURVE_BYTES = 32, CHAIN_HOP_KEY_BYTES = 32, CHAIN_HOP_BOX_BYTES = CHAIN_HOP_KEY_BYTES + 16 };
 
 enum chain_op_kind {
     CHAIN_OP_REGISTER = 1, CHAIN_OP_SENSE_COMMIT, CHAIN_OP_SENSE_REVEAL, CHAIN_OP_GRANT, CHAIN_OP_HEARTBEAT, CHAIN_OP_RELINQUISH,
     CHAIN_OP_EVIDENCE, CHAIN_OP_ADMIT, CHAIN_OP_MOVE, CHAIN_OP_DEREGISTER, CHAIN_OP_RECONFIGURE, CHAIN_OP_EQUIVOCATION,
-    CHAIN_OP_SPECTRUM, CHAIN_OP_WITHDRAW, CHAIN_OP_PUT, CHAIN_OP_UNAUTHORISED, CHAIN_OP_PAY, CHAIN_OP_N
+    CHAIN_OP_SPECTRUM, CHAIN_OP_WITHDRAW, CHAIN_OP_PUT, CHAIN_OP_UNAUTHORISED, CHAIN_OP_PAY, CHAIN_OP_HOP_EPOCH, CHAIN_OP_N
 };
 const char *chain_op_name(enum chain_op_kind kind); /* "register", "sense-commit", ... */
 
@@ -93,6 +94,15 @@ struct chain_op {
             uint32_t to;
             uint64_t amount;
         } pay;
+        struct {
+            uint32_t epoch;
+            uint8_t mask;                         /* bit c: it hops over channel c */
+            int64_t from_ns;                      /* block time */
+            struct chain_hash commitment;         /* to the group key (chain/hop.h) */
+            uint8_t ephemeral[CHAIN_CURVE_BYTES]; /* of all boxes */
+            const uint8_t *boxes;                 /* CHAIN_HOP_BOX_BYTES for each seat; borrowed from what was decoded */
+            size_t boxes_len;
+        } hop;
     };
 };
 

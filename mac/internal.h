@@ -19,6 +19,13 @@ enum mac_phase {
     MAC_PHASE_AWAIT     /* for the answer to it: an ACK, or after an RTS a CTS */
 };
 
+/* The detector of one channel. Its clock stands still while the station is elsewhere, so that what it remembers is as if it had never left. */
+struct mac_ear {
+    struct mac_jam jam;
+    int64_t away_ns, left_ns;
+    int64_t blocked_ns; /* how long messages waited here in the visits before, since one last went or came */
+};
+
 struct mac {
     struct mac_config cfg;
     struct mac_address self;
@@ -43,7 +50,9 @@ struct mac {
     struct mac_dup dup;
     struct mac_reassembly reassembly;
     struct mac_rate rate;
-    struct mac_jam jam;
+    struct mac_ear *ear, *ears; /* of the channel that it is on; of all */
+    uint32_t n_ears;
+    int64_t tuned_ns;           /* since when it is */
     struct mac_stats stats;
     uint8_t mpdu[MAC_MAX_MPDU_BYTES];    /* the frame that is out */
     uint8_t payload[MAC_MAX_MPDU_BYTES]; /* its payload, gathered */
@@ -89,6 +98,10 @@ void mac_exchange_control(struct mac *m, const struct mac_frame *frame, int64_t 
 /* receive.c */
 void mac_receive_frame(struct mac *m, const struct mac_event *in, struct mac_update *out);
 
-/* mac.c */
+/* watch.c: what the detector of the channel is told, and the change of channel */
+size_t mac_watch_bytes(const struct mac_config *cfg);
+void mac_watch_init(struct mac *m, void *mem);
+int64_t mac_watch_deadline(const struct mac *m);
+void mac_watch_retune(struct mac *m, const struct mac_event *in, struct mac_update *out);
 void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out);
 #endif

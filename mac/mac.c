@@ -5,12 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { ALIGN = 64, MAX_CW = 1 << 20, MAX_QUEUE_MESSAGES = 1 << 16, MAX_PEERS = 1 << 12, MAX_AIFSN = 15 };
+enum { ALIGN = 64, MAX_CW = 1 << 20, MAX_QUEUE_MESSAGES = 1 << 16, MAX_PEERS = 1 << 12, MAX_AIFSN = 15, MAX_CHANNELS = 64 };
 static const size_t max_queue_bytes = (size_t)1 << 30;
 
 /* Where each part lies in the caller's memory. */
 struct layout {
-    size_t items, links, chunks, peers, rates, slots, buffers, total;
+    size_t ears, items, links, chunks, peers, rates, slots, buffers, total;
 };
 
 static size_t take(size_t *at, size_t len)
@@ -25,6 +25,7 @@ static struct layout plan(const struct mac_config *cfg)
     struct layout l;
     size_t at = 0;
     (void)take(&at, sizeof(struct mac));
+    l.ears = take(&at, mac_watch_bytes(cfg));
     l.items = take(&at, mac_queue_items_bytes(cfg));
     l.links = take(&at, mac_queue_links_bytes(cfg));
     l.chunks = take(&at, mac_queue_chunks_bytes(cfg));
@@ -87,6 +88,10 @@ static const char *find_bad_field(const struct mac_config *cfg)
 {
     if (cfg->station_id == UINT32_MAX)
         return "station_id";
+    if (cfg->n_channels > MAX_CHANNELS)
+        return "n_channels";
+    if (cfg->n_channels > 0 && cfg->channel >= cfg->n_channels)
+        return "channel";
     if (!cfg->airtime_ns)
         return "airtime_ns";
     if (cfg->queue_messages == 0 || cfg->queue_messages > MAX_QUEUE_MESSAGES)
@@ -143,12 +148,12 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     mac_dup_init(&m->dup, (struct mac_dup_peer *)(void *)(base + l.peers), cfg->max_peers, cfg->profile.lifetime_ns);
     mac_reassembly_init(&m->reassembly, (struct mac_reassembly_slot *)(void *)(base + l.slots), cfg->max_peers, base + l.buffers,
                         cfg->reassembly_ns);
-    mac_jam_init(&m->jam, &m->cfg.jam, cfg->channel);
+    mac_watch_init(m, base + l.ears);
     *out = m;
     return 0;
 }
 
-static bool is_malformed(const struct mac_event *in)
+static bool is_malformed(const struct mac *m, const struct mac_event *in)
 {
     switch (in->kind) {
     case MAC_EV_SEND:
@@ -158,6 +163,8 @@ static bool is_malformed(const struct mac_event *in)
         return !in->frame.mpdu && in->frame.len_bytes > 0;
     case MAC_EV_HOLD:
         return in->hold.to_ns <= in->hold.from_ns;
+    case MAC_EV_RETUNE:
+        return in->retune.channel >= m->n_ears;
     case MAC_EV_TICK:
     case MAC_EV_CCA_BUSY:
     case MAC_EV_CCA_IDLE:
@@ -170,15 +177,6 @@ static bool is_malformed(const struct mac_event *in)
     default:
         return true;
     }
-}
-
-void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out)
-{
-    /* where an opinion may be formed that asks for it */
-    if (seen->kind == MAC_JAM_SEEN_FRAME || seen->kind == MAC_JAM_SEEN_TICK || seen->kind == MAC_JAM_SEEN_SHAPE)
-        seen->blocked_ns = mac_access_blocked_ns(m, seen->now_ns);
-    if (mac_jam_observe(&m->jam, seen, &out->verdict))
-        out->has_verdict = true;
 }
 
 static void on_sense(struct mac *m, const struct mac_event *in, struct mac_update *out)
@@ -252,6 +250,11 @@ static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update
     case MAC_EV_DEAF:
         mac_medium_deaf(&m->medium, in->deaf.until_ns, in->now_ns);
         return 0;
+    case MAC_EV_RETUNE:
+        mac_medium_retune(&m->medium, in->retune.busy, in->now_ns);
+        mac_slots_cut(m, in->now_ns);
+        mac_watch_retune(m, in, out);
+        return 0;
     case MAC_EV_FLUSH:
         mac_queue_expire(&m->queue, in->now_ns);
         return 0;
@@ -266,7 +269,7 @@ int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
     out->transmit = out->is_response = out->has_verdict = false;
     out->n_deliveries = out->n_reports = 0;
-    if (is_malformed(in)) {
+    if (is_malformed(m, in)) {
         m->stats.bad_event++;
         return -EBADMSG;
     }
@@ -301,7 +304,7 @@ int64_t mac_deadline(const struct mac *m)
     at_ns = mac_slots_deadline(m);
     if (at_ns < deadline_ns)
         deadline_ns = at_ns;
-    at_ns = mac_jam_deadline(&m->jam);
+    at_ns = mac_watch_deadline(m);
     return at_ns < deadline_ns ? at_ns : deadline_ns;
 }
 

@@ -97,7 +97,8 @@ struct mac_config {
     uint64_t seed;
     uint64_t boot;             /* 0: the station never ran before; else a number that each of its starts has for itself (docs/mac.md) */
     uint32_t station_id;
-    uint32_t channel;          /* enters keyed draws and verdicts */
+    uint32_t channel;          /* enters keyed draws and verdicts; where it begins */
+    uint32_t n_channels;       /* RETUNE goes to 0 .. n_channels - 1; the detector of jamming keeps its own state of each. 0: nowhere */
     struct mac_profile profile;
     /* airtime of an MPDU of len octets (FCS not counted) at a rate */
     int64_t (*airtime_ns)(void *ctx, size_t mpdu_len, unsigned rate_index);
@@ -122,6 +123,8 @@ enum mac_event_kind {
     MAC_EV_HOLD,    /* no exchange may overlap [from_ns, to_ns): quiet periods, a closed gate */
     MAC_EV_DEAF,    /* the station's transmitter works on another channel until until_ns: medium unknown, EIFS after it */
     MAC_EV_SHAPE,   /* what energy without a frame looks like */
+    MAC_EV_RETUNE,  /* from now on the station is on another channel: what was known of the medium, NAV and slot plans included, is of the
+                     * one before; the queue stays, and so does every hold */
     MAC_EV_FLUSH    /* the right to send is gone: what is queued expires now and is reported at the next TICK */
 };
 
@@ -168,6 +171,10 @@ struct mac_event {
         struct {
             int64_t until_ns;
         } deaf;
+        struct {
+            uint32_t channel;  /* below mac_config.n_channels */
+            bool busy;         /* by that channel's CCA */
+        } retune;
     };
 };
 
@@ -233,7 +240,7 @@ size_t mac_bytes(const struct mac_config *cfg);
 __attribute__((warn_unused_result)) int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **out,
                                                  const char **bad_field_out);
 /* Returns 0; -ENOBUFS for a SEND that finds its queue full (counted, nothing else changes); -EBADMSG for a malformed event (counted).
- * HOLD, DEAF and FLUSH never fill *out; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
+ * HOLD, DEAF and FLUSH never fill *out, RETUNE nothing but the verdict; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
  * A TX_DONE for a refused frame never asks for another frame in the same update. */
 __attribute__((warn_unused_result)) int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out);
 /* INT64_MAX when only events can wake it. */

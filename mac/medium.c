@@ -104,6 +104,16 @@ void mac_medium_deaf(struct mac_medium *d, int64_t until_ns, int64_t now_ns)
     d->eifs_until_ns = max_ns(d->eifs_until_ns, until_ns + d->eifs_ns);
 }
 
+void mac_medium_retune(struct mac_medium *d, bool busy, int64_t now_ns)
+{
+    lose_reception(d, now_ns);
+    mac_medium_cca(d, busy, now_ns);
+    d->nav_ns = d->nav_before_ns = INT64_MIN / 4;
+    d->nav_check_ns = INT64_MAX;
+    d->frame_end_ns = now_ns;
+    d->eifs_until_ns = now_ns + d->eifs_ns;
+}
+
 void mac_medium_own(struct mac_medium *d, int64_t until_ns, int64_t now_ns)
 {
     lose_reception(d, now_ns);

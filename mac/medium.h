@@ -42,6 +42,8 @@ bool mac_medium_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns, in
 /* Until when the medium is reserved as far as is known now. */
 int64_t mac_medium_reserved_ns(const struct mac_medium *d);
 void mac_medium_deaf(struct mac_medium *d, int64_t until_ns, int64_t now_ns);
+/* Another channel: nothing is known of what others reserved or sent there, as after a frame that was not understood. */
+void mac_medium_retune(struct mac_medium *d, bool busy, int64_t now_ns);
 /* The station itself occupies the medium until then (its frame, its wait for an ACK); what it was receiving is lost. */
 void mac_medium_own(struct mac_medium *d, int64_t until_ns, int64_t now_ns);
 /* Ends a reception that was never reported to have ended. */

@@ -249,6 +249,19 @@ void mac_slots_run(struct mac *m, int64_t now_ns, struct mac_update *out)
     }
 }
 
+void mac_slots_cut(struct mac *m, int64_t now_ns)
+{
+    struct mac_slots *s = &m->slots;
+    if (!s->active || s->end_ns <= now_ns)
+        return;
+    s->end_ns = now_ns;
+    s->announce_ns = INT64_MAX;
+    for (size_t i = 0; i < MAC_SLOT_PHASES; i++)
+        s->mine_ns[i] = INT64_MAX;
+    if (m->medium.own_ns > now_ns && m->phase == MAC_PHASE_CONTEND)
+        m->medium.own_ns = now_ns;
+}
+
 int64_t mac_slots_deadline(const struct mac *m)
 {
     const struct mac_slots *s = &m->slots;

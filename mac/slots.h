@@ -31,6 +31,8 @@ void mac_slots_announced(struct mac *m, uint16_t message_id, int64_t end_ns);
 void mac_slots_heard(struct mac *m, const struct mac_frame *frame, int64_t start_ns, int64_t end_ns, int64_t now_ns);
 /* Own slots, and what follows the plan's end. */
 void mac_slots_run(struct mac *m, int64_t now_ns, struct mac_update *out);
+/* A plan that runs is over: its own, as if nobody else had answered; another's, left. */
+void mac_slots_cut(struct mac *m, int64_t now_ns);
 int64_t mac_slots_deadline(const struct mac *m);
 /* What a frame that ends at end_ns has to reserve so that its neighbours leave the plan alone; 0: no plan. */
 int64_t mac_slots_left_ns(const struct mac *m, int64_t end_ns);

@@ -46,6 +46,8 @@ void app_accounts_start(struct app_accounts *a, uint64_t seed)
         app_journal_int(a->journal, "low_hz", (int64_t)sc->channels[c].low_hz);
         app_journal_int(a->journal, "high_hz", (int64_t)sc->channels[c].high_hz);
         app_journal_bool(a->journal, "control", c == sc->control_channel);
+        if (c != sc->control_channel && app_scenario_shares(sc, c))
+            app_journal_bool(a->journal, "hop", true);
         app_journal_end(a->journal);
     }
     for (uint32_t i = 0; i < sc->n_stations; i++) {
@@ -119,7 +121,7 @@ static const char *emission_kind(const struct app_accounts *a, const struct app_
 {
     if (e->is_response)
         return "ack";
-    return e->channel == a->scenario->control_channel ? "consensus" : "data";
+    return app_scenario_shares(a->scenario, e->channel) ? "consensus" : "data";
 }
 
 void app_accounts_emission(struct app_accounts *a, uint32_t station, const struct app_station_emission *e, int64_t start_ns,

@@ -93,7 +93,7 @@ static const char *judge(const struct app_lease_account *lease, int64_t stop_ns,
 
 const char *app_accounts_violation(const struct app_accounts *a, uint32_t station, uint32_t channel, int64_t start_ns, int64_t end_ns)
 {
-    if (channel == a->scenario->control_channel)
+    if (app_scenario_shares(a->scenario, channel))
         return NULL; /* deeded by genesis to every member */
     const char *reason = "no lease names the station";
     for (size_t i = 0; i < a->n_leases; i++) {

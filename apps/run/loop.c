@@ -123,7 +123,7 @@ static void hear_channel(struct app_world *w, uint32_t i, uint32_t channel, uint
 {
     struct world_station *ws = &w->stations[i];
     bool deaf = ws->sending && t >= ws->send_start && t < ws->send_end;
-    bool control = channel == w->scenario.control_channel;
+    bool control = deaf && channel == app_station_control_channel(ws->station, world_ns(w, t));
     if (!app_station_listens(ws->station, channel, world_ns(w, t)) || (deaf && (!control || w->packet_air))) {
         app_station_skip(ws->station, channel, n);
         if (w->front_ends[i][channel])
@@ -244,11 +244,14 @@ static bool traffic_at(const struct app_world *w, uint32_t channel, uint64_t sta
 }
 
 /* The channels on which a jammer's burst is sent, all of its own but for those that choose one. */
-static uint32_t channels_of_burst(const struct app_world *w, uint32_t i, const struct phy_emitter_burst *b, const uint32_t **channels_out)
+static uint32_t channels_of_burst(struct app_world *w, uint32_t i, const struct phy_emitter_burst *b, const uint32_t **channels_out)
 {
     const struct app_scenario_jammer *j = &w->scenario.jammers[i];
+    uint32_t *known = &w->jammers[i].known_channel;
     enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(j->kind);
-    *channels_out = kind == PHY_EMITTER_FOLLOWER ? &j->channels[b->channel] : kind == PHY_EMITTER_INSIDER ? &w->scenario.control_channel : j->channels;
+    if (kind == PHY_EMITTER_INSIDER) /* as well as the first member */
+        *known = app_station_control_channel(w->stations[0].station, world_ns(w, b->start_sample));
+    *channels_out = kind == PHY_EMITTER_FOLLOWER ? &j->channels[b->channel] : kind == PHY_EMITTER_INSIDER ? known : j->channels;
     return kind == PHY_EMITTER_FOLLOWER || kind == PHY_EMITTER_INSIDER ? 1 : j->n_channels;
 }
 

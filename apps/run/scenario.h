@@ -166,6 +166,11 @@ struct app_scenario {
     } processing;
     struct app_responses responses; /* to jamming, of every station */
     struct {
+        uint32_t n_channels, channels[APP_MAX_CHANNELS]; /* 0: there is no hop set */
+        int64_t dwell_ns, hold_off_ns, retune_ns;
+        uint32_t rendezvous_every;
+    } hop;
+    struct {
         int64_t heartbeat_ns, timeout_ns, timeout_max_ns, gossip_ns, status_ns, propose_delay_ns, min_block_interval_ns;
     } engine;
 };
@@ -178,4 +183,6 @@ uint32_t app_scenario_copied(const struct app_scenario *s, uint32_t station);
 /* The station that admission.authority names; n_stations: none. */
 uint32_t app_scenario_authority(const struct app_scenario *s);
 bool app_scenario_is_packet(const struct app_scenario *s);
+/* Is the channel one on which members talk to each other: control, or of the hop set? */
+bool app_scenario_shares(const struct app_scenario *s, uint32_t channel);
 #endif

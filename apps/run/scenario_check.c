@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MIN_BURST_SAMPLES = 16, MAX_REACT_BURSTS = 60, MAX_DECIDE_PERIODS = 4 };
+enum { MIN_BURST_SAMPLES = 16, MAX_REACT_BURSTS = 60, MAX_DECIDE_PERIODS = 4, HOP_SKEWS = 8 };
 
 #define refuse app_scenario_refuse
 
@@ -105,6 +105,31 @@ int app_scenario_check_station(void *root, void *item, const char **field_out, c
     return check_name(s->stations, item, sizeof(struct app_scenario_station), field_out, why_out);
 }
 
+bool app_scenario_shares(const struct app_scenario *s, uint32_t channel)
+{
+    for (uint32_t i = 0; i < s->hop.n_channels; i++)
+        if (s->hop.channels[i] == channel)
+            return true;
+    return channel == s->control_channel;
+}
+
+int app_scenario_check_hop(void *root, void *item, const char **field_out, char *why_out)
+{
+    (void)item;
+    const struct app_scenario *s = root;
+    for (uint32_t i = 0; i < s->hop.n_channels; i++) {
+        if (s->hop.channels[i] == s->control_channel)
+            return refuse(field_out, "channels", why_out, "the control channel '%s' is where stations meet that do not hop together",
+                          s->channels[s->control_channel].name);
+        for (uint32_t j = 0; j < i; j++)
+            if (s->hop.channels[i] == s->hop.channels[j])
+                return refuse(field_out, "channels", why_out, "channel '%s' stands there twice", s->channels[s->hop.channels[i]].name);
+    }
+    if (s->hop.retune_ns > s->hop.dwell_ns / 4)
+        return refuse(field_out, "retune dwell", why_out, "retune must not be longer than a quarter of dwell");
+    return 0;
+}
+
 int app_scenario_check_traffic(void *root, void *item, const char **field_out, char *why_out)
 {
     const struct app_scenario *s = root;
@@ -117,6 +142,8 @@ int app_scenario_check_traffic(void *root, void *item, const char **field_out, c
     for (uint32_t i = 0; i < t->n_wanted; i++) {
         if (t->wanted[i] == s->control_channel)
             return refuse(field_out, "wanted", why_out, "the control channel '%s' is not leased", s->channels[t->wanted[i]].name);
+        if (app_scenario_shares(s, t->wanted[i]))
+            return refuse(field_out, "wanted", why_out, "channel '%s' of the hop set is not leased", s->channels[t->wanted[i]].name);
         for (uint32_t j = 0; j < i; j++)
             if (t->wanted[i] == t->wanted[j])
                 return refuse(field_out, "wanted", why_out, "channel '%s' stands there twice", s->channels[t->wanted[i]].name);
@@ -133,6 +160,8 @@ int app_scenario_check_primary(void *root, void *item, const char **field_out, c
         return err;
     if (p->channel == s->control_channel)
         return refuse(field_out, "channel", why_out, "the control channel has no primary user: the stations could not agree to leave it");
+    if (app_scenario_shares(s, p->channel))
+        return refuse(field_out, "channel", why_out, "a channel of the hop set has no primary user: it is everybody's");
     if (fabs(p->offset_hz) > s->sample_rate_hz / 2.0)
         return refuse(field_out, "offset", why_out, "must keep the carrier within the channel, +-sample_rate/2");
     err = app_scenario_check_primary_wave(s, p, field_out, why_out);
@@ -276,6 +305,8 @@ int app_scenario_check_whole(void *root, void *item, const char **field_out, cha
     if (s->sensing.decide_after_ns > MAX_DECIDE_PERIODS * s->quiet.period_ns)
         return refuse(field_out, "sensing.decide_after quiet.period", why_out,
                       "sensing.decide_after must not be longer than %d quiet.period", MAX_DECIDE_PERIODS);
+    if (s->hop.n_channels > 0 && s->hop.dwell_ns < HOP_SKEWS * s->lease.max_skew_ns)
+        return refuse(field_out, "hop.dwell lease.max_skew", why_out, "hop.dwell must be at least %d times lease.max_skew", HOP_SKEWS);
     int err = check_copies(s, field_out, why_out);
     if (!err)
         err = check_admission(s, field_out, why_out);

@@ -87,6 +87,17 @@ static const struct app_yaml_field station_fields[] = {
     {.name = ""},
 };
 
+static const struct app_yaml_field hop_fields[] = {
+    {.name = "channels", .kind = APP_YAML_LIST, AT(app_scenario, hop.channels), .item = APP_YAML_PARSED, .parse = find_channel,
+     .stride = sizeof(uint32_t), .cap = APP_MAX_CHANNELS, .min_items = 1, .count_offset = offsetof(struct app_scenario, hop.n_channels),
+     .required = true},
+    DURATION("dwell", app_scenario, hop.dwell_ns, MS, 60 * SECOND),
+    {.name = "rendezvous_every", .kind = APP_YAML_U32, AT(app_scenario, hop.rendezvous_every), .min = 2, .max = 1000, .unit = "slots"},
+    DURATION("hold_off", app_scenario, hop.hold_off_ns, 2 * SECOND, HOUR),
+    DURATION("retune", app_scenario, hop.retune_ns, 0, SECOND),
+    {.name = ""},
+};
+
 static const struct app_yaml_field traffic_fields[] = {
     {.name = "from", .kind = APP_YAML_PARSED, AT(app_scenario_traffic, from), .parse = find_station, .required = true},
     {.name = "to", .kind = APP_YAML_PARSED, AT(app_scenario_traffic, to), .parse = find_station, .required = true},
@@ -302,6 +313,7 @@ const struct app_yaml_field app_scenario_fields[] = {
      .required_unless = offsetof(struct app_scenario, has_base)},
     LIST_OF("stations", app_scenario_station, stations, n_stations, station_fields, NULL, app_scenario_check_station,
             APP_MAX_STATIONS, 2),
+    MAP_OF("hop", hop_fields, app_scenario_check_hop),
     LIST_OF("traffic", app_scenario_traffic, traffic, n_traffic, traffic_fields, &traffic_defaults, app_scenario_check_traffic,
             APP_MAX_TRAFFIC, 0),
     MAP_OF("path_loss", path_loss_fields, NULL), /* before those whose level it sets */
@@ -339,6 +351,7 @@ const struct app_scenario app_scenario_defaults = {
     .front_end = {.preset = "ideal", .clocks = "exact"},
     .mac = {.profile = "dot11-10", .access = "dcf", .rate = "fixed", .rts_threshold = MAC_MAX_MPDU_BYTES, .aloha_slot_ns = 5000000,
             .aloha_one_in = 4},
+    .hop = {.dwell_ns = 50000000, .rendezvous_every = 8, .hold_off_ns = 5000000000, .retune_ns = 200000},
     .quiet = {.period_ns = 200000000, .length_ns = 4000000, .phase_ns = 100000000},
     .sensing = {.p_fa = 1e-4, .min_positive = 2, .white_after = 2, .decide_after_ns = 150000000},
     .lease = {.transmit_expire_ns = 2400000000, .heartbeat_ns = 600000000, .stop_ns = 600000000, .grant_ns = 60000000000,

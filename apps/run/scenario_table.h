@@ -16,7 +16,7 @@ extern const char app_scenario_base_rule[]; /* why a scenario with a base may no
 /* Checks in the sense of struct app_yaml_field: of one item, and of the whole. */
 app_yaml_check app_scenario_check_channel, app_scenario_check_station, app_scenario_check_traffic, app_scenario_check_primary,
     app_scenario_check_jammer, app_scenario_check_fading, app_scenario_check_front_end, app_scenario_check_quiet,
-    app_scenario_check_lease, app_scenario_check_engine, app_scenario_check_mac, app_scenario_check_whole;
+    app_scenario_check_hop, app_scenario_check_lease, app_scenario_check_engine, app_scenario_check_mac, app_scenario_check_whole;
 /* scenario_mac.c: the profile of every station. 0, or -EINVAL where it does not hold: why_out is one line of APP_YAML_MAX_WHY. */
 int app_scenario_profile(const struct app_scenario *s, struct mac_profile *out, char *why_out);
 /* -EINVAL, with the field to blame and why. */

@@ -59,6 +59,12 @@ static void describe_genesis(struct app_world *w)
         g->channels[c].high_hz = (uint64_t)sc->channels[c].high_hz;
         g->channels[c].control = c == sc->control_channel;
         g->channels[c].quiet_phase_ns = sc->quiet.phase_ns;
+        g->channels[c].hop = c != sc->control_channel && app_scenario_shares(sc, c);
+    }
+    if (sc->hop.n_channels > 0) {
+        g->hop_dwell_ns = sc->hop.dwell_ns;
+        g->hop_rendezvous_every = sc->hop.rendezvous_every;
+        g->hop_hold_off_ns = sc->hop.hold_off_ns;
     }
     g->quiet_period_ns = sc->quiet.period_ns;
     g->quiet_length_ns = sc->quiet.length_ns;
@@ -346,6 +352,7 @@ static struct app_station_config describe_station(struct app_world *w, uint32_t 
         .vote_slots = sc->mac.vote_slots,
         .repair = sc->mac.repair,
         .responses = sc->responses,
+        .retune_ns = sc->hop.n_channels > 0 ? sc->hop.retune_ns : 0,
         .cca_ns = APP_SCENARIO_CCA_NS,
         .reassembly_ns = 200000000,
         .jam_window_ns = 250000000,

@@ -28,6 +28,7 @@ struct world_station {
 };
 
 struct world_jammer {
+    uint32_t known_channel;    /* insider: where it jams now */
     struct phy_emitter *machine;
     void *memory;
     uint64_t start_sample, stop_sample;

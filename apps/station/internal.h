@@ -83,11 +83,22 @@ struct transmitter {
     int64_t end_ns;
 };
 
+struct hopping {
+    bool on, waits;      /* waits: an epoch that it brings has not yet been handed to the node */
+    struct chain_hopper hopper;
+    int64_t edge_ns;     /* of the slot that comes next */
+    int64_t held_ns;     /* the last edge around which the medium is held */
+    int64_t bound_ns;    /* retuning: when the MAC is on the new channel; INT64_MAX: it is */
+    uint64_t n_hops;
+};
+
 struct app_station {
     struct app_station_config cfg;
     uint32_t n_channels, control;
+    uint32_t tuned;                       /* channel that the control MAC works on */
+    struct hopping hopping;
     struct phy *phys[CHAIN_MAX_CHANNELS];
-    struct mac *macs[CHAIN_MAX_CHANNELS];
+    struct mac *macs[CHAIN_MAX_CHANNELS]; /* NULL: a channel of the hop set, which the control MAC goes to */
     int64_t mac_deadline_ns[CHAIN_MAX_CHANNELS]; /* as of each MAC's last step */
     struct chain_node *node;
     int64_t node_deadline_ns; /* station time, as of the node's last step */
@@ -173,6 +184,20 @@ int radio_send(struct app_station *s, uint32_t channel, int64_t now_ns, const st
 int radio_tx_done(struct app_station *s, struct app_station_update *out);
 void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t from_ns, int64_t to_ns);
 void radio_drop_queue(struct app_station *s, uint32_t channel);
+int radio_retune(struct app_station *s, const struct mac_event *retune, struct app_station_update *out);
+
+/* hop.c: which channel the control MAC works on */
+bool hop_start(struct app_station *s);
+/* Of a channel, its MAC; of a MAC, the channel that it is on. */
+uint32_t mac_of(const struct app_station *s, uint32_t channel);
+uint32_t phy_of(const struct app_station *s, uint32_t mac);
+/* Does a MAC take what this channel's PHY has to say? */
+bool hop_hears(const struct app_station *s, uint32_t channel);
+int64_t hop_deadline(const struct app_station *s);
+int hop_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
+/* After a block: is there a new epoch, or one to bring? */
+void hop_look(struct app_station *s, int64_t now_ns);
+void hop_submitted(struct app_station *s, enum chain_op_kind op);
 
 /* group.c: messages to all, mended where frames were lost */
 bool group_id(uint64_t report_id); /* of a frame of this file's */
@@ -200,6 +225,8 @@ const uint8_t *spoof_address(struct app_station *s, const uint8_t *mpdu, size_t 
 void spoof_forged(struct app_station *s, const struct mac_address *transmitter, int64_t now_ns, struct app_station_update *out);
 
 /* policy.c: what spans the layers */
+/* Queues an operation if the station may originate any; false: it does not come. */
+bool policy_submit(struct app_station *s, int64_t due_ns, const struct chain_op *op);
 void policy_start(struct app_station *s);
 void policy_sensed(struct app_station *s, uint32_t channel, const struct phy_sense *sense, int64_t at_ns,
                    struct app_station_update *out);

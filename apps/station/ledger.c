@@ -27,7 +27,7 @@ static void queue_sends(struct app_station *s, int64_t due_ns, struct app_statio
         letter->signatures = send->signatures;
         if (send->urgency == CHAIN_URGENT_PROPOSAL && s->proposal_waits) {
             s->proposal_waits = false;
-            struct app_station_note *n = note(out, APP_NOTE_PROPOSAL, due_ns, s->control);
+            struct app_station_note *n = note(out, APP_NOTE_PROPOSAL, due_ns, s->tuned);
             n->id = chain_ledger_height(chain_node_ledger(s->node)) + 1;
             n->len_bytes = send->len;
         }
@@ -147,7 +147,7 @@ static int run_op(struct app_station *s, int64_t now_ns, struct app_station_upda
     struct chain_node_event event = {.kind = CHAIN_NODE_SUBMIT, .now_ns = now_ns, .op = &op.op};
     int rc = ledger_step(s, &event, out);
     policy_submitted(s, op.op.kind, s->chain_update->submitted_nonce, now_ns);
-    note(out, APP_NOTE_SUBMITTED, now_ns, s->control)->id = (uint64_t)op.op.kind;
+    note(out, APP_NOTE_SUBMITTED, now_ns, s->tuned)->id = (uint64_t)op.op.kind;
     return rc;
 }
 

@@ -24,6 +24,11 @@ static bool originates(const struct app_station *s, int64_t now_ns)
     return now_ns < s->cfg.settle_from_ns && (bound == 0 || chain_ledger_height(chain_node_ledger(s->node)) < bound);
 }
 
+bool policy_submit(struct app_station *s, int64_t due_ns, const struct chain_op *op)
+{
+    return originates(s, due_ns) && op_push(&s->ops, due_ns, op);
+}
+
 /* Padded by max_skew on both sides: whatever a member's clock says, nobody sends in anybody's window. */
 void app_station_quiet(const struct app_station *s, uint32_t channel, int64_t now_ns, int64_t *start_ns_out, int64_t *end_ns_out)
 {
@@ -184,6 +189,7 @@ void policy_submitted(struct app_station *s, enum chain_op_kind op, uint64_t non
                                     .ledger = chain_node_ledger(s->node),
                                     .op = op,
                                     .nonce = nonce};
+    hop_submitted(s, op);
     struct chain_holder_update update = {0};
     if (s->has_holder && chain_holder_step(&s->holder, &in, &update) == 0 && update.submit && originates(s, now_ns))
         submit(s, now_ns, &update.op);
@@ -200,6 +206,11 @@ void policy_ledger_event(struct app_station *s, const struct chain_ledger_event 
     case CHAIN_LE_EXPIRED:
     case CHAIN_LE_RELINQUISHED:
         read_leases(s);
+        break;
+    case CHAIN_LE_HOP_EPOCH:
+    case CHAIN_LE_RECONFIGURED:
+    case CHAIN_LE_EVIDENCE_CONFIRMED:
+        hop_look(s, now_ns);
         break;
     default:
         break;
@@ -231,7 +242,9 @@ void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict
 size_t app_station_deeds(const struct app_station *s, struct app_station_deed out[APP_STATION_MAX_DEEDS])
 {
     size_t n = 0;
-    out[n++] = (struct app_station_deed){.channel = s->control, .until_ns = INT64_MAX};
+    for (uint32_t c = 0; c < s->n_channels; c++)
+        if (c == s->control || s->cfg.genesis->channels[c].hop)
+            out[n++] = (struct app_station_deed){.channel = c, .until_ns = INT64_MAX};
     uint32_t channel;
     int64_t until_ns;
     if (s->has_holder && chain_holder_may_transmit(&s->holder, block_time(s, s->now_ns), &channel, &until_ns))

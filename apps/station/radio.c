@@ -67,6 +67,7 @@ static int emit(struct app_station *s, uint32_t channel, struct app_station_upda
     event.transmit.mpdu = s->cfg.copies ? spoof_address(s, mu->mpdu, mu->mpdu_len) : mu->mpdu;
     event.transmit.len_bytes = mu->mpdu_len;
     event.transmit.rate_index = mu->rate_index;
+    channel = phy_of(s, channel);
     if (phy_step(s->phys[channel], &event, &s->phy_update) != 0) { /* counted there; for the MAC the frame is lost */
         s->tx = (struct transmitter){.busy = true, .channel = channel, .end_ns = s->now_ns};
         return 0;
@@ -121,10 +122,10 @@ static int step_mac(struct app_station *s, uint32_t channel, const struct mac_ev
 static void yield_to_control(struct app_station *s, uint32_t channel, int64_t now_ns)
 {
     for (uint32_t c = 0; c < s->n_channels; c++) {
-        bool concerned = channel == s->control ? !s->busy[c] : c == channel && !s->busy[c] && s->busy[s->control];
-        if (c == s->control || !concerned)
+        bool concerned = channel == s->tuned ? !s->busy[c] : c == channel && !s->busy[c] && s->busy[s->tuned];
+        if (!s->macs[c] || c == s->control || !concerned)
             continue;
-        struct mac_event event = {.kind = s->busy[s->control] ? MAC_EV_CCA_BUSY : MAC_EV_CCA_IDLE, .now_ns = now_ns};
+        struct mac_event event = {.kind = s->busy[s->tuned] ? MAC_EV_CCA_BUSY : MAC_EV_CCA_IDLE, .now_ns = now_ns};
         event.cca.elsewhere = true;
         int rc = feed_mac(s, c, &event);
         (void)rc; /* changes only what the MAC believes of its medium */
@@ -142,9 +143,14 @@ int radio_signal(struct app_station *s, struct app_station_update *out)
             policy_sensed(s, channel, &signal->sense, event.now_ns, out);
         return 0;
     }
+    if (!hop_hears(s, channel)) { /* but what its CCA says is kept for when it is heard */
+        if (signal->kind == PHY_CCA_BUSY || signal->kind == PHY_CCA_IDLE)
+            s->busy[channel] = signal->kind == PHY_CCA_BUSY;
+        return 0;
+    }
     if (event.kind == MAC_EV_FRAME)
         spoof_frame(s, channel, &event, out);
-    int rc = step_mac(s, channel, &event, out);
+    int rc = step_mac(s, mac_of(s, channel), &event, out);
     if (signal->kind == PHY_CCA_BUSY || signal->kind == PHY_CCA_IDLE) {
         s->busy[channel] = signal->kind == PHY_CCA_BUSY;
         yield_to_control(s, channel, event.now_ns);
@@ -168,7 +174,7 @@ int radio_tx_done(struct app_station *s, struct app_station_update *out)
 {
     struct mac_event event = {.kind = MAC_EV_TX_DONE, .now_ns = s->tx.end_ns};
     s->tx.busy = false;
-    return step_mac(s, s->tx.channel, &event, out);
+    return step_mac(s, mac_of(s, s->tx.channel), &event, out);
 }
 
 void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t from_ns, int64_t to_ns)
@@ -177,8 +183,15 @@ void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t
     event.hold.from_ns = from_ns;
     event.hold.to_ns = to_ns;
     /* a hold never makes a MAC send; a refusal is counted there */
-    int rc = feed_mac(s, channel, &event);
+    int rc = feed_mac(s, mac_of(s, channel), &event);
     (void)rc;
+}
+
+int radio_retune(struct app_station *s, const struct mac_event *retune, struct app_station_update *out)
+{
+    int rc = step_mac(s, s->control, retune, out);
+    yield_to_control(s, s->tuned, retune->now_ns);
+    return rc;
 }
 
 void radio_drop_queue(struct app_station *s, uint32_t channel)
@@ -192,7 +205,7 @@ void app_station_sent(struct app_station *s, uint32_t channel, int64_t end_ns)
 {
     s->tx = (struct transmitter){.busy = true, .channel = channel, .end_ns = end_ns};
     for (uint32_t c = 0; c < s->n_channels; c++) {
-        if (c == channel)
+        if (!s->macs[c] || c == mac_of(s, channel))
             continue;
         struct mac_event event = {.kind = MAC_EV_DEAF, .now_ns = s->now_ns};
         event.deaf.until_ns = end_ns;
@@ -211,7 +224,7 @@ void app_station_refused(struct app_station *s, uint32_t channel, int64_t now_ns
 
 bool app_station_listens(const struct app_station *s, uint32_t channel, int64_t now_ns)
 {
-    if (channel == s->control || s->named[channel])
+    if (channel == s->tuned || s->named[channel])
         return true;
     return now_ns >= s->listen_from_ns[channel] && now_ns < s->listen_until_ns[channel];
 }

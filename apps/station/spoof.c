@@ -68,7 +68,7 @@ void spoof_frame(struct app_station *s, uint32_t channel, const struct mac_event
 
 void spoof_forged(struct app_station *s, const struct mac_address *transmitter, int64_t now_ns, struct app_station_update *out)
 {
-    (void)flag(s, APP_SPOOF_SIGNATURE, transmitter, s->control, now_ns, out);
+    (void)flag(s, APP_SPOOF_SIGNATURE, transmitter, s->tuned, now_ns, out);
 }
 
 const uint8_t *spoof_address(struct app_station *s, const uint8_t *mpdu, size_t len)

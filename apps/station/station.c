@@ -67,10 +67,12 @@ static void describe_slots(const struct app_station_config *cfg, struct mac_conf
 
 static struct mac_config describe_mac(const struct app_station_config *cfg, uint32_t channel)
 {
+    bool hops = cfg->responses.hop && chain_genesis_hop_set(cfg->genesis) != 0;
     struct mac_config mac = {.seed = cfg->seed,
                              .boot = cfg->boot,
                              .station_id = cfg->id,
                              .channel = channel,
+                             .n_channels = hops && cfg->genesis->channels[channel].control ? cfg->genesis->n_channels : 0,
                              .profile = cfg->profile,
                              .airtime_ns = airtime_ns,
                              .queue_messages = 32,
@@ -89,7 +91,7 @@ size_t app_station_bytes(const struct app_station_config *cfg)
     struct phy_config phy = describe_phy(cfg, 0);
     for (uint32_t c = 0; c < cfg->genesis->n_channels; c++) {
         struct mac_config mac = describe_mac(cfg, c);
-        n += aligned(phy_bytes(&phy)) + aligned(mac_bytes(&mac));
+        n += aligned(phy_bytes(&phy)) + (cfg->genesis->channels[c].hop ? 0 : aligned(mac_bytes(&mac)));
     }
     struct mac_config control = describe_mac(cfg, 0);
     control.airtime_ctx = (void *)cfg;
@@ -113,7 +115,8 @@ static int open_channel(struct app_station *s, uint32_t channel, uint8_t **curso
     struct phy_config phy = describe_phy(&s->cfg, channel);
     size_t n = phy_bytes(&phy);
     int rc = phy_init(take(cursor, n), n, &phy, &s->phys[channel], bad_field_out);
-    if (rc != 0)
+    s->mac_deadline_ns[channel] = INT64_MAX;
+    if (rc != 0 || s->cfg.genesis->channels[channel].hop)
         return rc;
     struct mac_config mac = describe_mac(&s->cfg, channel);
     mac.airtime_ctx = &s->cfg;
@@ -159,6 +162,10 @@ int app_station_init(void *mem, size_t len, const struct app_station_config *cfg
         return -EINVAL;
     *bad_field_out = "genesis.channels";
     if (s->control == UINT32_MAX)
+        return -EINVAL;
+    s->tuned = s->control;
+    *bad_field_out = "retune_ns";
+    if (cfg->retune_ns < 0 || cfg->retune_ns > cfg->genesis->hop_dwell_ns / 4 || !hop_start(s))
         return -EINVAL;
     spoof_start(s);
     s->chain_update = take(&cursor, sizeof *s->chain_update);
@@ -206,6 +213,8 @@ int64_t app_station_deadline(const struct app_station *s)
     int64_t first_ns = mac_first(s, &channel);
     if (s->tx.busy && s->tx.end_ns < first_ns)
         first_ns = s->tx.end_ns;
+    if (hop_deadline(s) < first_ns)
+        first_ns = hop_deadline(s);
     if (group_deadline(s) < first_ns)
         first_ns = group_deadline(s);
     if (ledger_deadline(s) < first_ns)
@@ -248,6 +257,8 @@ int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_u
         return radio_signal(s, out);
     if (s->tx.busy && s->tx.end_ns <= now_ns)
         return radio_tx_done(s, out);
+    if (hop_deadline(s) <= now_ns)
+        return hop_run(s, now_ns, out);
     if (mac_first(s, &channel) <= now_ns)
         return radio_tick(s, channel, now_ns, out);
     if (group_deadline(s) <= now_ns)
@@ -259,7 +270,7 @@ int app_station_step(struct app_station *s, int64_t now_ns, struct app_station_u
 
 void app_station_mac_stats(const struct app_station *s, uint32_t channel, struct mac_stats *out)
 {
-    mac_stats(s->macs[channel], out);
+    mac_stats(s->macs[mac_of(s, channel)], out);
 }
 
 void app_station_phy_stats(const struct app_station *s, uint32_t channel, struct phy_stats *out)

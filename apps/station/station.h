@@ -12,6 +12,7 @@
 
 #include "apps/station/respond.h"
 #include "chain/holder.h"
+#include "chain/hopper.h"
 #include "chain/node.h"
 #include "mac/mac.h"
 #include "mac/repair.h"
@@ -62,11 +63,12 @@ struct app_station_config {
     struct app_station_processing processing;
     struct app_station_traffic traffic;
     struct app_responses responses;
+    int64_t retune_ns;                  /* what the receiver takes to be on another channel; where the control channel hops */
     bool copies;                        /* an attacker: its data frames go under the address of station `copied` */
     uint32_t copied;
 };
 
-/* A deed: the right to transmit on a channel. Control: deeded by genesis to every member, without expiry. */
+/* A deed: the right to transmit on a channel. Control and hop set: deeded by genesis to every member, without expiry. */
 struct app_station_deed {
     uint32_t channel;
     int64_t until_ns;     /* station time */
@@ -133,7 +135,10 @@ __attribute__((warn_unused_result)) int app_station_init(void *mem, size_t len, 
                                                          struct app_station **out, const char **bad_field_out);
 /* May be fed from a store, START included, before the first step. */
 struct chain_node *app_station_node(struct app_station *s);
-/* Control always; a data channel while the ledger names the station holder or peer; the others in quiet periods. */
+/* The channel that the control MAC works on, by what the station knows of the hop epoch; now or, if nothing changes until then, later. Without
+ * hopping the control channel. */
+uint32_t app_station_control_channel(const struct app_station *s, int64_t now_ns);
+/* The channel that control is on now; a data channel while the ledger names the station holder or peer; the others in quiet periods. */
 bool app_station_listens(const struct app_station *s, uint32_t channel, int64_t now_ns);
 /* The next n samples of a channel; frames heard are also given to the caller through app_station_heard until the next step. */
 void app_station_hear(struct app_station *s, uint32_t channel, const float complex *samples, size_t n);
@@ -165,6 +170,13 @@ void app_station_phy_stats(const struct app_station *s, uint32_t channel, struct
 void app_station_repair_stats(const struct app_station *s, struct mac_repair_stats *out);
 /* How often, by reason; of one address and reason there is a note a second. */
 void app_station_spoofs(const struct app_station *s, uint64_t out[APP_SPOOF_N_REASONS]);
+struct app_station_hop_stats {
+    uint64_t n_hops;               /* changes of channel */
+    uint64_t n_brought, n_useless; /* epochs that this station asked for; whose key did not open for it */
+    uint32_t epoch;                /* the latest; 0: none */
+};
+/* Zero where the station does not hop. */
+void app_station_hop_stats(const struct app_station *s, struct app_station_hop_stats *out);
 uint64_t app_station_inbox_full(const struct app_station *s); /* messages dropped because the processor fell behind */
 void app_station_close(struct app_station *s);
 #endif

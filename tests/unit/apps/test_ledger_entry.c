@@ -34,6 +34,12 @@ static void fill(struct chain_ledger *l)
     l->balances[3] = CHAIN_MAX_SUPPLY;
     l->access[1][2] = (struct chain_access){.n = 2, .at_ns = {T0, T0 + 1}, .barred_until_ns = T0 + 2};
     l->puts[3] = (struct chain_put){.height = 6, .value_hash = {{0xcd}}};
+    l->hop.current = (struct chain_hop_epoch){.epoch = 3, .mask = 6, .from_ns = T0, .commitment = {{0xef}}};
+    l->hop.issuer = 2;
+    l->hop.repaired = 5;
+    l->hop.sealed_to = 2;
+    l->hop.boxes[1][0] = 0x12;
+    l->hop.held_until_ns[2] = T0 + 3;
     l->n_records = 1;
     l->records[0] = (struct chain_spectrum_record){.id = 3, .begun = true, .what = {.kind = CHAIN_SPECTRUM_WHITE_SPACE, .low_hz = 1, .high_hz = 2,
                                                    .until_ns = T0, .lat_e7 = 1, .lon_e7 = -1, .radius_m = 5, .protection_cdbm_mhz = -11405}};
@@ -43,6 +49,7 @@ static struct bench *open_filled(void)
 {
     struct bench *b = bench_open(4);
     b->genesis.put_keys = 4;
+    give_hop_set(&b->genesis);
     ck_assert_int_eq(chain_genesis_finish(&b->genesis, NULL, NULL), 0);
     bench_start(b);
     fill(b->ledger);
@@ -108,6 +115,14 @@ static const struct {
     {CHAIN_TABLE_ACCESS, 1, 2,
      "{\"station\":1,\"channel\":2,\"low_hz\":5200000000,\"high_hz\":5210000000,\"barred_until_ns\":1577836800000000002,"
      "\"granted_at_ns\":[1577836800000000000,1577836800000000001]}"},
+    {CHAIN_TABLE_HOP, 0, 0,
+     "{\"hop_epoch\":3,\"channels\":[1,2],\"from_ns\":1577836800000000000,"
+     "\"commitment\":\"ef00000000000000000000000000000000000000000000000000000000000000\","
+     "\"ephemeral\":\"0000000000000000000000000000000000000000000000000000000000000000\","
+     "\"members_epoch\":0,\"issuer\":2,\"repaired_by\":[0,2]}"},
+    {CHAIN_TABLE_HOP, 1, 1, "{\"key\":1,\"box\":\"120000000000000000000000000000000000000000000000"
+                            "000000000000000000000000000000000000000000000000\"}"},
+    {CHAIN_TABLE_HOP, 2, 2, "{\"channel\":2,\"low_hz\":5200000000,\"high_hz\":5210000000,\"left_until_ns\":1577836800000000003}"},
     {CHAIN_TABLE_RECORDS, 3, 0,
      "{\"record\":3,\"begun\":true,\"says\":\"white-space\",\"low_hz\":1,\"high_hz\":2,\"from_ns\":0,\"until_ns\":1577836800000000000,"
      "\"lat_deg\":1e-07,\"lon_deg\":-1e-07,\"radius_m\":5,\"protection_dbm_mhz\":-114.05}"},

@@ -54,6 +54,15 @@ static inline struct chain_genesis make_genesis(struct keyring *ring, uint32_t n
     return g;
 }
 
+/* Channels 1 and 2 of the four. */
+static inline void give_hop_set(struct chain_genesis *g)
+{
+    g->channels[1].hop = g->channels[2].hop = true;
+    g->hop_dwell_ns = 50 * MS;
+    g->hop_rendezvous_every = 4;
+    g->hop_hold_off_ns = 3000 * MS;
+}
+
 struct bench {
     struct keyring ring;
     struct chain_genesis genesis;

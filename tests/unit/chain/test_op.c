@@ -64,6 +64,11 @@ static const struct golden goldens[] = {
      7,
      "\x86\x10\x01\xf6\x01\x02\x00"},
     {{.kind = CHAIN_OP_PAY, .pay = {.to = 3, .amount = UINT64_MAX}}, 12, "\x83\x11\x03\x1b\xff\xff\xff\xff\xff\xff\xff\xff"},
+    {{.kind = CHAIN_OP_HOP_EPOCH, .hop = {.epoch = 2, .mask = 6, .from_ns = 1000, .commitment = {{1}}, .ephemeral = {2}}},
+     76,
+     "\x87\x12\x02\x06\x19\x03\xe8"
+     "\x58\x20\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+     "\x58\x20\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40"},
 };
 enum { N_GOLDENS = sizeof goldens / sizeof *goldens };
 

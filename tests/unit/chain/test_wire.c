@@ -7,6 +7,7 @@
 
 #include "chain/cbor.h"
 #include "chain/node.h"
+#include "chain/ledger_state.h"
 #include "chain/snapshot.h"
 #include "tests/unit/chain/ledger_fixture.h"
 
@@ -183,6 +184,16 @@ static struct chain_equivocation make_equivocation(void)
     return e;
 }
 
+static struct chain_op make_hop_epoch(void)
+{
+    static const uint8_t secret[CHAIN_CURVE_BYTES] = {9}, key[CHAIN_HOP_KEY_BYTES] = {8};
+    static uint8_t boxes[N * CHAIN_HOP_BOX_BYTES];
+    struct chain_op op = {.kind = CHAIN_OP_HOP_EPOCH, .hop = {.epoch = 1, .mask = 6, .from_ns = T0 + 1200 * MS, .boxes = boxes, .boxes_len = sizeof boxes}};
+    chain_hop_commit(&ring.members, 1, key, &op.hop.commitment);
+    ck_assert_int_eq(chain_hop_seal(&ring.members, key, secret, op.hop.ephemeral, boxes), 0);
+    return op;
+}
+
 static void make_ops(void)
 {
     struct chain_equivocation twice = make_equivocation();
@@ -209,6 +220,7 @@ static void make_ops(void)
         {.kind = CHAIN_OP_PUT, .put = {.key = 7, .value = (const uint8_t *)"a value", .value_len = 7}},
         {.kind = CHAIN_OP_UNAUTHORISED, .unauthorised = {.channel = 1, .suspect = 3, .from_ns = T0, .at_ns = T0 + 80 * MS, .level_cdb = -3050}},
         {.kind = CHAIN_OP_PAY, .pay = {.to = 2, .amount = 100}},
+        make_hop_epoch(),
     };
     memcpy(ops[7].admit.key, ring.members.keys[N - 1], CHAIN_KEY_BYTES);
     ck_assert_int_eq(chain_sense_commitment(0, &ops[2].reveal, &ops[1].commit.commitment), 0);
@@ -272,10 +284,10 @@ static void make_block(void)
     keep("snapshot", snapshot, snapshot_len);
 }
 
-static void make_genesis_example(void)
+static void make_genesis_example(const struct chain_genesis *g)
 {
     uint8_t octets[CHAIN_MAX_GENESIS_BYTES];
-    long len = chain_genesis_encode(&genesis, octets, sizeof octets);
+    long len = chain_genesis_encode(g, octets, sizeof octets);
     ck_assert_int_gt(len, 0);
     keep("genesis", octets, (size_t)len);
 }
@@ -283,15 +295,17 @@ static void make_genesis_example(void)
 static void keep_entry(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
     static const char *const tables[] = {"counters", "key",  "members", "station", "nonces", "channel-record", "sensing", "grant-record", "evidence-record",
-                                         "motion",   "account", "access", "put-record"};
+                                         "motion",   "account", "access", "put-record", "spectrum-record", "hop"};
+    static const char *const hops[] = {"hop-record", "hop-box", "hop-hold"};
     struct chain_cbor_reader r = {.data = key, .len = key_len};
     (void)ctx;
     chain_cbor_expect_array(&r, 3);
     uint64_t table = chain_cbor_get_uint(&r);
     ck_assert(!r.bad && table < sizeof tables / sizeof *tables);
-    bool standing = table == 2 && chain_cbor_get_uint(&r) == 1;
+    uint64_t id = chain_cbor_get_uint(&r);
+    bool standing = table == 2 && id == 1;
     keep("state-key", key, key_len);
-    keep(standing ? "standing" : tables[table], value, value_len);
+    keep(standing ? "standing" : table == CHAIN_TABLE_HOP ? hops[id % 3] : tables[table], value, value_len);
 }
 
 /* A ledger with an entry in each of its tables. */
@@ -301,20 +315,25 @@ static void make_state(void)
     b->genesis.supply = 1000;
     b->genesis.endowment = 10;
     b->genesis.put_keys = 8;
+    give_hop_set(&b->genesis);
     ck_assert_int_eq(chain_genesis_finish(&b->genesis, NULL, NULL), 0);
+    make_genesis_example(&b->genesis);
     bench_start(b);
     register_all(b, 1 * MS);
     sense_windows(b, 0, 4, 2);
     struct chain_op others[] = {{.kind = CHAIN_OP_ADMIT, .admit = {.key = {7}}},
                                 {.kind = CHAIN_OP_PUT, .put = {.key = 7, .value = (const uint8_t *)"a value", .value_len = 7}},
-                                {.kind = CHAIN_OP_EQUIVOCATION, .equivocation = make_equivocation()}};
+                                make_hop_epoch(), {.kind = CHAIN_OP_EQUIVOCATION, .equivocation = make_equivocation()}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         ck_assert_int_eq(run_op(b, 990 * MS + (int64_t)i, 0, &others[i]), CHAIN_SUCCESS);
-    struct chain_op grant = op_grant(b, 2);
+    struct chain_op grant = op_grant(b, 3);
     ck_assert_int_eq(run_op(b, 1000 * MS, 0, &grant), CHAIN_SUCCESS);
     struct chain_op seen = {.kind = CHAIN_OP_EVIDENCE, .evidence = {.kind = 1, .from_ns = T0 + 900 * MS, .at_ns = T0 + 990 * MS,
                                                                     .confidence_permille = 833, .n_frames = 8, .n_good = 1}};
     ck_assert_int_eq(run_op(b, 1010 * MS, 1, &seen), CHAIN_SUCCESS);
+    seen.evidence.channel = 2;
+    for (uint32_t i = 0; i < 2; i++)
+        ck_assert_int_eq(run_op(b, 1020 * MS + i, i, &seen), CHAIN_SUCCESS);
     struct chain_op reveal = op_reveal(b, 2, window_number(b, 4), 2), commit = op_commit(2, &reveal);
     ck_assert_int_eq(run_op(b, window_end(b, 4) + 1 * MS, 2, &commit), CHAIN_SUCCESS);
     chain_ledger_entries(b->ledger, keep_entry, NULL);
@@ -491,7 +510,6 @@ static void make_all(void)
     n_examples = 0;
     memset(examples, 0, sizeof examples);
     genesis = make_genesis(&ring, N);
-    make_genesis_example();
     make_ops();
     make_block();
     make_state();
