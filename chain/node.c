@@ -312,6 +312,8 @@ static bool take_commit(struct chain_node *m, struct chain_node_update *out)
             continue; /* came from another member already */
         if (m->epoch_end > 0)
             continue; /* the members that committed it are no more the ones that decide */
+        if (node_tip(m) - m->certified >= CHAIN_NODE_RING)
+            continue; /* it would push the block out of memory whose certificate is the next; we fetch it afterwards */
         m->syncing = false;
         struct node_block *block = node_execute(m, commit->batch, commit->len, NULL, out);
         if (block)

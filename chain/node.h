@@ -127,8 +127,8 @@ enum {
     CHAIN_NODE_MAX_SENDS = 32,
     CHAIN_NODE_MAX_BLOCKS = 16,
     CHAIN_NODE_MAX_OWN = CHAIN_NONCE_WINDOW - 2 * CHAIN_MAX_TX_OPS, /* unexecuted operations of one author: stays inside the ledger's window */
-    CHAIN_NODE_RING = 128,    /* blocks kept in memory */
-    CHAIN_NODE_MAX_OPEN = 32  /* blocks executed and not yet certified; no more are executed */
+    CHAIN_NODE_RING = 128,    /* blocks kept in memory; no more are executed without their certificates */
+    CHAIN_NODE_MAX_OPEN = 32  /* heights above the last certificate of which votes are kept, and blocks taken from others */
 };
 
 struct chain_node_update {

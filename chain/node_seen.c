@@ -102,6 +102,16 @@ bool node_has_forgotten(const struct chain_node *m)
     return m->cfg.engine->byzantine && m->lost.epoch == m->members->epoch && (m->lost.view > m->disk_view || m->lost.height > m->disk_height);
 }
 
+/* In a later view it has said nothing. In the very view, nothing of the heights above all that it voted for; but whoever leads may have proposed
+ * there, and a disk that is known to have lost something is told of what others heard, which may not be all. */
+static bool speaks_anew(const struct chain_node *m)
+{
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    bool follows = s.view == m->lost.view && s.leader != CHAIN_TO_ALL && s.leader != m->seat;
+    return s.view > m->lost.view || (follows && !m->cfg.distrust_disk);
+}
+
 /* Raft's floors bind from the start. With PBFT: nothing of what others hold from us is missing on our disk, or all of it lies behind. */
 static bool may_vote(const struct chain_node *m)
 {
@@ -112,9 +122,7 @@ static bool may_vote(const struct chain_node *m)
         return true;
     if (!m->cfg.distrust_disk && !node_has_forgotten(m))
         return true;
-    struct chain_engine_stats s;
-    node_engine_stats(m, &s);
-    return m->lost.epoch < epoch || (m->certified >= m->lost.height && s.view > m->lost.view);
+    return m->lost.epoch < epoch || (m->certified >= m->lost.height && speaks_anew(m));
 }
 
 bool node_become_voter(struct chain_node *m, struct chain_node_update *out)

@@ -57,6 +57,8 @@ struct cluster {
     uint32_t loss_permille;
     bool blackout;
     uint32_t ignores[CLUSTER_MAX]; /* bitmap of members that it does not hear */
+    uint32_t uncertified;          /* bitmap of members that get neither header votes nor blocks */
+    uint8_t stripped[CHAIN_MAX_MSG_BYTES + 16];
     int64_t delay_ns, persist_ns;
     int64_t behind_ns[CLUSTER_MAX]; /* of its clock */
     size_t mempool_txs;
@@ -95,6 +97,26 @@ static inline void cluster_fly(struct cluster *c, int64_t at_ns, uint32_t to, ui
                                                       .len = len};
 }
 
+/* A bundle without header votes and without others' blocks; 0: nothing is left of it. */
+static inline size_t cluster_strip(const struct cluster *c, const uint8_t *data, size_t len, uint8_t *out)
+{
+    struct chain_cbor_reader r = {.data = data, .len = len};
+    size_t n = chain_cbor_get_array(&r, 4096), n_left = 0, left = 0, consumed;
+    for (size_t i = 0, at = r.pos; i < n; i++, at += consumed) {
+        struct chain_msg msg;
+        ck_assert_int_eq(chain_msg_decode(&c->genesis.members, data + at, len - at, &msg, &consumed), 0);
+        if (msg.kind == CHAIN_MSG_HEADER_VOTE || msg.kind == CHAIN_MSG_BLOCK)
+            continue;
+        memcpy(out + 8 + left, data + at, consumed);
+        left += consumed;
+        n_left++;
+    }
+    struct chain_cbor_writer w = {.out = out, .cap = 8};
+    chain_cbor_put_array(&w, n_left);
+    memmove(out + w.len, out + 8, left);
+    return n_left == 0 ? 0 : w.len + left;
+}
+
 static inline void cluster_send(struct cluster *c, uint32_t from, const struct chain_node_send *send)
 {
     for (uint32_t to = 0; to < c->n; to++) {
@@ -106,7 +128,15 @@ static inline void cluster_send(struct cluster *c, uint32_t from, const struct c
             continue;
         }
         c->n_octets += send->len;
-        cluster_fly(c, c->now_ns + c->delay_ns + (int64_t)(draw >> 32) % (c->delay_ns / 2 + 1), to, 0, send->data, send->len);
+        const uint8_t *data = send->data;
+        size_t len = send->len;
+        if (c->uncertified >> to & 1) {
+            len = cluster_strip(c, data, len, c->stripped);
+            data = c->stripped;
+        }
+        if (len == 0)
+            continue;
+        cluster_fly(c, c->now_ns + c->delay_ns + (int64_t)(draw >> 32) % (c->delay_ns / 2 + 1), to, 0, data, len);
         c->flying[c->n_flying - 1].from = from;
     }
 }
