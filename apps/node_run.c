@@ -261,6 +261,7 @@ static int open_node(struct loop *l)
                                     .genesis = &config->cluster.genesis,
                                     .signer = chain_signer_ed25519(&l->signing_key),
                                     .proven_links = true,
+                                    .records_first = true,
                                     .engine = chain_engine_find(config->cluster.genesis.engine),
                                     .engine_heartbeat_ns = config->cluster.heartbeat_ns,
                                     .engine_timeout_ns = config->cluster.timeout_ns,

@@ -323,10 +323,32 @@ static bool take_commit(struct chain_node *m, struct chain_node_update *out)
     return false;
 }
 
+/* Besides blocks to execute */
+static bool other_work_at_hand(const struct chain_node *m)
+{
+    return m->epoch_turns || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->n_tell_reads ||
+           m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
+           (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
+}
+
+/* The disk is next. What else there is to do may lead to further records for the same sync, and needs the blocks executed. */
+static bool executes_later(const struct chain_node *m)
+{
+    if (!m->cfg.records_first || m->hurried_seq <= m->persisted_seq || other_work_at_hand(m) || node_engine_deadline(m) <= m->now_ns ||
+        node_propose_at(m) <= m->now_ns)
+        return false;
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    return !s.is_leader;
+}
+
 /* One block at most, one engine update with records or commits at most: their pointers last until the next step. */
 static void work(struct chain_node *m, struct chain_node_update *out, bool may_propose)
 {
     while (m->fatal == 0 && may_work(m)) {
+        bool records_first = m->cfg.records_first && out->n_records > 0;
+        if (records_first || (m->next_commit < m->engine_out.n_commits && executes_later(m)))
+            return;
         if (take_commit(m, out) || out->n_records > 0)
             return;
         if (node_tell_engine(m, out))
@@ -404,7 +426,9 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
     if (rc == 0 && m->started && in->kind != CHAIN_NODE_START) {
         m->stats.mempool_expired += chain_mempool_expire(m->pool, m->now_ns);
         bool is_submission = in->kind == CHAIN_NODE_SUBMIT || in->kind == CHAIN_NODE_SUBMIT_BODY || in->kind == CHAIN_NODE_SUBMIT_TX;
-        work(m, out, !is_submission);
+        bool sends_first = m->cfg.records_first && in->kind == CHAIN_NODE_PERSISTED && node_outbox_ready(m);
+        if (!sends_first)
+            work(m, out, !is_submission);
         node_check_fork(m);
         node_answer_reads(m, out);
         if (m->fatal == 0 && m->n_unpersisted < NODE_MAX_UNPERSISTED)
@@ -427,10 +451,8 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
 
 static bool work_at_hand(const struct chain_node *m)
 {
-    if (!may_work(m))
-        return false;
-    return m->epoch_turns || m->next_commit < m->engine_out.n_commits || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->n_tell_reads || m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
-           (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
+    bool executes = m->next_commit < m->engine_out.n_commits && !executes_later(m);
+    return may_work(m) && (executes || other_work_at_hand(m));
 }
 
 static int64_t earlier(int64_t a, int64_t b)

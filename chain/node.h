@@ -46,6 +46,9 @@ struct chain_node_config {
     uint32_t window;        /* batches under way at once, 1 .. CHAIN_WINDOW; 0: CHAIN_WINDOW */
     int64_t notice_ns;      /* as chain_engine_config's */
     int64_t vote_wait_ns;   /* header votes wait this long, jittered by key, for something to ride with; 0: 12 ms, as suits a shared medium */
+    /* Where a sync takes longer than executing a block: what others wait for goes to disk, and leaves, before blocks that nobody waits for here are
+     * executed. The leader's clients do wait for its. */
+    bool records_first;
     int64_t propose_delay_ns; /* leader waits this long after the first pending transaction for more */
     size_t mempool_txs;     /* bound, 4 .. 65536; of one author a quarter of it */
     size_t max_bundle_bytes; /* of a send, unless a single message is longer; 0: CHAIN_MAX_MSG_BYTES */

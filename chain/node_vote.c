@@ -104,7 +104,16 @@ static bool is_surplus(const struct chain_node *m, const struct chain_msg *msg)
            node_count_votes(m, msg->seq, &block->hash) >= m->quorum;
 }
 
-void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
+/* Members of Raft's do not lie; what they do sign, ledger verify checks. */
+static bool is_believed(struct chain_node *m, const struct chain_msg *msg, bool proven)
+{
+    if (!proven || m->cfg.engine->byzantine)
+        return node_verify(m, msg);
+    node_note_heard(m, m->members, msg);
+    return true;
+}
+
+void node_take_vote(struct chain_node *m, const struct chain_msg *msg, bool proven)
 {
     if (msg->body_len > 0 || msg->view != 0 || msg->seq == 0) {
         m->stats.refused_malformed++;
@@ -125,7 +134,7 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
         m->stats.duplicates++;
         return;
     }
-    if (!node_verify(m, msg))
+    if (!is_believed(m, msg, proven && !known))
         return;
     if (known) { /* two headers at one height: only a liar signs both */
         struct chain_equivocation proof = {.kind = msg->kind, .epoch = m->members->epoch, .author = msg->author, .seq = msg->seq};
@@ -166,13 +175,13 @@ static bool is_disk_awaited(const struct chain_node *m)
     return m->hurried_seq > m->persisted_seq;
 }
 
-void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg)
+void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg, bool proven)
 {
     bool aside = m->n_late < NODE_LATE_VOTES && msg->body_len == 0; /* a body is the inbox's */
     if (aside)
-        m->late[m->n_late++] = *msg;
+        m->late[m->n_late++] = (struct node_late_vote){*msg, proven};
     else
-        node_take_vote(m, msg);
+        node_take_vote(m, msg, proven);
 }
 
 bool node_has_late_work(const struct chain_node *m)
@@ -191,9 +200,9 @@ bool node_do_late_work(struct chain_node *m)
             own_vote(m, block);
         return true;
     }
-    struct chain_msg msg = m->late[0];
+    struct node_late_vote vote = m->late[0];
     memmove(m->late, m->late + 1, --m->n_late * sizeof(m->late[0]));
-    node_take_vote(m, &msg);
+    node_take_vote(m, &vote.msg, vote.proven);
     return true;
 }
 

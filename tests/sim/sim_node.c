@@ -68,6 +68,7 @@ static struct chain_node_config node_config(struct sim_world *w, struct sim_node
                                       .engine_timeout_max_ns = 32 * w->cfg.heartbeat_ns,
                                       .gossip_ns = 2 * w->cfg.heartbeat_ns,
                                       .status_ns = 20 * w->cfg.heartbeat_ns,
+                                      .records_first = sim_mix(w->cfg.seed ^ node->life) & 1,
                                       .propose_delay_ns = w->cfg.heartbeat_ns / 10,
                                       .mempool_txs = 128,
                                       .read_block = sim_disk_read_block,

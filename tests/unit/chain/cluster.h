@@ -64,6 +64,8 @@ struct cluster {
     size_t mempool_txs;
     bool proven_links;    /* nodes that start from here on leave Raft's messages unsigned */
     uint32_t proves_from; /* bitmap of members whose links prove their sender */
+    bool records_first;   /* of nodes that start from now on */
+    uint64_t n_sent_first; /* their updates that let something leave after a sync */
     bool trust_disk, distrust_disk; /* of nodes that start from now on */
     bool on_stores; /* nodes read from their stores alone, which may prune */
     uint32_t liars; /* bitmap: what they tell of snapshots is wrong, each in a way of its own */
@@ -225,6 +227,9 @@ static inline int cluster_step(struct cluster *c, uint32_t i, struct chain_node_
     c->n_steps++;
     int rc = chain_node_step(c->nodes[i], event, u);
     ck_assert_msg(rc == 0 || rc == -EBADMSG, "node %u: step gave %d at height %llu", i, rc, (unsigned long long)u->fatal_height);
+    bool sent_first = c->records_first && event->kind == CHAIN_NODE_PERSISTED && u->n_sends > 0;
+    c->n_sent_first += sent_first;
+    ck_assert(!c->records_first || u->n_events == 0 || (u->n_records == 0 && !sent_first));
     for (size_t k = 0; k < u->n_records && !c->on_stores; k++)
         cluster_write_row(c->disks[i], &u->records[k]);
     for (size_t k = 0; k < u->n_blocks && !c->on_stores; k++)
@@ -250,6 +255,7 @@ static inline void cluster_start(struct cluster *c, uint32_t i)
                                     .signer = chain_signer_ed25519(&c->ring.keys[i]),
                                     .engine = c->ops,
                                     .proven_links = c->proven_links,
+                                    .records_first = c->records_first,
                                     .engine_heartbeat_ns = 40 * MS,
                                     .engine_timeout_ns = 200 * MS,
                                     .engine_timeout_max_ns = 2000 * MS,

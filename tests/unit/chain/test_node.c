@@ -150,6 +150,52 @@ START_TEST(a_proven_link_stands_for_the_signature_of_raft_messages_alone)
 }
 END_TEST
 
+/* Who got a vote from its author knows it to be the author's. */
+START_TEST(where_members_only_crash_a_header_vote_from_its_author_is_believed)
+{
+    struct cluster *c = cluster_open(engines[_i], 4, 17);
+    for (uint32_t i = 0; i < 4; i++)
+        cluster_stop(c, i);
+    c->proven_links = true;
+    c->proves_from = 15;
+    for (uint32_t i = 0; i < 4; i++)
+        cluster_start(c, i);
+    cluster_run(c, 1500 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 500 * MS);
+    struct chain_node_stats before = cluster_stats(c, 0);
+    submit_paced(c, 20, 30 * MS);
+    cluster_run(c, 300 * MS);
+    expect_agreement(c, 24, 15);
+    ck_assert_uint_ge(cluster_stats(c, 0).certified_height, before.certified_height + 15);
+    uint64_t verified = cluster_stats(c, 0).verified - before.verified;
+    if (engines[_i]->byzantine)
+        ck_assert_uint_ge(verified, 60); /* two votes and a transaction a block at least */
+    else
+        ck_assert_uint_le(verified, 20); /* transactions that the others handed in */
+    cluster_close(c);
+}
+END_TEST
+
+START_TEST(records_that_others_wait_for_go_to_disk_and_leave_before_blocks_are_executed)
+{
+    struct cluster *c = cluster_open(engines[_i], 4, 18);
+    for (uint32_t i = 0; i < 4; i++)
+        cluster_stop(c, i);
+    c->records_first = true; /* cluster_step then looks at each update */
+    for (uint32_t i = 0; i < 4; i++)
+        cluster_start(c, i);
+    cluster_run(c, 1500 * MS);
+    cluster_register_all(c);
+    cluster_run(c, 500 * MS);
+    submit_paced(c, 60, 3 * MS);
+    cluster_run(c, 1000 * MS);
+    expect_agreement(c, 64, 10);
+    ck_assert_uint_ge(c->n_sent_first, 30);
+    cluster_close(c);
+}
+END_TEST
+
 START_TEST(a_node_alone_is_a_ledger_too)
 {
     struct cluster *c = cluster_open(engines[_i], 1, 5);
@@ -475,6 +521,8 @@ static void add_cases(Suite *suite)
     tcase_add_loop_test(tc, a_second_of_silence_costs_no_transaction, 1, N_ENGINES);
     tcase_add_loop_test(tc, a_node_that_starts_again_catches_up, 0, N_ENGINES);
     tcase_add_test(tc, a_proven_link_stands_for_the_signature_of_raft_messages_alone);
+    tcase_add_loop_test(tc, where_members_only_crash_a_header_vote_from_its_author_is_believed, 0, N_ENGINES);
+    tcase_add_loop_test(tc, records_that_others_wait_for_go_to_disk_and_leave_before_blocks_are_executed, 0, N_ENGINES);
     tcase_add_loop_test(tc, a_node_alone_is_a_ledger_too, 0, N_ENGINES);
     tcase_add_test(tc, strangers_forgers_and_echoes_are_counted_and_change_nothing);
     tcase_add_test(tc, refused_octets_change_nothing_even_when_something_is_due);
