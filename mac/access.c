@@ -44,7 +44,10 @@ int mac_access_send(struct mac *m, const struct mac_event *in)
     item->head_ns = in->now_ns;
     item->expires_ns = in->now_ns + m->cfg.profile.lifetime_ns;
     item->message_id = m->next_message_id++;
-    item->last_fragment = mac_fragment_last(&m->cfg.profile, item->len_bytes);
+    item->fragment_bytes = mac_fragment_payload(&m->cfg.profile);
+    if (m->exposure.copies > 0)
+        item->fragment_bytes -= m->cfg.profile.fragment_bytes - m->exposure.fragment_bytes;
+    item->last_fragment = mac_fragment_last(item->fragment_bytes, item->len_bytes);
     item->reserves = in->send.slots && m->cfg.slot_stations > 0;
     if (item->reserves)
         m->slots.wanted = *in->send.slots;

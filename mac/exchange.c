@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <errno.h>
 
+enum { BRISK_TRIES = 3 }; /* with a rate that may turn out too fast */
+
 static int64_t airtime_ns(const struct mac *m, size_t mpdu_len, unsigned rate_index)
 {
     return m->cfg.airtime_ns(m->cfg.airtime_ctx, mpdu_len, rate_index);
@@ -25,7 +27,9 @@ static bool is_unicast(const struct mac_queue_item *item)
 static void choose_rate(struct mac *m, struct mac_queue_item *item)
 {
     const struct mac_profile *p = &m->cfg.profile;
-    if (p->n_rates == 0)
+    if (m->exposure.copies > 0 && (!is_unicast(item) || p->n_rates == 0))
+        item->rate = is_unicast(item) && item->tries >= BRISK_TRIES ? p->basic_rate : m->exposure.rate_index;
+    else if (p->n_rates == 0)
         item->rate = is_unicast(item) ? p->data_rate : p->basic_rate;
     else if (is_unicast(item))
         item->rate = mac_rate_choose(&m->rate, &item->to, item->tries);
@@ -33,10 +37,9 @@ static void choose_rate(struct mac *m, struct mac_queue_item *item)
         item->rate = mac_rate_group(&m->rate, p->basic_rate);
 }
 
-static size_t fragment_len(const struct mac *m, const struct mac_queue_item *item, unsigned fragment)
+static size_t fragment_len(const struct mac_queue_item *item, unsigned fragment)
 {
-    size_t payload = mac_fragment_payload(&m->cfg.profile);
-    return fragment < item->last_fragment ? payload : item->len_bytes - (size_t)item->last_fragment * payload;
+    return fragment < item->last_fragment ? item->fragment_bytes : item->len_bytes - (size_t)item->last_fragment * item->fragment_bytes;
 }
 
 /* The plan that a fragment of this message announces, NULL if it does not: the last one does. */
@@ -57,7 +60,7 @@ static size_t plan_bytes(const struct mac *m, const struct mac_queue_item *item,
 /* From the first sample of a fragment to the end of what it occupies: with SIFS and ACK when it is answered. */
 static int64_t exchange_ns(const struct mac *m, const struct mac_queue_item *item, unsigned fragment)
 {
-    size_t len = MAC_DATA_OVERHEAD_BYTES + plan_bytes(m, item, fragment) + fragment_len(m, item, fragment);
+    size_t len = MAC_DATA_OVERHEAD_BYTES + plan_bytes(m, item, fragment) + fragment_len(item, fragment);
     int64_t ns = airtime_ns(m, len, item->rate);
     return is_unicast(item) ? ns + m->cfg.profile.sifs_ns + m->ack_ns : ns;
 }
@@ -66,13 +69,15 @@ static int64_t exchange_ns(const struct mac *m, const struct mac_queue_item *ite
 static bool burst_holds(const struct mac *m, const struct mac_queue_item *item, unsigned fragment, int64_t start_ns)
 {
     int64_t ns = exchange_ns(m, item, fragment);
+    if (m->exposure.copies > 0)
+        return false;
     return start_ns + ns - m->burst_start_ns <= m->cfg.profile.txop_ns && start_ns >= m->medium.deaf_ns &&
            mac_medium_held_until(&m->medium, start_ns, ns) == INT64_MIN;
 }
 
 static size_t mpdu_len(const struct mac *m, const struct mac_queue_item *item)
 {
-    return MAC_DATA_OVERHEAD_BYTES + plan_bytes(m, item, item->fragment) + fragment_len(m, item, item->fragment);
+    return MAC_DATA_OVERHEAD_BYTES + plan_bytes(m, item, item->fragment) + fragment_len(item, item->fragment);
 }
 
 /* What goes before the data frame: an RTS, a CTS to oneself, or nothing (DATA). */
@@ -122,8 +127,8 @@ void mac_exchange_finish(struct mac *m, enum mac_category category, enum mac_rep
 static void build_frame(struct mac *m, const struct mac_queue_item *item, int64_t start_ns, struct mac_update *out)
 {
     int64_t sifs_ns = m->cfg.profile.sifs_ns;
-    size_t len = fragment_len(m, item, item->fragment);
-    size_t offset = item->fragment * mac_fragment_payload(&m->cfg.profile);
+    size_t len = fragment_len(item, item->fragment);
+    size_t offset = item->fragment * item->fragment_bytes;
     mac_queue_copy(&m->queue, item, offset, len, m->payload);
     const struct mac_slot_plan *plan = plan_of(m, item, item->fragment);
     uint8_t slots[MAC_SLOT_PLAN_BYTES];
@@ -256,6 +261,10 @@ static void fragment_done(struct mac *m, enum mac_report_result result, int64_t 
     enum mac_category category = m->tx_category;
     struct mac_queue_item *item = mac_queue_head(&m->queue, category);
     m->phase = MAC_PHASE_CONTEND;
+    if (!m->tx_unicast && item->tries < m->exposure.copies && !item->answers && !plan_of(m, item, item->fragment)) {
+        mac_backoff_reset(&m->backoff, category);
+        return;
+    }
     if (plan_of(m, item, item->fragment)) { /* the message stays until it is known who answered */
         mac_slots_announced(m, item->message_id, end_ns);
         return;

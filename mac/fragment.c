@@ -7,9 +7,9 @@ size_t mac_fragment_payload(const struct mac_profile *profile)
     return profile->fragment_bytes - MAC_LLC_BYTES - MAC_FRAGMENT_HEADER_BYTES;
 }
 
-unsigned mac_fragment_last(const struct mac_profile *profile, size_t len_bytes)
+unsigned mac_fragment_last(size_t payload_bytes, size_t len_bytes)
 {
-    return (unsigned)((len_bytes - 1) / mac_fragment_payload(profile));
+    return (unsigned)((len_bytes - 1) / payload_bytes);
 }
 
 void mac_reassembly_init(struct mac_reassembly *r, struct mac_reassembly_slot *slots, size_t n_slots, uint8_t *buffers, int64_t keep_ns)

@@ -15,7 +15,8 @@ enum {
 
 /* Octets of message in each fragment but the last. */
 size_t mac_fragment_payload(const struct mac_profile *profile);
-unsigned mac_fragment_last(const struct mac_profile *profile, size_t len_bytes);
+/* Number of the last fragment of a message, of so many octets each. */
+unsigned mac_fragment_last(size_t payload_bytes, size_t len_bytes);
 
 struct mac_reassembly_slot {
     bool used, broadcast;

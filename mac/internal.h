@@ -43,6 +43,7 @@ struct mac {
     int64_t access_deadline_ns; /* as of the last event that could move it */
     bool deadline_moved;
     uint16_t next_sequence, next_message_id;
+    struct mac_exposure exposure; /* copies 0: as the profile says */
     struct mac_medium medium;
     struct mac_backoff backoff;
     struct mac_queue queue;

@@ -153,6 +153,12 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     return 0;
 }
 
+static bool is_bad_exposure(const struct mac *m, const struct mac_exposure *g)
+{
+    return g->copies > 0 && (g->copies > MAC_MAX_COPIES || g->rate_index >= MAC_MAX_RATES || g->fragment_bytes < MAC_MIN_FRAGMENT_BYTES ||
+                             g->fragment_bytes > m->cfg.profile.fragment_bytes);
+}
+
 static bool is_malformed(const struct mac *m, const struct mac_event *in)
 {
     switch (in->kind) {
@@ -165,6 +171,8 @@ static bool is_malformed(const struct mac *m, const struct mac_event *in)
         return in->hold.to_ns <= in->hold.from_ns;
     case MAC_EV_RETUNE:
         return in->retune.channel >= m->n_ears;
+    case MAC_EV_EXPOSE:
+        return is_bad_exposure(m, &in->expose);
     case MAC_EV_TICK:
     case MAC_EV_CCA_BUSY:
     case MAC_EV_CCA_IDLE:
@@ -254,6 +262,9 @@ static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update
         mac_medium_retune(&m->medium, in->retune.busy, in->now_ns);
         mac_slots_cut(m, in->now_ns);
         mac_watch_retune(m, in, out);
+        return 0;
+    case MAC_EV_EXPOSE:
+        m->exposure = in->expose;
         return 0;
     case MAC_EV_FLUSH:
         mac_queue_expire(&m->queue, in->now_ns);

@@ -15,6 +15,7 @@
 enum {
     MAC_MAX_MPDU_BYTES = 2342,     /* without FCS */
     MAC_MAX_MESSAGE_BYTES = 65536, /* one message = one MSDU, or several by fragmentation */
+    MAC_MAX_COPIES = 4,
     MAC_MAX_DELIVERIES = 8,
     MAC_MAX_REPORTS = 16
 };
@@ -125,6 +126,7 @@ enum mac_event_kind {
     MAC_EV_SHAPE,   /* what energy without a frame looks like */
     MAC_EV_RETUNE,  /* from now on the station is on another channel: what was known of the medium, NAV and slot plans included, is of the
                      * one before; the queue stays, and so does every hold */
+    MAC_EV_EXPOSE,  /* from here on messages go like this */
     MAC_EV_FLUSH    /* the right to send is gone: what is queued expires now and is reported at the next TICK */
 };
 
@@ -134,6 +136,14 @@ struct mac_rx_quality {
     double rssi_dbfs, head_dbfs, snr_db, evm_db, cfo_hz;
     int64_t rise_ns;           /* offset of a power step inside the frame, -1 if none */
     double rise_db;
+};
+
+/* How much of a message is on the air at once: for a medium on which long frames are lost. No fragment follows another one in a burst, so
+ * that one disturbance costs one frame. Frames that announce slots or go in one go once. */
+struct mac_exposure {
+    unsigned copies;       /* of each frame to all, 1..MAC_MAX_COPIES, each with its own access; 0: all is as the profile says */
+    unsigned rate_index;   /* of frames to all, and of the first tries of the others where their rate is fixed */
+    size_t fragment_bytes; /* as mac_profile's and at most that; of messages that are given from here on */
 };
 
 /* As the PHY saw some energy in which there was no frame, for the detector of jamming (docs/mac.md). */
@@ -165,6 +175,7 @@ struct mac_event {
             bool elsewhere; /* busy on a channel that the station's one transmitter must leave free: no evidence about this one */
         } cca;
         struct mac_shape shape;
+        struct mac_exposure expose;
         struct {
             int64_t from_ns, to_ns;
         } hold;
@@ -240,7 +251,7 @@ size_t mac_bytes(const struct mac_config *cfg);
 __attribute__((warn_unused_result)) int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **out,
                                                  const char **bad_field_out);
 /* Returns 0; -ENOBUFS for a SEND that finds its queue full (counted, nothing else changes); -EBADMSG for a malformed event (counted).
- * HOLD, DEAF and FLUSH never fill *out, RETUNE nothing but the verdict; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
+ * HOLD, DEAF, EXPOSE and FLUSH never fill *out, RETUNE nothing but the verdict; they take effect at in->now_ns, the instant from which the medium counts as unusable or unknown.
  * A TX_DONE for a refused frame never asks for another frame in the same update. */
 __attribute__((warn_unused_result)) int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out);
 /* INT64_MAX when only events can wake it. */

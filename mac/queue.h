@@ -11,12 +11,14 @@ struct mac_queue_item {
     int64_t head_ns;     /* when it came to the head of its queue */
     int64_t expires_ns;
     uint16_t message_id;
+    size_t fragment_bytes; /* octets of the message in each fragment but the last */
     unsigned fragment, last_fragment; /* next to be sent, last of the message */
     unsigned tries;      /* of this fragment */
     unsigned rts_tries;  /* RTS without a CTS since */
     unsigned rate;       /* of the attempt that is next or out */
     unsigned attempts;   /* of all */
     uint16_t sequence;   /* of this fragment, once tried */
+    bool answers;        /* goes in a slot */
     bool reserves;       /* its last fragment announces a slot plan */
     uint32_t first_chunk;
 };

@@ -153,6 +153,7 @@ static void use_slot(struct mac *m, size_t phase, int64_t now_ns, struct mac_upd
     s->answer_len = item->len_bytes <= sizeof s->answer ? item->len_bytes : 0;
     mac_queue_copy(&m->queue, item, 0, s->answer_len, s->answer);
     item->to = mac_broadcast;
+    item->answers = true;
     s->answering = true;
     bool sent = mac_exchange_send_at(m, MAC_CAT_VOTE, s->plan.rate_index, at_ns, now_ns, out);
     assert(sent); /* as fits() made sure */

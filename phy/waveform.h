@@ -32,6 +32,8 @@ struct phy_waveform {
     const char *name;                          /* "wifi", "flex" */
     unsigned n_rates;                          /* rate 0 is the most robust */
     uint32_t rate_kbps_at_1msps[PHY_MAX_RATES]; /* payload rate for a 1 Msps clock; scale by the sample rate */
+    /* SNR over the full sample rate from which on 99 of 100 frames of 750 octets arrive (docs/packet.md); INFINITY: not measured */
+    float sure_snr_db[PHY_MAX_RATES];
     unsigned data_rate;                        /* for unicast data where nothing better is known: QPSK, rate 1/2 */
     uint32_t lock_delay_samples;               /* worst case from the first sample of a frame to its lock: sets the ACK timeout */
     uint32_t cca_delay_samples;                /* from the first sample to a busy medium */

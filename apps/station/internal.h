@@ -138,6 +138,10 @@ struct app_station {
     uint64_t n_proposed;   /* by the node, ever */
     bool proposal_waits;   /* one of them has not yet left for the MAC */
 
+    struct app_jammed jammed[CHAIN_MAX_CHANNELS];
+    struct app_links links; /* on the control channel */
+    struct mac_exposure exposure; /* how messages to all go there: what its MAC was told */
+
     struct transmitter tx;
     struct sensing sensing;
     struct traffic traffic;
@@ -183,6 +187,8 @@ int radio_tick(struct app_station *s, uint32_t channel, int64_t now_ns, struct a
 int radio_send(struct app_station *s, uint32_t channel, int64_t now_ns, const struct mac_event *send, struct app_station_update *out);
 int radio_tx_done(struct app_station *s, struct app_station_update *out);
 void radio_hold(struct app_station *s, uint32_t channel, int64_t now_ns, int64_t from_ns, int64_t to_ns);
+/* How messages to all go on a channel from here on. */
+void radio_expose(struct app_station *s, uint32_t channel, int64_t now_ns, const struct mac_exposure *exposure);
 void radio_drop_queue(struct app_station *s, uint32_t channel);
 int radio_retune(struct app_station *s, const struct mac_event *retune, struct app_station_update *out);
 
@@ -223,6 +229,13 @@ void spoof_frame(struct app_station *s, uint32_t channel, const struct mac_event
 const uint8_t *spoof_address(struct app_station *s, const uint8_t *mpdu, size_t len);
 /* A message that arrived under this address is not signed by its author. */
 void spoof_forged(struct app_station *s, const struct mac_address *transmitter, int64_t now_ns, struct app_station_update *out);
+
+/* adapt.c: what the responses to jamming change */
+void adapt_start(struct app_station *s);
+void adapt_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns);
+void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int64_t now_ns);
+/* Before a message goes to all on the control channel. */
+void adapt_exposure(struct app_station *s, int64_t now_ns);
 
 /* policy.c: what spans the layers */
 /* Queues an operation if the station may originate any; false: it does not come. */

@@ -127,6 +127,7 @@ static int run_outbox(struct app_station *s, int64_t now_ns, struct app_station_
     event.send.category = category[letter->urgency];
     event.send.message = letter->octets;
     event.send.len_bytes = letter->len_bytes;
+    adapt_exposure(s, now_ns);
     struct mac_slot_plan plan;
     struct app_slots_config slots = station_slots(&s->cfg);
     struct chain_node_send what = {

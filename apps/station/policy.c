@@ -224,6 +224,7 @@ void policy_ledger_event(struct app_station *s, const struct chain_ledger_event 
 void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns, struct app_station_update *out)
 {
     note(out, APP_NOTE_VERDICT, now_ns, verdict->channel)->verdict = *verdict;
+    adapt_verdict(s, verdict, now_ns);
     if (!mac_jam_is_attack(verdict->kind) || !originates(s, now_ns) ||
         now_ns - s->last_evidence_ns[verdict->channel] < EVIDENCE_GAP_NS)
         return;
@@ -351,6 +352,7 @@ void policy_start(struct app_station *s)
         s->peer_until_ns[c] = INT64_MIN;
         s->last_evidence_ns[c] = -EVIDENCE_GAP_NS;
     }
+    adapt_start(s);
     read_leases(s); /* of a ledger that was restored */
     struct chain_op op = {.kind = CHAIN_OP_REGISTER};
     memcpy(op.reg.call_sign, s->cfg.call_sign, sizeof op.reg.call_sign);

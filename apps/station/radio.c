@@ -15,6 +15,7 @@ static int feed_mac(struct app_station *s, uint32_t channel, const struct mac_ev
 
 static void deliver_control(struct app_station *s, const struct mac_delivery *delivery, int64_t now_ns)
 {
+    adapt_heard(s, delivery, now_ns);
     const uint8_t *message = delivery->message;
     size_t len_bytes = delivery->len_bytes;
     struct mac_repair_update mended;
@@ -192,6 +193,13 @@ int radio_retune(struct app_station *s, const struct mac_event *retune, struct a
     int rc = step_mac(s, s->control, retune, out);
     yield_to_control(s, s->tuned, retune->now_ns);
     return rc;
+}
+
+void radio_expose(struct app_station *s, uint32_t channel, int64_t now_ns, const struct mac_exposure *exposure)
+{
+    struct mac_event event = {.kind = MAC_EV_EXPOSE, .now_ns = now_ns, .expose = *exposure};
+    int rc = feed_mac(s, channel, &event);
+    (void)rc; /* within the profile's bounds; it sends nothing */
 }
 
 void radio_drop_queue(struct app_station *s, uint32_t channel)

@@ -358,6 +358,7 @@ static const struct phy_waveform flex = {
     .name = "flex",
     .n_rates = PHY_FLEX_N_RATES,
     .rate_kbps_at_1msps = {300, 600, 1200, 1800},
+    .sure_snr_db = {INFINITY, INFINITY, INFINITY, INFINITY},
     .data_rate = 1,
     .lock_delay_samples = FIRST_SYMBOL + 4,
     .cca_delay_samples = 80,

@@ -261,6 +261,7 @@ static const struct phy_waveform wifi = {
     .name = "wifi",
     .n_rates = PHY_WIFI_N_RATES,
     .rate_kbps_at_1msps = {300, 450, 600, 900, 1200, 1800, 2400, 2700},
+    .sure_snr_db = {0.5f, 3, 4, 6.5f, 10.5f, 12.5f, 19, 19}, /* of its shipped tables */
     .data_rate = 2,
     .lock_delay_samples = PHY_WIFI_DETECT_DELAY + TICK,
     .cca_delay_samples = 80,
