@@ -35,10 +35,17 @@ static enum mac_jam_kind verdict_of(const struct app_scenario *sc, const struct 
     }
 }
 
+/* What a follower does on one channel is noise for as long as it dwells there, and begins within a frame. */
+static bool names(const struct app_scenario *sc, const struct app_scenario_jammer *jammer, enum mac_jam_kind kind)
+{
+    bool follows = phy_emitter_kind_of(jammer->kind) == PHY_EMITTER_FOLLOWER;
+    return kind == verdict_of(sc, jammer) || (follows && kind == MAC_JAM_CONSTANT);
+}
+
 static bool matches(const struct app_scenario *sc, const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
 {
     return app_scenario_jams(jammer, v->channel) && at_ns >= jammer->start_ns && at_ns <= jammer->stop_ns + GRACE_NS &&
-           v->kind == verdict_of(sc, jammer);
+           names(sc, jammer, v->kind);
 }
 
 static void journal_verdict(struct app_accounts *a, uint32_t station, const struct app_station_note *n)

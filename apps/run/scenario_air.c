@@ -73,9 +73,10 @@ int app_scenario_check_jammer_channels(const struct app_scenario *s, struct app_
     bool given = j->channel_line > 0 || j->channels_line > 0;
     if (kind == PHY_EMITTER_INSIDER && given)
         return app_scenario_refuse(field_out, "channel channels", why_out, "an insider knows which channel the control traffic uses, and jams that one");
-    if (kind == PHY_EMITTER_INSIDER)
-        j->channels[j->n_channels++] = s->control_channel;
-    else if (!given)
+    for (uint32_t c = 0; c < s->n_channels && kind == PHY_EMITTER_INSIDER; c++)
+        if (app_scenario_shares(s, c))
+            j->channels[j->n_channels++] = c;
+    if (!given && kind != PHY_EMITTER_INSIDER)
         return app_scenario_refuse(field_out, "channel", why_out, "missing, and so is channels");
     if (j->channel_line > 0 && j->channels_line > 0)
         return app_scenario_refuse(field_out, "channels", why_out, "give either channel or channels");

@@ -305,6 +305,11 @@ int app_scenario_check_whole(void *root, void *item, const char **field_out, cha
     if (s->sensing.decide_after_ns > MAX_DECIDE_PERIODS * s->quiet.period_ns)
         return refuse(field_out, "sensing.decide_after quiet.period", why_out,
                       "sensing.decide_after must not be longer than %d quiet.period", MAX_DECIDE_PERIODS);
+    for (uint32_t i = 0; i < s->n_traffic && s->has_base; i++) /* of which a base may have known only one */
+        for (uint32_t k = 0; k < s->traffic[i].n_wanted; k++)
+            if (app_scenario_shares(s, s->traffic[i].wanted[k]))
+                return refuse(field_out, "hop.channels", why_out, "channel '%s' is wanted by traffic, and one of the hop set is not leased",
+                              s->channels[s->traffic[i].wanted[k]].name);
     if (s->hop.n_channels > 0 && s->hop.dwell_ns < HOP_SKEWS * s->lease.max_skew_ns)
         return refuse(field_out, "hop.dwell lease.max_skew", why_out, "hop.dwell must be at least %d times lease.max_skew", HOP_SKEWS);
     int err = check_copies(s, field_out, why_out);

@@ -15,7 +15,7 @@ import tempfile
 
 KINDS = ("none", "noise", "tone", "sweep", "pulse", "random", "reactive", "preamble", "pilot", "deceptive", "follower", "insider")
 RESPONSES = ("hop", "rate", "slots", "timers", "migrate")
-JAMMED_NS = (2000000000, 7500000000)  # in every one of these scenarios; without a jammer as well, to compare
+JAMMED_NS = (1500000000, 5500000000)  # in every one of these scenarios; without a jammer as well, to compare
 FLOOR = {"none": .95, "pulse": 2, "reactive": 2, "follower": .95, "insider": .95}  # 5 for all others
 PEER = "no response"
 

@@ -177,7 +177,7 @@ START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
         enum mac_jam_kind verdict;
     } cases[] = {{"tone", MAC_JAM_TONE},   {"noise", MAC_JAM_CONSTANT}, {"sweep", MAC_JAM_SWEEP},       {"pilot", MAC_JAM_PILOT},
                  {"pulse", MAC_JAM_PULSE}, {"random", MAC_JAM_PULSE},   {"reactive", MAC_JAM_REACTIVE}, {"preamble", MAC_JAM_PREAMBLE},
-                 {"deceptive", MAC_JAM_DECEPTIVE}, {"follower", MAC_JAM_REACTIVE}, {"insider", MAC_JAM_CONSTANT}};
+                 {"deceptive", MAC_JAM_DECEPTIVE}, {"follower", MAC_JAM_REACTIVE}, {"follower", MAC_JAM_CONSTANT}, {"insider", MAC_JAM_CONSTANT}};
     for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = cases[i].verdict, .channel = 2}};
         scenario.n_jammers = 1;

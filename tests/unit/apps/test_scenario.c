@@ -290,6 +290,7 @@ START_TEST(a_scenario_may_begin_from_another_one)
     check_refused_over_base("name: x\nbase: base.yaml\nstations: [{name: c}, {name: d}]\n", ":3: field stations[0]", "are the base's");
     check_refused_over_base("name: x\nbase: base.yaml\ncontrol: a\n", ":3: field control", "are the base's");
     check_refused_over_base("name: x\nbase: base.yaml\njammers: [{name: y, kind: noise, channel: z}]\n", ":3: field jammers[0].channel", "no channel");
+    check_refused_over_base("name: x\nbase: base.yaml\nhop: {channels: [a]}\n", ":3: field hop.channels", "wanted by traffic");
     check_refused_over_base("name: x\nbase: base.yaml\nsettle: 5s\n", ":3: field settle", "shorter than duration");
     write_base("duration: 1\n");
     check_refused_over_base("name: x\nbase: base.yaml\n", "base.yaml:9: field duration", "duration");
@@ -308,6 +309,8 @@ START_TEST(each_jamming_scenario_differs_from_the_one_without_a_jammer_by_its_ja
     static struct app_scenario none;
     ck_assert_msg(app_scenario_load("jamming-none", NULL, &none, error) == 0, "%s", error);
     ck_assert_uint_eq(none.n_jammers, 0);
+    ck_assert_uint_eq(none.hop.n_channels, 3);
+    ck_assert(none.responses.hop && none.responses.rate && none.responses.slots && none.responses.timers && none.responses.migrate);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char name[64];
         snprintf(name, sizeof name, "jamming-%s", kinds[i]);
@@ -315,9 +318,10 @@ START_TEST(each_jamming_scenario_differs_from_the_one_without_a_jammer_by_its_ja
         ck_assert_str_eq(scenario.name, name);
         ck_assert_uint_eq(scenario.n_jammers, 1);
         ck_assert_str_eq(scenario.jammers[0].kind, kinds[i]);
-        ck_assert_int_eq(scenario.jammers[0].start_ns, 2000000000);
-        ck_assert_int_eq(scenario.jammers[0].stop_ns, 7500000000);
+        ck_assert_int_eq(scenario.jammers[0].start_ns, 1500000000);
+        ck_assert_int_eq(scenario.jammers[0].stop_ns, 5500000000);
         ck_assert_int_eq(scenario.duration_ns, none.duration_ns);
+        ck_assert_uint_eq(scenario.jammers[0].n_channels, i < 9 ? 1 : 4);
         ck_assert_mem_eq(scenario.stations, none.stations, sizeof none.stations);
         ck_assert_mem_eq(&scenario.traffic, &none.traffic, sizeof none.traffic);
         ck_assert_mem_eq(&scenario.engine, &none.engine, sizeof none.engine);
