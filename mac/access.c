@@ -176,6 +176,15 @@ static bool missed_boundary(struct mac *m, enum mac_category category, int64_t n
     return true;
 }
 
+/* Of a station that changes channels: a plan that would be cut short by that waits for the next channel, once. Quiet periods may fall into a plan,
+ * which goes on behind them. */
+static int64_t reserved_ns(struct mac *m, enum mac_category category)
+{
+    const struct mac_queue_item *item = mac_queue_head(&m->queue, category);
+    bool asks = item->reserves && item->fragment == item->last_fragment && !item->put_off;
+    return m->n_ears > 0 && asks ? mac_slot_plan_end_ns(&m->slots.wanted) : 0;
+}
+
 void mac_access_try(struct mac *m, int64_t now_ns, struct mac_update *out)
 {
     if (m->phase != MAC_PHASE_CONTEND)
@@ -185,8 +194,9 @@ void mac_access_try(struct mac *m, int64_t now_ns, struct mac_update *out)
         return;
     enum mac_category category = mac_first(due);
     int64_t start_ns = now_ns + m->cfg.profile.turnaround_ns;
-    int64_t held_until_ns = mac_medium_held_until(&m->medium, start_ns, mac_exchange_plan_ns(m, category));
+    int64_t held_until_ns = mac_medium_held_until(&m->medium, start_ns, mac_exchange_plan_ns(m, category) + reserved_ns(m, category));
     if (held_until_ns != INT64_MIN) {
+        mac_queue_head(&m->queue, category)->put_off = true;
         m->commit_ns = INT64_MAX;
         m->committed = 0;
         m->medium.hold_ns = held_until_ns;

@@ -20,6 +20,7 @@ struct mac_queue_item {
     uint16_t sequence;   /* of this fragment, once tried */
     bool answers;        /* goes in a slot */
     bool reserves;       /* its last fragment announces a slot plan */
+    bool put_off;        /* it waited once for a change of channel that its plan would have reached over */
     uint32_t first_chunk;
 };
 
