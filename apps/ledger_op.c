@@ -1,6 +1,7 @@
 /* {"op": "grant", "low_hz": 5190000000, ...} */
 #include "apps/ledger_op.h"
 
+#include "chain/hop.h"
 #include "mac/jam.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ struct reader {
     char *error;
     const char *known[MAX_FIELDS]; /* fields asked for so far */
     size_t n_known;
+    uint8_t *boxes; /* for CHAIN_MAX_MEMBERS */
     bool bad;
 };
 
@@ -289,13 +291,48 @@ static void read_pay(struct reader *r, struct chain_op *op)
     op->pay.amount = take_uint(r, "amount", INT64_MAX);
 }
 
+static void read_hop_mask(struct reader *r, struct chain_op *op)
+{
+    const json_t *channels = take(r, "channels", true);
+    for (size_t i = 0; i < json_array_size(channels); i++) {
+        json_int_t c = json_integer_value(json_array_get(channels, i));
+        if (!json_is_integer(json_array_get(channels, i)) || c < 0 || c >= CHAIN_MAX_CHANNELS)
+            refuse(r, "channels", "must be a list of numbers from 0 to %d", CHAIN_MAX_CHANNELS - 1);
+        else
+            op->hop.mask |= (uint8_t)(1u << c);
+    }
+    if (channels && json_array_size(channels) == 0)
+        refuse(r, "channels", "must be a list of numbers from 0 to %d", CHAIN_MAX_CHANNELS - 1);
+}
+
+/* For a member of the cluster file: its key is drawn here and sealed to all members; nobody else ever sees it. */
+static void read_hop_epoch(struct reader *r, struct chain_op *op)
+{
+    uint8_t key[CHAIN_HOP_KEY_BYTES], secret[CHAIN_CURVE_BYTES];
+    const struct chain_members *members = &r->cluster->genesis.members;
+    op->kind = CHAIN_OP_HOP_EPOCH;
+    op->hop.epoch = (uint32_t)take_uint(r, "epoch", UINT32_MAX);
+    read_hop_mask(r, op);
+    op->hop.from_ns = (int64_t)take_uint(r, "from_ns", (uint64_t)CHAIN_MAX_TIME_NS);
+    op->hop.boxes = r->boxes;
+    op->hop.boxes_len = (size_t)members->n * CHAIN_HOP_BOX_BYTES;
+    randombytes_buf(key, sizeof key);
+    randombytes_buf(secret, sizeof secret);
+    chain_hop_commit(members, op->hop.epoch, key, &op->hop.commitment);
+    if (chain_hop_seal(members, key, secret, op->hop.ephemeral, r->boxes) != 0)
+        refuse(r, "op", "the key could not be sealed");
+    sodium_memzero(key, sizeof key);
+    sodium_memzero(secret, sizeof secret);
+}
+
 static const struct {
     const char *name;
     void (*read)(struct reader *r, struct chain_op *op);
 } operations[] = {{"register", read_register}, {"grant", read_grant}, {"heartbeat", read_heartbeat}, {"relinquish", read_relinquish},
                   {"evidence", read_evidence}, {"admit", read_admit}, {"move", read_move}, {"deregister", read_deregister},
                   {"reconfigure", read_reconfigure}, {"equivocation", read_equivocation}, {"spectrum", read_spectrum},
-                  {"withdraw", read_withdraw}, {"put", read_put}, {"unauthorised", read_unauthorised}, {"pay", read_pay}};
+                  {"withdraw", read_withdraw}, {"put", read_put}, {"unauthorised", read_unauthorised}, {"pay", read_pay},
+                  {"hop-epoch", read_hop_epoch}};
 enum { N_OPERATIONS = sizeof operations / sizeof operations[0] };
 
 static void check_unknown(struct reader *r)
@@ -317,7 +354,7 @@ static int read_object(const json_t *object, const struct app_node_cluster *clus
         snprintf(error_out, APP_NODE_MAX_ERROR, "operation: no JSON object: another kind of value");
         return -EINVAL;
     }
-    struct reader r = {.object = object, .cluster = cluster, .error = error_out};
+    struct reader r = {.object = object, .cluster = cluster, .error = error_out, .boxes = out->value};
     memset(out, 0, sizeof *out);
     const char *name = take_text(&r, "op", 32);
     size_t i = 0;

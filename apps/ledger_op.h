@@ -7,7 +7,7 @@
 
 struct app_ledger_op {
     struct chain_op op;
-    uint8_t value[CHAIN_MAX_PUT_BYTES]; /* what op.put.value points to */
+    uint8_t value[CHAIN_MAX_OP_BYTES]; /* what op.put.value or op.hop.boxes points to */
 };
 
 /* cluster: finds names. 0 or -EINVAL with one line in error_out (APP_NODE_MAX_ERROR octets). */

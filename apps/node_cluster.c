@@ -157,6 +157,7 @@ static const struct app_yaml_field channel_fields[] = {
     {.name = "low", .kind = APP_YAML_FREQ_U64_HZ, .required = true, .offset = IN_CHANNEL(low_hz), .min = 1, .max = 1e12},
     {.name = "high", .kind = APP_YAML_FREQ_U64_HZ, .required = true, .offset = IN_CHANNEL(high_hz), .min = 1, .max = 1e12},
     {.name = "control", .kind = APP_YAML_BOOL, .offset = IN_CHANNEL(control)},
+    {.name = "hop", .kind = APP_YAML_BOOL, .offset = IN_CHANNEL(hop)},
     DURATION("quiet_phase", IN_CHANNEL(quiet_phase_ns), 0, YEAR_NS),
     END,
 };
@@ -183,6 +184,12 @@ static const struct app_yaml_field lease_fields[] = {
     {.name = "reuse", .kind = APP_YAML_U32, .offset = IN_GENESIS(reuse_m), .min = 0, .max = UINT32_MAX, .unit = "m"},
     {.name = "white_space", .kind = APP_YAML_BOOL, .offset = IN_GENESIS(lease_in_white_space)},
     {.name = "max_eirp", .kind = APP_YAML_REAL, .offset = IN_CLUSTER(max_eirp_dbm_mhz), .min = -200, .max = 200, .unit = "dBm/MHz"},
+    END,
+};
+static const struct app_yaml_field hop_fields[] = {
+    DURATION("dwell", IN_GENESIS(hop_dwell_ns), 1e6, YEAR_NS),
+    {.name = "rendezvous_every", .kind = APP_YAML_U32, .offset = IN_GENESIS(hop_rendezvous_every), .min = 2, .max = 1000, .unit = "slots"},
+    DURATION("hold_off", IN_GENESIS(hop_hold_off_ns), 2e9, YEAR_NS),
     END,
 };
 static const struct app_yaml_field timing_fields[] = {
@@ -227,6 +234,7 @@ static const struct app_yaml_field cluster_fields[] = {
      .check = check_channel},
     {.name = "sensing", .kind = APP_YAML_MAP, .fields = sensing_fields},
     {.name = "lease", .kind = APP_YAML_MAP, .fields = lease_fields},
+    {.name = "hop", .kind = APP_YAML_MAP, .fields = hop_fields},
     {.name = "timing", .kind = APP_YAML_MAP, .fields = timing_fields, .check = check_timing},
     {.name = "limits", .kind = APP_YAML_MAP, .fields = limit_fields},
     {.name = "admission", .kind = APP_YAML_MAP, .offset = IN_CLUSTER(rules), .fields = app_genesis_admission_fields},
@@ -282,6 +290,10 @@ static const struct {
     {"grant_ns", "lease.grant lease.transmit_expire", "lease.grant must not be below lease.transmit_expire"},
     {"drift_guard_ns", "lease.drift_guard lease.transmit_expire", "lease.drift_guard must be below lease.transmit_expire"},
     {"lease_in_white_space", "lease.white_space", "needs an authority"},
+    {"channels.hop", "channels.hop", "a control channel is none of the hop set"},
+    {"hop_dwell_ns", "hop.dwell timing.max_skew", "a hop set needs a dwell of at least 8 timing.max_skew, and is needed for one"},
+    {"hop_rendezvous_every", "hop.rendezvous_every", "a hop set needs one, and is needed for one"},
+    {"hop_hold_off_ns", "hop.hold_off", "a hop set needs one, and is needed for one"},
     {"max_ahead_ns", "timing.max_ahead lease.stop", "timing.max_ahead must not be above lease.stop + timing.max_skew + 2 lease.drift_guard"},
     {"fuse_min_positive", "sensing.min_positive", "must not be above the number of members and clients"},
     {"admit_votes", "admission.votes", "must not be above the number of members"},
