@@ -106,4 +106,25 @@ scenario cut 6s "kind: noise, channels: [control, h1, h2], start: 0s, stop: 3s, 
 check "a station that hears nothing misses the first epoch" runs cut packet hop cut
 check "and hops with the others within three rounds of hearing again" rejoins
 
+# Ledger nodes on sockets carry epochs: a member's, sealed with the operating system's randomness; not a client's.
+nodes() {
+    local pids=() id from rc=0
+    airdeed node --init-cluster 4 --dir nodes --base-port 0 >log2 || return 1
+    sed -i 's/{low: 5190M, high: 5200M,/& hop: true,/; s/{low: 5200M, high: 5210M,/& hop: true,/' nodes/cluster.yaml
+    echo 'hop: {dwell: 5s, rendezvous_every: 8, hold_off: 10s}' >>nodes/cluster.yaml
+    for id in 0 1 2 3; do
+        airdeed node "nodes/n$id.yaml" 2>"nodes/n$id.log" &
+        pids+=($!)
+    done
+    from=$((($(date +%s) + 200) * 1000000000))
+    airdeed ledger submit --node nodes/cluster.yaml --key nodes/n1.key --timeout 60s \
+        "{\"op\": \"hop-epoch\", \"epoch\": 1, \"channels\": [1, 2], \"from_ns\": $from}" || rc=1
+    airdeed ledger submit --node nodes/cluster.yaml --key nodes/client.key --timeout 60s \
+        "{\"op\": \"hop-epoch\", \"epoch\": 2, \"channels\": [1, 2], \"from_ns\": $from}" | grep NOT_ENTITLED || rc=1
+    kill "${pids[@]}"
+    wait "${pids[@]}"
+    airdeed ledger state nodes/n1.db hop | grep -c "  box " | grep -qx 4 && airdeed ledger verify nodes/n1.db && return "$rc"
+}
+check "nodes carry a member's epoch and refuse a client's" nodes
+
 echo "1..$n"
