@@ -51,8 +51,8 @@ run_fuzz() { # name, program, corpus
 run_scenario() { # name, file
     local code
     case $2 in
-    *.txt) timeout 900 "$root/tests/scenario/transcript.sh" "$2" ;;
-    *) AIRDEED_SRC=$root PATH=$root/build/release:$PATH timeout 900 "$2" ;;
+    *.txt) timeout 1800 "$root/tests/scenario/transcript.sh" "$2" ;;
+    *) AIRDEED_SRC=$root PATH=$root/build/release:$PATH timeout 1800 "$2" ;;
     esac >"$work/$1.out" 2>&1
     code=$?
     grep -E '^(not )?ok' "$work/$1.out" >"$work/$1.tap"

@@ -99,7 +99,7 @@ try_cluster() { # name, turnaround, duration, what they have to have done
     for code in $codes; do
         case $code in 0 | 3 | 124) ;; *) return 1 ;; esac
     done
-    ended_well && "$4" || return 2
+    ended_well && "$4" && all_told || return 2
 }
 
 acknowledged() {
@@ -112,6 +112,13 @@ bursts_of() { # device, kind: since its log was looked at before
 
 late_at_device() {
     echo $(($(value "$1" responses_device) + $(value "$1" frames_device)))
+}
+
+all_told() { # no burst was on its way to the device, or its report to the station, when the station ended
+    local i
+    for i in 0 1; do
+        [ "$(value $i sent)" -le "$(($(bursts_of $i tx_burst) + $(late_at_device $i)))" ] || return 1
+    done
 }
 
 # Whatever the station handed over was a burst of the device, or late there, and then the station knows; nothing else was sent.
