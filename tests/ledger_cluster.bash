@@ -1,30 +1,7 @@
-# What the scripts that run ledgers as processes share: to be sourced. They set n=0 and failed=0, which count, then $dir and $engine, and print TAP.
+# What the scripts that run ledgers as processes share: to be sourced. They make $work, then set $engine and call init_cluster.
+. "$(dirname "${BASH_SOURCE[0]}")/tap.bash"
 declare -A pids=()
 loads=()
-
-check() { # description, command...
-    local what=$1
-    shift
-    n=$((n + 1))
-    if "$@"; then
-        echo "ok $n - $engine: $what"
-    else
-        echo "not ok $n - $engine: $what"
-        failed=1
-    fi
-}
-
-# Nothing here measures: what is awaited comes within a second or so, and much later where others have the processors. What never comes
-# fails after this time.
-patience_s=120
-
-await() { # command...: until it succeeds
-    local until=$((SECONDS + patience_s))
-    while ! "$@"; do
-        [ $SECONDS -lt $until ] || return 1
-        sleep 0.1
-    done
-}
 
 start() { # node number
     airdeed node "$dir/n$1.yaml" 2>>"$dir/n$1.log" &

@@ -1,13 +1,11 @@
 #!/bin/bash
 # A PBFT ledger of four processes, one of which lies with a member's keys, and a client that does: the others go on, stay of one mind, use
 # no more memory than before, and hold the liar's contradictions against it. Prints TAP.
+# shellcheck disable=SC2154 # pids, n and failed come from what is sourced
 set -u
 . "$(dirname "$0")/../ledger_cluster.bash"
 build=${AIRDEED_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build/release}
 seed=${AIRDEED_SEED:-$((RANDOM * 32768 + RANDOM))}
-declare -A pids=()
-n=0
-failed=0
 work=$(mktemp -d) || exit 3
 trap 'stop_everything; rm -rf "$work"' EXIT
 engine=pbft
@@ -83,5 +81,4 @@ check "SIGTERM ends each with exit code 0" stop_all
 check "ledger verify finds the same state root in all four databases" databases_agree 0 1 2 3
 check "every acknowledged transaction ($(acked)) is in all four databases" nothing_was_lost 0 1 2 3
 [ $failed = 0 ] || { echo "# seed $seed"; tail -n 25 "$dir"/n*.log "$dir/liar.log" | sed 's/^/# /'; }
-echo "1..$n"
-exit $failed
+end_tests

@@ -2,10 +2,8 @@
 # Four ledger nodes as processes under what an operating system can do to them, with clients that write and read registers all the time:
 # SIGSTOP, a second process on a database, a full disk, an old copy of a database, and, where namespaces may be made, a network that is
 # cut and slowed. What was acknowledged is everywhere in the end, and what the clients saw is linearizable. With raft and with pbft. Prints TAP.
+# shellcheck disable=SC2154 # pids, n and failed come from what is sourced
 set -u
-declare -A pids=()
-n=0
-failed=0
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../ledger_cluster.bash"
 work=$(mktemp -d) || exit 3
@@ -229,8 +227,7 @@ run_on_one_machine() {
     if [ "$(id -u)" = 0 ]; then
         check "n2's disk is full: it stops, and comes back" fill_the_disk
     else
-        n=$((n + 1))
-        echo "ok $n - $engine: n2's disk is full: it stops, and comes back # SKIP only root may mount a small one"
+        skip "n2's disk is full: it stops, and comes back" "only root may mount a small one"
     fi
     check "n1 comes back with an old database, is held to what it signed, and catches up" roll_back
     finish
@@ -239,8 +236,7 @@ run_on_one_machine() {
 run_on_a_network() {
     local i
     if ! make_network; then
-        n=$((n + 1))
-        echo "ok $n - $engine: the network is cut and slowed # SKIP network namespaces cannot be made here"
+        skip "the network is cut and slowed" "network namespaces cannot be made here"
         remove_network
         return
     fi
@@ -257,8 +253,7 @@ run_on_a_network() {
         tc qdisc del dev "${net}br" root
         check "one slow line holds nobody up" slow_down 3
     else
-        n=$((n + 1))
-        echo "ok $n - $engine: one slow line holds nobody up # SKIP the kernel has no token bucket filter"
+        skip "one slow line holds nobody up" "the kernel has no token bucket filter"
     fi
     finish
     remove_network
@@ -270,5 +265,4 @@ for engine in raft pbft; do
     run_on_one_machine
     run_on_a_network
 done
-echo "1..$n"
-exit $failed
+end_tests

@@ -10,6 +10,7 @@ usrp=$build/interop/interop_usrp
 airdeed=$build/airdeed
 export UHD_LOG_FASTPATH_DISABLE=1 UHD_LOG_CONSOLE_LEVEL=error
 . "$here/uhd-sim/tries.bash"
+. "$here/../tap.bash"
 
 # --- outside: one simulator for each purpose, each on an address of its own -------------------------------------------------------
 
@@ -52,20 +53,16 @@ start_all() {
 
 # --- inside -----------------------------------------------------------------------------------------------------------------------
 
-n=0
-failed=0
 least=0 most= # samples that the looped device may send in a try; no most: it is not looked at
 
 result() { # 0 good, 1 wrong, 2 the machine was too slow to tell; title; what was printed is in $out
-    n=$((n + 1))
     if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
+        report ok "$2"
     elif [ "$1" = 2 ]; then
         sed 's/^/# /' "$out" | tail -n 5
-        say_skipped $n "$2"
+        skip "$2" "$(tell_slowness)"
     else
-        failed=1
-        echo "not ok $n - $2"
+        report 'not ok' "$2"
         sed 's/^/# /' "$out" | tail -n 30
     fi
 }
@@ -336,8 +333,7 @@ run_all() {
     collect lost '^airdeed record: the radio is gone: ' 'and the message says that it is gone'
     try "without libuhd's own lines" test -z "$(grep -F '[' "$work/lost.out" | grep -E '\[(ERROR|WARNING)\]')"
     try 'and opens' "$airdeed" sense "$work/lost"
-    echo "1..$n"
-    exit $failed
+    end_tests
 }
 
 if [ "${1:-}" = inside ]; then

@@ -9,6 +9,7 @@ build=${AIRDEED_BUILD:-$root/build/release}
 airdeed=$build/airdeed
 export UHD_LOG_FASTPATH_DISABLE=1 UHD_LOG_CONSOLE_LEVEL=fatal
 . "$here/uhd-sim/tries.bash"
+. "$here/../tap.bash"
 
 # --- outside ----------------------------------------------------------------------------------------------------------------------
 
@@ -36,23 +37,18 @@ start_all() {
 
 # --- inside -----------------------------------------------------------------------------------------------------------------------
 
-n=0
-failed=0
 slow=0 # 2: what is checked could not be tried on this machine
 
-check() { # description, command...
-    local what=$1
-    shift
-    n=$((n + 1))
+explain() {
+    tail -n 3 "$dir"/s?.log | cut -c1-300 | sed 's/^/# /'
+    tail -qn 1 "$dir"/s?.out | sed 's/^/# /'
+}
+
+check_in_time() { # as check
     if [ $slow = 2 ]; then
-        say_skipped $n "$what"
-    elif "$@"; then
-        echo "ok $n - $what"
+        skip "$1" "$(tell_slowness)"
     else
-        echo "not ok $n - $what"
-        tail -n 3 "$dir"/s?.log | cut -c1-300 | sed 's/^/# /'
-        tail -qn 1 "$dir"/s?.out | sed 's/^/# /'
-        failed=1
+        check_in_time "$@"
     fi
 }
 
@@ -193,19 +189,18 @@ if [ "${1:-}" = inside ]; then
     losing=$!
     persist try_cluster good 60ms 30s acknowledged
     slow=$?
-    check "two stations work for 30 s of samples and end with code 0" ended_well
-    check "they exchange acknowledged frames" acknowledged
-    check "the devices sent what the stations say they sent" devices_agree
-    check "their ledgers verify" ledgers_verify
+    check_in_time "two stations work for 30 s of samples and end with code 0" ended_well
+    check_in_time "they exchange acknowledged frames" acknowledged
+    check_in_time "the devices sent what the stations say they sent" devices_agree
+    check_in_time "their ledgers verify" ledgers_verify
     persist try_cluster short 12ms 12s some_late
     slow=$?
-    check "with a turnaround shorter than the devices' latency, taken on trust, they go on" ended_well
-    check "whatever is late is counted and not sent" all_late
+    check_in_time "with a turnaround shorter than the devices' latency, taken on trust, they go on" ended_well
+    check_in_time "whatever is late is counted and not sent" all_late
     wait $losing
     read -r slow <"$work/gone.slow"
-    check "a station whose device vanishes ends with code 3 and one line" device_lost
-    echo "1..$n"
-    exit $failed
+    check_in_time "a station whose device vanishes ends with code 3 and one line" device_lost
+    end_tests
 else
     start_all
 fi

@@ -4,8 +4,6 @@
 # shellcheck disable=SC2034,SC2154 # engine, dir and pids are shared with what is sourced
 set -u
 . "$(dirname "$0")/../ledger_cluster.bash"
-n=0
-failed=0
 work=$(mktemp -d) || exit 3
 trap 'stop_everything; rm -rf "$work"' EXIT
 
@@ -79,5 +77,4 @@ run_engine() {
 }
 
 for engine in raft pbft; do run_engine; done
-echo "1..$n"
-exit $failed
+end_tests

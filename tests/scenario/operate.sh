@@ -5,8 +5,6 @@ set -u
 . "$(dirname "$0")/../ledger_cluster.bash"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d) || exit 3
-n=0
-failed=0
 engine=raft
 dir=$work/raft
 cleanup() {
@@ -198,8 +196,7 @@ check 'metrics are in Prometheus format' metrics_are_well_formed
 if command -v promtool >/dev/null; then
     check "Prometheus' own checker finds nothing in them" promtool_agrees
 else
-    n=$((n + 1))
-    echo "ok $n - raft: Prometheus' own checker finds nothing in them # SKIP promtool is not installed"
+    skip "Prometheus' own checker finds nothing in them" "promtool is not installed"
 fi
 check 'nothing else is served there' other_paths_are_refused
 check 'a caller who says nothing holds up neither metrics nor the ledger' a_silent_caller_holds_up_nobody
@@ -220,15 +217,12 @@ check 'a node whose files are laid out for systemd writes in its state folder al
 if unshare -m true 2>/dev/null && command -v setpriv findmnt >/dev/null; then
     check "it serves behind walls like the unit's" serves_behind_such_walls
 else
-    n=$((n + 1))
-    echo "ok $n - raft: it serves behind walls like the unit's # SKIP mount namespaces are not to be had"
+    skip "it serves behind walls like the unit's" "mount namespaces are not to be had"
 fi
 if command -v systemd-analyze >/dev/null; then
     check 'systemd finds nothing wrong with the unit' unit_is_sound
     check 'it does with broken ones, and where there is none' broken_units_are_noticed
 else
-    n=$((n + 1))
-    echo "ok $n - raft: systemd finds nothing wrong with the unit # SKIP systemd-analyze is not installed"
+    skip "systemd finds nothing wrong with the unit" "systemd-analyze is not installed"
 fi
-echo "1..$n"
-exit $failed
+end_tests

@@ -1,22 +1,10 @@
 #!/bin/bash
 # Packet fidelity as its user meets it: the same story as from samples, the same bytes on any processor, what is refused. Prints TAP.
 set -u
+. "$(dirname "$0")/../tap.bash"
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >log 2>&1; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' log | tail -20
-    fi
-}
 
 cat >two.yaml <<'END'
 name: two
@@ -74,4 +62,4 @@ check 'fading has no tables' refuses 'fading' airdeed run fading --fidelity pack
 check 'there are no samples to record' refuses 'no samples to record' airdeed run --fidelity packet --record --out no
 check 'a waveform without shipped tables is named' refuses "no tables for waveform 'flex'" sh -c 'echo "waveform: flex" >>two.yaml; airdeed run two.yaml --fidelity packet --out no'
 check 'a third fidelity is refused' refuses 'neither iq nor packet' airdeed run --fidelity frames
-echo "1..$n"
+end_tests

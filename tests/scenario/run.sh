@@ -3,19 +3,7 @@
 set -u
 work=$(mktemp -d) || exit 3
 trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
-n=0
-
-check() { # check NAME COMMAND...: the command's success is the verdict
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$work/log" 2>&1; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' "$work/log" | tail -20
-    fi
-}
+. "$(dirname "$0")/../tap.bash"
 
 value() { # value FILE key.key: a field of summary.json, without a JSON tool: keys are unique enough per block
     awk -v path="$2" 'BEGIN { split(path, key, ".") }
@@ -128,7 +116,6 @@ if command -v tshark >/dev/null; then
     check "the capture's packets are in order of time" sh -c \
         "tshark -r '$run/air.pcapng' -T fields -e frame.time_delta 2>/dev/null | awk '\$1 < 0 { bad++ } END { print NR, bad + 0; exit bad > 0 || NR < 1000 }'"
 else
-    n=$((n + 1))
-    echo "ok $n - the capture opens in tshark # SKIP tshark is not there"
+    skip 'the capture opens in tshark' 'tshark is not there'
 fi
-echo "1..$n"
+end_tests

@@ -3,12 +3,10 @@
 # with PBFT while one of them is killed and comes back, and while another one stands still for so long that the air goes on without
 # it; in the end all four ledgers are equal. Prints TAP.
 set -u
+. "$(dirname "$0")/../tap.bash"
 work=$(mktemp -d) || exit 3
 declare -A pids=()
 air=
-n=0
-failed=0
-engine=station
 
 cleanup() {
     for pid in "${pids[@]}" $air; do kill -9 "$pid" 2>/dev/null; done
@@ -17,17 +15,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
-check() { # description, command...
-    local what=$1
-    shift
-    n=$((n + 1))
-    if "$@"; then
-        echo "ok $n - $engine: $what"
-    else
-        echo "not ok $n - $engine: $what"
-        [ ! -d "$dir" ] || tail -n 4 "$dir"/*.log "$dir"/air.err | sed 's/^/# /'
-        failed=1
-    fi
+explain() {
+    [ ! -d "$dir" ] || tail -n 4 "$dir"/*.log "$dir"/air.err | sed 's/^/# /'
 }
 
 air_s() { # whole seconds on the air, as the station that is never killed counts them
@@ -46,14 +35,6 @@ within() { # seconds on the air, command...: until it succeeds, while the air go
         [ "$now" = "$last" ] || stood=$SECONDS
         last=$now
         [ $((${now:-0} - ${from:-0})) -le "$most" ] && [ $((SECONDS - stood)) -lt 120 ] || { echo "# from $from s to $now s on the air"; return 1; }
-        sleep 0.2
-    done
-}
-
-await() { # command...: until it succeeds
-    local until=$((SECONDS + 120))
-    while ! "$@"; do
-        [ $SECONDS -lt $until ] || return 1
         sleep 0.2
     done
 }
@@ -253,5 +234,4 @@ run_engine pbft
 engine=raft
 check "an air that is gone is told once, and that it is back" lose_air
 check "a full disk ends a station with code 3 and one line" full_disk
-echo "1..$n"
-exit $failed
+end_tests

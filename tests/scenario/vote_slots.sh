@@ -2,22 +2,10 @@
 # Vote slots in whole stations: members agree, nobody sends without a deed, the same seed gives the same bytes, and a commit takes less time.
 # Prints TAP.
 set -u
+. "$(dirname "$0")/../tap.bash"
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >log 2>&1; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' log | tail -20
-    fi
-}
 
 scenario() { # scenario NAME MAC
     cat >"$1.yaml" <<END
@@ -78,4 +66,4 @@ check "the same seed gives the same bytes" repeats
 check "PBFT commits sooner than with contention" faster pbft
 check "Raft commits sooner than with contention" faster raft
 check "vote slots are refused together with repair" refuses
-echo "1..$n"
+end_tests
