@@ -3,6 +3,22 @@
 declare -A pids=()
 loads=()
 
+init_cluster() { # how many nodes, further options: the files of $engine's cluster, in $dir
+    local n_nodes=$1
+    shift
+    dir=$work/$engine
+    airdeed node --init-cluster "$n_nodes" --engine "$engine" --dir "$dir" --base-port 0 "$@" >/dev/null || exit 3
+}
+
+appoint_authority() { # client's key: who may give seats and take them
+    sed -i "s/^members:/admission: {authority: $1}\nmembers:/" "$dir/cluster.yaml"
+}
+
+reconfigure() { # add or remove, key: client-3 has to be the authority
+    airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout ${patience_s}s \
+        "{\"op\": \"reconfigure\", \"seat\": \"$1\", \"key\": $2}"
+}
+
 start() { # node number
     airdeed node "$dir/n$1.yaml" 2>>"$dir/n$1.log" &
     pids[$1]=$!
@@ -86,6 +102,14 @@ catches_up() { # node number, and of one that is ahead: it gets to where the oth
     [ -n "$height" ] && await has_height "$1" "$height" || { echo "# n$1 did not reach height $height"; return 1; }
 }
 
+goes_on_without() { # node number: killed, and started again afterwards
+    kill_node "$1"
+    goes_on 5
+    local code=$?
+    start "$1"
+    return $code
+}
+
 leader_of() { # node number to ask: the leader's number
     local name
     name=$(ask "$1" leader)
@@ -124,6 +148,17 @@ nothing_was_lost() { # node numbers: what was acknowledged is in each one's data
         missing=$(cat "$dir"/*.acked | sort | comm -23 - "$dir/n$i.nonces" | wc -l)
         [ "$missing" = 0 ] || { echo "# n$i lacks $missing acknowledged transactions"; return 1; }
     done
+}
+
+check_the_end() { # node numbers
+    stop_loads
+    check 'all reach the same height' await same_height "$@"
+    check 'SIGTERM ends each with exit code 0' stop_all
+    check 'all databases verify and have the same state root' databases_agree "$@"
+}
+
+check_nothing_lost() { # node numbers
+    check "every acknowledged transaction ($(acked)) is in all databases" nothing_was_lost "$@"
 }
 
 stop_everything() { # for the trap on exit

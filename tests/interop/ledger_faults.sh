@@ -2,7 +2,7 @@
 # Four ledger nodes as processes under what an operating system can do to them, with clients that write and read registers all the time:
 # SIGSTOP, a second process on a database, a full disk, an old copy of a database, and, where namespaces may be made, a network that is
 # cut and slowed. What was acknowledged is everywhere in the end, and what the clients saw is linearizable. With raft and with pbft. Prints TAP.
-# shellcheck disable=SC2154 # pids, n and failed come from what is sourced
+# shellcheck disable=SC2034,SC2154 # engine, dir, pids and failed are shared with what is sourced
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../ledger_cluster.bash"
@@ -184,11 +184,8 @@ histories_are_linearizable() {
 }
 
 finish() {
-    stop_loads
-    check "all reach the same height" await same_height 0 1 2 3
-    check "SIGTERM ends each with exit code 0" stop_all
-    check "ledger verify finds the same state root in all four databases" databases_agree 0 1 2 3
-    check "every acknowledged transaction ($(acked)) is in all four databases" nothing_was_lost 0 1 2 3
+    check_the_end 0 1 2 3
+    check_nothing_lost 0 1 2 3
     cat "$dir"/*.history >"$dir/all.history"
     check "what $(wc -l <"$dir/all.history") operations saw is linearizable" histories_are_linearizable
     [ $failed = 0 ] || tail -n 20 "$dir"/n*.log "$dir"/*.errors | sed 's/^/# /'
@@ -214,8 +211,7 @@ H
 }
 
 run_on_one_machine() {
-    dir=$work/$engine
-    airdeed node --init-cluster 4 --dir "$dir" --engine "$engine" --base-port 0 --clients 3 >/dev/null || exit 3
+    init_cluster 4 --clients 3
     local i leader
     for i in 0 1 2 3; do start $i; done
     check "four processes find each other" await all_connected

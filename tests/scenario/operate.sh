@@ -6,12 +6,7 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d) || exit 3
 engine=raft
-dir=$work/raft
-cleanup() {
-    stop_everything
-    rm -rf "$work"
-}
-trap cleanup EXIT
+trap 'stop_everything; rm -rf "$work"' EXIT
 
 status() { # what to ask
     airdeed ledger status --node "$dir/$1" --key "$dir/client.key" --timeout 10s >"$work/status" 2>&1
@@ -184,7 +179,7 @@ END
     [ $code = 0 ] && airdeed ledger verify "$dir/state/n0.db" >/dev/null || { sed 's/^/# /' "$dir/log"; return 1; }
 }
 
-airdeed node --init-cluster 3 --engine raft --dir "$dir" --base-port 0 --clients 2 >/dev/null
+init_cluster 3 --clients 2
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 echo "metrics: 127.0.0.1:$port" >>"$dir/n0.yaml"
 for i in 0 1 2; do start $i; done
@@ -207,12 +202,9 @@ kill_node 2
 check 'a node that was killed is named by the others' await one_is_missed 2
 start 2
 check 'it comes back' await all_answer
-stop_loads
-check 'all have the same height' await same_height 0 1 2
-check 'all stop cleanly' stop_all
+check_the_end 0 1 2
 check 'nobody answers, and the command says so' bash -c "airdeed ledger status --node '$dir/cluster.yaml' --key '$dir/client.key' >/dev/null; [ \$? = 3 ]"
-check 'the databases agree' databases_agree 0 1 2
-check 'nothing was lost' nothing_was_lost 0 1 2
+check_nothing_lost 0 1 2
 check 'a node whose files are laid out for systemd writes in its state folder alone' writes_in_its_state_folder_alone
 if unshare -m true 2>/dev/null && command -v setpriv findmnt >/dev/null; then
     check "it serves behind walls like the unit's" serves_behind_such_walls

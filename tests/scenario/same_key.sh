@@ -81,9 +81,8 @@ start_all() {
 }
 
 for engine in raft pbft; do
-    dir=$work/$engine
     n_nodes=$([ $engine = raft ] && echo 3 || echo 4)
-    airdeed node --init-cluster $n_nodes --engine $engine --dir "$dir" --base-port 0 >/dev/null
+    init_cluster $n_nodes
     start_all
     check 'a station registers' registers
     check 'of eight submissions at one time each gets its own result, five times' rounds
