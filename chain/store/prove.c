@@ -78,7 +78,7 @@ static int read_genesis(struct prover *p)
     return ok ? 0 : fail(p, -EILSEQ, "meta row genesis: value is no genesis block");
 }
 
-static int open_prover(struct prover *p)
+static int open_database(struct prover *p)
 {
     enum store_identity identity;
     int rc = store_probe(p->path, p->error);
@@ -97,6 +97,19 @@ static int open_prover(struct prover *p)
     if (rc == 0)
         rc = ask_number(p, "SELECT coalesce((SELECT value FROM meta WHERE key='base_height'), 0)", 0, 0, &p->base);
     return rc;
+}
+
+/* To be closed whatever came of it; NULL: there was no memory. */
+static int open_prover(const char *path, char *error_out, struct prover **out)
+{
+    *out = calloc(1, sizeof(**out));
+    if (!*out) {
+        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: out of memory", path);
+        return -ENOMEM;
+    }
+    (*out)->path = path;
+    (*out)->error = error_out;
+    return open_database(*out);
 }
 
 /* The block of a height with its certificate goes into the proof. */
@@ -144,6 +157,8 @@ static int take_epochs(struct prover *p, uint64_t height)
 
 static void close_prover(struct prover *p)
 {
+    if (!p)
+        return;
     for (size_t i = 0; i < p->parts.n_epochs; i++) {
         free((void *)(uintptr_t)p->epochs[i].header);
         free((void *)(uintptr_t)p->epochs[i].cert);
@@ -331,15 +346,9 @@ static int read_tip(struct prover *p, struct chain_ledger *l)
 
 int chain_store_read_state(const char *path, void **mem_out, struct chain_ledger **out, char *error_out)
 {
-    struct prover *p = calloc(1, sizeof(*p));
+    struct prover *p;
+    int rc = open_prover(path, error_out, &p);
     *mem_out = NULL;
-    if (!p) {
-        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: out of memory", path);
-        return -ENOMEM;
-    }
-    p->path = path;
-    p->error = error_out;
-    int rc = open_prover(p);
     if (rc == 0)
         rc = make_ledger(p, mem_out, out);
     if (rc == 0)
@@ -443,14 +452,8 @@ static int write_proof(struct prover *p, uint8_t **out, size_t *len_out)
 
 int chain_store_prove(const char *path, const struct chain_store_question *q, uint8_t **out, size_t *len_out, char *error_out)
 {
-    struct prover *p = calloc(1, sizeof(*p));
-    if (!p) {
-        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: out of memory", path);
-        return -ENOMEM;
-    }
-    p->path = path;
-    p->error = error_out;
-    int rc = open_prover(p);
+    struct prover *p;
+    int rc = open_prover(path, error_out, &p);
     if (rc == 0)
         rc = q->kind == CHAIN_PROOF_TX ? prove_tx(p, q) : q->kind == CHAIN_PROOF_CONSISTENCY ? prove_consistency(p, q) : prove_entry(p, q);
     if (rc == 0)
@@ -461,14 +464,8 @@ int chain_store_prove(const char *path, const struct chain_store_question *q, ui
 
 int chain_store_read_genesis(const char *path, uint8_t out[CHAIN_MAX_GENESIS_BYTES], size_t *len_out, char *error_out)
 {
-    struct prover *p = calloc(1, sizeof(*p));
-    if (!p) {
-        snprintf(error_out, CHAIN_STORE_MAX_ERROR, "%.200s: out of memory", path);
-        return -ENOMEM;
-    }
-    p->path = path;
-    p->error = error_out;
-    int rc = open_prover(p);
+    struct prover *p;
+    int rc = open_prover(path, error_out, &p);
     if (rc == 0) {
         memcpy(out, p->genesis_octets, p->genesis_len);
         *len_out = p->genesis_len;
