@@ -88,11 +88,16 @@ static int read_flags(const struct app_validate *v, const char *name, struct app
     return 0;
 }
 
+static int run_all_heard(struct app_validate *v, const char *name, bool rts)
+{
+    struct app_saturate cfg = {.n = (uint32_t)v->values[VALIDATE_N], .attempts = (uint32_t)v->values[VALIDATE_RETRIES] + 1, .rts = rts};
+    int code = read_flags(v, name, &cfg);
+    return code ? code : compare(v, name, &cfg, plain, ns3);
+}
+
 static int run_dcf(struct app_validate *v)
 {
-    struct app_saturate cfg = {.n = (uint32_t)v->values[VALIDATE_N], .attempts = (uint32_t)v->values[VALIDATE_RETRIES] + 1};
-    int code = read_flags(v, "dcf", &cfg);
-    return code ? code : compare(v, "dcf", &cfg, plain, ns3);
+    return run_all_heard(v, "dcf", false);
 }
 
 const struct app_validate_case app_validate_dcf = {
@@ -110,9 +115,7 @@ const struct app_validate_case app_validate_dcf = {
 
 static int run_rts(struct app_validate *v)
 {
-    struct app_saturate cfg = {.n = (uint32_t)v->values[VALIDATE_N], .attempts = (uint32_t)v->values[VALIDATE_RETRIES] + 1, .rts = true};
-    int code = read_flags(v, "rts", &cfg);
-    return code ? code : compare(v, "rts", &cfg, plain, ns3);
+    return run_all_heard(v, "rts", true);
 }
 
 const struct app_validate_case app_validate_rts = {
