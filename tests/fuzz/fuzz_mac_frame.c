@@ -1,26 +1,8 @@
 /* MPDUs from the air: the reader alone, and one after another through a whole MAC. Input: records of a length octet and that many
  * octets, each one MPDU. */
-#include "mac/frame.h"
-#include "mac/mac.h"
+#include "tests/fuzz/mac_feed.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static int64_t airtime_ns(void *ctx, size_t mpdu_len, unsigned rate_index)
-{
-    (void)ctx;
-    (void)rate_index;
-    return 100000 + (int64_t)mpdu_len * 1500;
-}
-
-static void require(int holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* What we read as ours we would have written octet for octet; of control frames all but the flags, which we send as 0. */
 static void check_round_trip(const uint8_t *mpdu, size_t len)
@@ -34,22 +16,6 @@ static void check_round_trip(const uint8_t *mpdu, size_t len)
     require(again_len == len);
     require(again[0] == mpdu[0]);
     require(memcmp(again + 4, mpdu + 4, len - 4) == 0);
-}
-
-static struct mac *open_mac(void)
-{
-    static _Alignas(64) uint8_t memory[1 << 20];
-    struct mac_config cfg = {.seed = 1, .station_id = 1, .profile = mac_profile_dot11_10(44000), .airtime_ns = airtime_ns,
-        .queue_messages = 2, .queue_bytes = 4096, .max_peers = 2, .reassembly_ns = 100000000,
-        .jam = {.window_ns = 250000000, .min_frames = 6, .noise_dbfs = -60}};
-    struct mac *mac;
-    const char *bad_field;
-    cfg.boot = 1;
-    cfg.profile.rts_threshold_bytes = 0;
-    cfg.profile.n_rates = 4;
-    require(mac_bytes(&cfg) <= sizeof memory);
-    require(mac_init(memory, sizeof memory, &cfg, &mac, &bad_field) == 0);
-    return mac;
 }
 
 /* A message of its own is on its way, so that an answer may be awaited when the next frame comes; returns when that stands. */
@@ -80,7 +46,10 @@ static int64_t send_one(struct mac *mac, int64_t now_ns, struct mac_update *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct mac_update out;
-    struct mac *mac = open_mac();
+    struct mac_config cfg = {.profile = mac_profile_dot11_10(44000), .boot = 1, .queue_messages = 2, .jam.noise_dbfs = -60};
+    cfg.profile.rts_threshold_bytes = 0;
+    cfg.profile.n_rates = 4;
+    struct mac *mac = open_mac(cfg);
     int64_t now_ns = 1000000;
     check_round_trip(data, len);
     while (len > 0) {
@@ -89,8 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         struct mac_event event = {.kind = MAC_EV_FRAME, .now_ns = now_ns};
         event.frame.mpdu = data + 1;
         event.frame.len_bytes = n;
-        event.frame.quality = (struct mac_rx_quality){.start_ns = now_ns - 150000, .end_ns = now_ns, .header_ok = true, .fcs_ok = true,
-                                                      .head_dbfs = -40, .rssi_dbfs = -40, .rise_ns = -1};
+        event.frame.quality = hear_well(now_ns - 150000, now_ns);
         check_round_trip(data + 1, n);
         require(mac_step(mac, &event, &out) == 0);
         for (size_t i = 0; i < out.n_deliveries; i++)

@@ -1,25 +1,6 @@
 /* Slot plans from the air: the reader alone, and one after another through a whole MAC that has votes to send. Input: records of a length
  * octet and that many octets: the sender's id, whether it is a retry, and a plan. */
-#include "mac/frame.h"
-#include "mac/mac.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static int64_t airtime_ns(void *ctx, size_t mpdu_len, unsigned rate_index)
-{
-    (void)ctx;
-    (void)rate_index;
-    return 100000 + (int64_t)mpdu_len * 1500;
-}
-
-static void require(int holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/mac_feed.h"
 
 /* What is read is what would have been written, octet for octet. */
 static void check_round_trip(const uint8_t *data, size_t len)
@@ -31,27 +12,6 @@ static void check_round_trip(const uint8_t *data, size_t len)
     require(mac_slot_plan_write(&plan, again, sizeof again) == len && memcmp(again, data, len) == 0);
     if (mac_slot_plan_check(&plan, 8, 8, 32000, 1000000000) == MAC_SLOT_GOOD)
         require(mac_slot_plan_end_ns(&plan) <= 1000000000);
-}
-
-static struct mac *open_mac(void)
-{
-    static uint64_t memory[1 << 18];
-    struct mac_config cfg = {.seed = 1,
-                             .station_id = 1,
-                             .profile = mac_profile_dot11_10(40000),
-                             .airtime_ns = airtime_ns,
-                             .queue_messages = 4,
-                             .queue_bytes = 4096,
-                             .max_peers = 2,
-                             .reassembly_ns = 100000000,
-                             .slot_stations = 8,
-                             .slot_rates = 8,
-                             .jam = {.window_ns = 250000000, .min_frames = 6, .noise_dbfs = -90}};
-    struct mac *mac;
-    const char *bad_field;
-    require(mac_bytes(&cfg) <= sizeof memory);
-    require(mac_init(memory, sizeof memory, &cfg, &mac, &bad_field) == 0);
-    return mac;
 }
 
 /* Lets time pass: whatever it sends has left a moment later. */
@@ -82,15 +42,15 @@ static void hear(struct mac *mac, int64_t now_ns, const uint8_t *record, size_t 
     frame.transmitter = mac_address_of(record[0]);
     require(mac_frame_write(&frame, mpdu, sizeof mpdu, &event.frame.len_bytes) == 0);
     event.frame.mpdu = mpdu;
-    event.frame.quality = (struct mac_rx_quality){.start_ns = now_ns - 300000, .end_ns = now_ns, .header_ok = true, .fcs_ok = true,
-                                                  .head_dbfs = -40, .rssi_dbfs = -40, .rise_ns = -1};
+    event.frame.quality = hear_well(now_ns - 300000, now_ns);
     require(mac_step(mac, &event, out) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct mac_update out;
-    struct mac *mac = open_mac();
+    struct mac *mac = open_mac((struct mac_config){.profile = mac_profile_dot11_10(40000), .queue_messages = 4, .slot_stations = 8,
+                                                   .slot_rates = 8, .jam.noise_dbfs = -90});
     int64_t now_ns = 1000000;
     while (len > 0) {
         size_t n = data[0] < len - 1 ? data[0] : len - 1;
