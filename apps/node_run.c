@@ -6,19 +6,18 @@
 #include "apps/node_intake.h"
 #include "apps/node_log.h"
 #include "apps/node_metrics.h"
+#include "apps/node_open.h"
 #include "apps/node_requests.h"
 #include "apps/options.h"
 #include "apps/turns.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { MAX_EVENTS_A_TURN = 128, MAX_WAIT_MS = 500, QUEUE_MESSAGES = 256, MAX_MESSAGE_BYTES = 5 * CHAIN_MAX_MSG_BYTES };
@@ -287,26 +286,6 @@ static int open_node(struct loop *l)
     return 0;
 }
 
-/* A file that is not what it should be, or not where, is for its owner to mend; all else is the system's failure. */
-static int code_of(int err)
-{
-    bool is_files = err == -EINVAL || err == -EILSEQ || err == -ENOENT || err == -ENOTDIR || err == -EISDIR || err == -ENAMETOOLONG;
-    return is_files ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
-}
-
-static int open_store(struct loop *l)
-{
-    char error[CHAIN_STORE_MAX_ERROR];
-    struct chain_store_owner owner = {l->config->self, l->config->member};
-    int err = chain_store_open(l->config->database_path, &l->config->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &l->store, error);
-    if (!err) {
-        chain_store_keep(l->store, l->config->prune, l->config->snapshot_every);
-        return 0;
-    }
-    app_node_log(&l->log, "%s", error);
-    return code_of(err);
-}
-
 static int open_net(struct loop *l)
 {
     const struct app_node_cluster *cluster = &l->config->cluster;
@@ -342,21 +321,16 @@ static int wake_on(const struct loop *l, int fd)
     return epoll_ctl(l->wake_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Before any thread of a library starts, so that all of them leave these signals to the loop */
 static int open_signals(struct loop *l)
 {
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    sigprocmask(SIG_BLOCK, &stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */
-    l->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-    l->wake_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (l->signal_fd >= 0 && l->wake_fd >= 0 && wake_on(l, l->signal_fd) == 0)
+    int err = app_node_open_signals(&l->signal_fd);
+    if (!err) {
+        l->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+        err = l->wake_fd < 0 ? -errno : wake_on(l, l->signal_fd);
+    }
+    if (!err)
         return 0;
-    app_node_log(&l->log, "signals: %s", strerror(errno));
+    app_node_log(&l->log, "signals: %s", strerror(-err));
     return APP_SYSTEM_FAILED;
 }
 
@@ -407,12 +381,6 @@ static int hand_over(struct loop *l)
     return code;
 }
 
-static bool asked_to_stop(const struct loop *l)
-{
-    struct signalfd_siginfo info;
-    return read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info;
-}
-
 static int restore(struct loop *l)
 {
     char error[CHAIN_STORE_MAX_ERROR];
@@ -420,7 +388,7 @@ static int restore(struct loop *l)
     int err = chain_store_restore(l->store, l->node, l->now_ns, error);
     if (err) {
         app_node_log(&l->log, "%s", error);
-        return code_of(err);
+        return app_node_code_of(err);
     }
     app_node_log_start(&l->log, l->config, l->node);
     return 0;
@@ -456,7 +424,7 @@ static int open_all(struct loop *l)
 {
     int code = open_signals(l);
     if (!code)
-        code = open_store(l);
+        code = app_node_open_store(l->config, &l->log, &l->store);
     if (!code)
         code = open_node(l);
     if (!code)
@@ -532,7 +500,7 @@ int app_node_run(const struct app_node_config *config)
     l->signal_fd = l->wake_fd = -1;
     app_node_log_init(&l->log, &config->cluster, config->self);
     int code = open_all(l);
-    while (!code && !asked_to_stop(l))
+    while (!code && !app_node_asked_to_stop(l->signal_fd))
         code = run_turn(l);
     if (!code)
         code = hand_over(l);

@@ -1,5 +1,6 @@
 /* airdeed station: opens everything in the order in which it may fail harmlessly, then turns the loop. */
 #include "apps/live/live.h"
+#include "apps/node_open.h"
 #include "apps/options.h"
 #include "apps/radio_options.h"
 
@@ -8,12 +9,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,51 +41,6 @@ static void read_clocks(struct app_radio_clocks *out)
     out->wall_ns = read_clock_ns(CLOCK_REALTIME);
 }
 
-/* Before any thread of a library starts, so that all of them leave these signals to the loop */
-static int open_signals(struct app_live *live)
-{
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    sigprocmask(SIG_BLOCK, &stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is reported as a full disk is */
-    live->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (live->signal_fd >= 0)
-        return 0;
-    app_node_log(&live->log, "signals: %s", strerror(errno));
-    return APP_SYSTEM_FAILED;
-}
-
-static bool asked_to_stop(const struct app_live *live)
-{
-    struct signalfd_siginfo info;
-    return read(live->signal_fd, &info, sizeof info) == (ssize_t)sizeof info;
-}
-
-/* A file that is not what it should be, or not where, is for its owner to mend; all else is the system's failure. */
-static int code_of(int err)
-{
-    bool is_files = err == -EINVAL || err == -EILSEQ || err == -ENOENT || err == -ENOTDIR || err == -EISDIR || err == -ENAMETOOLONG;
-    return is_files ? APP_BAD_USAGE : APP_SYSTEM_FAILED;
-}
-
-static int open_store(struct app_live *live)
-{
-    const struct app_node_config *node = &live->config->node;
-    char error[CHAIN_STORE_MAX_ERROR];
-    struct chain_store_owner owner = {node->self, node->member};
-    int err = chain_store_open(node->database_path, &node->cluster.genesis, &owner, CHAIN_STORE_SYNC_FULL, &live->store, error);
-    if (!err)
-        chain_store_keep(live->store, node->prune, node->snapshot_every);
-    if (!err)
-        return 0;
-    live->store = NULL;
-    app_node_log(&live->log, "%s", error);
-    return code_of(err);
-}
-
 static int open_radio(struct app_live *live)
 {
     const struct app_live_config *c = live->config;
@@ -104,7 +58,7 @@ static int open_radio(struct app_live *live)
     if (err) {
         live->radio = NULL;
         app_node_log(&live->log, "radio: %s", error);
-        return code_of(err);
+        return app_node_code_of(err);
     }
     uint64_t lead = live->radio->ops->lead_samples ? live->radio->ops->lead_samples(live->radio) : 0;
     if (live->radio->sample_rate_hz != c->radio.sample_rate_hz) {
@@ -136,7 +90,7 @@ static int take_first(struct app_live *live, struct first_samples *f)
     int64_t begin_ns = read_clock_ns(CLOCK_MONOTONIC);
     bool told = false, measure = isnan(live->config->noise_dbfs);
     uint64_t n_wanted = measure ? (uint64_t)((double)live->radio->sample_rate_hz * (double)measure_ns * 1e-9) : 1;
-    while (f->n < n_wanted && !asked_to_stop(live)) {
+    while (f->n < n_wanted && !app_node_asked_to_stop(live->signal_fd)) {
         int rc = live->radio->ops->receive(live->radio, f->block, app_live_block_samples(live->config), wait_ns, &block);
         if (rc == -EAGAIN && !told && read_clock_ns(CLOCK_MONOTONIC) - begin_ns > tell_waiting_ns) {
             told = true;
@@ -279,7 +233,7 @@ static int open_station(struct app_live *live)
     if (!err)
         return 0;
     app_node_log(&live->log, "%s", error);
-    return code_of(err);
+    return app_node_code_of(err);
 }
 
 static int open_loop(struct app_live *live)
@@ -324,15 +278,18 @@ static int open_capture(struct app_live *live)
         return 0;
     live->pcap = NULL;
     app_node_log(&live->log, "%s: cannot write: %s", path, strerror(-err));
-    return code_of(err);
+    return app_node_code_of(err);
 }
 
 /* 0, an exit code, or -EINTR */
 static int open_all(struct app_live *live)
 {
-    int code = open_signals(live);
-    if (!code)
-        code = open_store(live);
+    int err = app_node_open_signals(&live->signal_fd); /* before any thread starts */
+    if (err) {
+        app_node_log(&live->log, "signals: %s", strerror(-err));
+        return APP_SYSTEM_FAILED;
+    }
+    int code = app_node_open_store(&live->config->node, &live->log, &live->store);
     if (!code)
         code = open_capture(live);
     if (!code)
@@ -429,7 +386,7 @@ static int turn_loop(struct app_live *live)
             return code;
         app_live_report(live);
         watch_clock(live);
-        if (asked_to_stop(live))
+        if (app_node_asked_to_stop(live->signal_fd))
             break;
     }
     return 0;
