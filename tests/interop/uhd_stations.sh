@@ -48,7 +48,7 @@ check_in_time() { # as check
     if [ $slow = 2 ]; then
         skip "$1" "$(tell_slowness)"
     else
-        check_in_time "$@"
+        check "$@"
     fi
 }
 
@@ -87,7 +87,7 @@ ended_well() {
 
 # For persist: a new cluster, and what comes of it that has to do with time
 try_cluster() { # name, turnaround, duration, what they have to have done
-    local code
+    local code i
     rm -rf "${work:?}/$1"
     forget_logs
     make_cluster "$1" "$2" || return 1
@@ -95,7 +95,12 @@ try_cluster() { # name, turnaround, duration, what they have to have done
     for code in $codes; do
         case $code in 0 | 3 | 124) ;; *) return 1 ;; esac
     done
-    ended_well && "$4" && all_told || return 2
+    ended_well && "$4" && all_told && return
+    for i in 0 1; do
+        echo "# s$i: $(value $i acked) acknowledged, $(value $i sent_responses) responses, $(value $i sent) handed over, of these" \
+            "$(bursts_of $i tx_burst) sent and $(late_at_device $i) late at the device"
+    done
+    return 2
 }
 
 acknowledged() {
