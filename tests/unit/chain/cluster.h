@@ -345,20 +345,24 @@ static inline struct cluster *cluster_open(const struct chain_engine_ops *ops, u
     return cluster_open_keys(ops, n, n, seed);
 }
 
+static inline void cluster_free_disk(struct cluster_disk *d)
+{
+    for (uint64_t h = 1; h <= d->height; h++) {
+        free(d->blocks[h].batch);
+        free(d->blocks[h].header);
+        free(d->blocks[h].cert);
+    }
+    for (size_t k = 0; k < d->n_rows; k++)
+        free(d->rows[k].data);
+    free(d);
+}
+
 static inline void cluster_close(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         if (c->nodes[i])
             cluster_stop(c, i);
-        struct cluster_disk *d = c->disks[i];
-        for (uint64_t h = 1; h <= d->height; h++) {
-            free(d->blocks[h].batch);
-            free(d->blocks[h].header);
-            free(d->blocks[h].cert);
-        }
-        for (size_t k = 0; k < d->n_rows; k++)
-            free(d->rows[k].data);
-        free(d);
+        cluster_free_disk(c->disks[i]);
     }
     free(c->update);
     free(c);
@@ -457,6 +461,17 @@ static inline void cluster_register_all(struct cluster *c)
         struct chain_op op = register_op(i);
         ck_assert_int_eq(cluster_submit(c, i, &op), CHAIN_SUCCESS);
     }
+}
+
+/* One that has worked for a while before all register, and then for another one. */
+static inline struct cluster *cluster_open_registered(const struct chain_engine_ops *ops, uint32_t n, uint64_t seed, int64_t before_ns,
+                                                      int64_t after_ns)
+{
+    struct cluster *c = cluster_open(ops, n, seed);
+    cluster_run(c, before_ns);
+    cluster_register_all(c);
+    cluster_run(c, after_ns);
+    return c;
 }
 
 /* Lowest height of the running nodes. */

@@ -51,10 +51,7 @@ static void report(const struct cluster *c, const char *what)
 
 START_TEST(four_nodes_execute_the_same_blocks)
 {
-    struct cluster *c = cluster_open(engines[_i], 4, 1);
-    cluster_run(c, 1000 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 300 * MS);
+    struct cluster *c = cluster_open_registered(engines[_i], 4, 1, 1000 * MS, 300 * MS);
     submit_paced(c, 50, 30 * MS);
     report(c, "no loss");
     expect_agreement(c, 54, 50);
@@ -97,10 +94,7 @@ END_TEST
 
 START_TEST(a_node_that_starts_again_catches_up)
 {
-    struct cluster *c = cluster_open(engines[_i], 4, 4);
-    cluster_run(c, 1000 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 300 * MS);
+    struct cluster *c = cluster_open_registered(engines[_i], 4, 4, 1000 * MS, 300 * MS);
     cluster_stop(c, 3);
     for (uint32_t k = 0; k < 30; k++) {
         struct chain_op op = evidence_op(c, k);
@@ -296,10 +290,7 @@ END_TEST
 
 START_TEST(a_recorded_conversation_played_again_changes_nothing)
 {
-    struct cluster *c = cluster_open(engines[_i], 4, 8);
-    cluster_run(c, 1000 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 300 * MS);
+    struct cluster *c = cluster_open_registered(engines[_i], 4, 8, 1000 * MS, 300 * MS);
     struct {
         uint8_t *data;
         size_t len;

@@ -232,10 +232,7 @@ END_TEST
 
 START_TEST(two_headers_of_one_member_end_on_the_ledger_and_cost_it_its_vote)
 {
-    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 13);
-    cluster_run(c, 300 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 600 * MS);
+    struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 13, 300 * MS, 600 * MS);
     uint64_t height = cluster_stats(c, 0).height + 3;
     for (uint8_t k = 0; k < 2; k++) {
         struct chain_msg vote = {.kind = CHAIN_MSG_HEADER_VOTE, .author = 3, .seq = height, .digest.octets = {k}};
@@ -262,10 +259,7 @@ END_TEST
 
 START_TEST(the_leader_is_named_by_its_key_where_seats_have_moved)
 {
-    struct cluster *c = cluster_open(engines[_i], 4, 15);
-    cluster_run(c, 800 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 500 * MS);
+    struct cluster *c = cluster_open_registered(engines[_i], 4, 15, 800 * MS, 500 * MS);
     reconfigure(c, false, 0);
     expect_epoch(c, 1, 3);
     load(c, 3);
@@ -281,10 +275,7 @@ END_TEST
 
 START_TEST(a_read_sees_what_was_committed_before_it)
 {
-    struct cluster *c = cluster_open(engines[_i], 3, 14);
-    cluster_run(c, 800 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 500 * MS);
+    struct cluster *c = cluster_open_registered(engines[_i], 3, 14, 800 * MS, 500 * MS);
     size_t n_good = 0, n_bad = 0;
     for (uint32_t i = 0; i < 3; i++) {
         struct chain_node_event event = {.kind = CHAIN_NODE_READ, .read_id = 7 + i};

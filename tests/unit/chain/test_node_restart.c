@@ -33,21 +33,9 @@ static struct cluster_disk *copy_disk(const struct cluster_disk *d)
     return copy;
 }
 
-static void free_disk(struct cluster_disk *d)
-{
-    for (uint64_t h = 1; h <= d->height; h++) {
-        free(d->blocks[h].batch);
-        free(d->blocks[h].header);
-        free(d->blocks[h].cert);
-    }
-    for (size_t k = 0; k < d->n_rows; k++)
-        free(d->rows[k].data);
-    free(d);
-}
-
 static void roll_back(struct cluster *c, uint32_t i, struct cluster_disk *to)
 {
-    free_disk(c->disks[i]);
+    cluster_free_disk(c->disks[i]);
     c->disks[i] = to;
 }
 
@@ -113,10 +101,7 @@ END_TEST
 
 START_TEST(a_disk_that_is_trusted_asks_nobody)
 {
-    struct cluster *c = cluster_open(&chain_raft_ops, 3, 41);
-    cluster_run(c, 500 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 500 * MS);
+    struct cluster *c = cluster_open_registered(&chain_raft_ops, 3, 41, 500 * MS, 500 * MS);
     cluster_stop(c, 0);
     cluster_stop(c, 1);
     c->trust_disk = true;
@@ -135,10 +120,7 @@ END_TEST
 START_TEST(a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised)
 {
     for (uint64_t seed = 50; seed < 58; seed++) {
-        struct cluster *c = cluster_open(&chain_raft_ops, 3, seed);
-        cluster_run(c, 600 * MS);
-        cluster_register_all(c);
-        cluster_run(c, 600 * MS);
+        struct cluster *c = cluster_open_registered(&chain_raft_ops, 3, seed, 600 * MS, 600 * MS);
         cluster_stop(c, 2);
         struct cluster_disk *old = copy_disk(c->disks[1]);
         cluster_run(c, 800 * MS);
@@ -177,10 +159,7 @@ END_TEST
 START_TEST(raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more)
 {
     for (uint64_t seed = 90; seed < 94; seed++) {
-        struct cluster *c = cluster_open(&chain_raft_ops, 4, seed);
-        cluster_run(c, 1000 * MS);
-        cluster_register_all(c);
-        cluster_run(c, 1000 * MS);
+        struct cluster *c = cluster_open_registered(&chain_raft_ops, 4, seed, 1000 * MS, 1000 * MS);
         uint32_t leader = cluster_stats(c, 0).engine.leader;
         struct cluster_disk *old = copy_disk(c->disks[leader]);
         c->blackout = true;
@@ -201,7 +180,7 @@ START_TEST(raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more)
             roll_back(c, leader, old);
             cluster_start(c, leader);
         } else {
-            free_disk(old);
+            cluster_free_disk(old);
         }
         uint64_t height = cluster_height(c);
         uint32_t other = (leader + 1) % c->n;
@@ -217,10 +196,7 @@ END_TEST
 START_TEST(a_pbft_member_that_forgot_learns_and_votes_again_once_that_lies_behind)
 {
     uint32_t i = (uint32_t)_i;
-    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 60);
-    cluster_run(c, 300 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 300 * MS);
+    struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 60, 300 * MS, 300 * MS);
     struct cluster_disk *old = copy_disk(c->disks[i]);
     load(c, 1, 8);
     cluster_stop(c, i);
@@ -247,10 +223,7 @@ END_TEST
 /* Following brings its disk to the view in which it had voted, and not what it said there. */
 START_TEST(a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning)
 {
-    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 61);
-    cluster_run(c, 300 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 300 * MS);
+    struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 61, 300 * MS, 300 * MS);
     struct cluster_disk *old = copy_disk(c->disks[3]);
     cluster_stop(c, 0); /* leads view 0 */
     load(c, 1, 1);
@@ -348,10 +321,7 @@ END_TEST
 
 START_TEST(a_disk_that_is_known_to_have_lost_something_votes_later)
 {
-    struct cluster *c = cluster_open(&chain_pbft_ops, 4, 80);
-    cluster_run(c, 300 * MS);
-    cluster_register_all(c);
-    cluster_run(c, 300 * MS);
+    struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 80, 300 * MS, 300 * MS);
     cluster_stop(c, 2);
     c->distrust_disk = true;
     cluster_start(c, 2);
