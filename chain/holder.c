@@ -103,8 +103,35 @@ static bool wants_channel(const struct chain_holder *h, uint32_t channel)
 {
     for (uint32_t i = 0; i < h->cfg.n_wanted; i++)
         if (h->cfg.wanted[i] == channel)
-            return true;
+            return (h->avoid >> channel & 1) == 0;
     return false;
+}
+
+static void make_request(const struct chain_holder *h, uint32_t channel, struct chain_op *op)
+{
+    const struct chain_genesis *g = h->cfg.genesis;
+    memset(op, 0, sizeof *op);
+    op->kind = CHAIN_OP_GRANT;
+    op->grant.low_hz = g->channels[channel].low_hz;
+    op->grant.high_hz = g->channels[channel].high_hz;
+    op->grant.max_eirp_cdbm_mhz = g->max_eirp_cdbm_mhz;
+    op->grant.n_peers = h->cfg.n_peers;
+    memcpy(op->grant.peers, h->cfg.peers, sizeof op->grant.peers);
+}
+
+/* Nothing is avoided where there is nothing better: a bad channel is more than none. Better is what is held already, or would be granted. */
+static void choose_avoided(struct chain_holder *h, const struct chain_ledger *l, uint32_t avoid, int64_t now_ns)
+{
+    h->avoid = 0;
+    for (uint32_t i = 0; avoid != 0 && i < h->cfg.n_wanted; i++) {
+        struct chain_op op;
+        uint32_t channel = h->cfg.wanted[i];
+        if ((avoid >> channel & 1) != 0)
+            continue;
+        make_request(h, channel, &op);
+        if ((h->grant_id != 0 && h->channel == channel) || chain_ledger_judge_grant(l, h->cfg.self, &op, now_ns) == CHAIN_SUCCESS)
+            h->avoid = avoid;
+    }
 }
 
 /* Follows the ledger: what was lost is dropped, what is there and wanted is taken up. */
@@ -115,6 +142,8 @@ static void follow_ledger(struct chain_holder *h, const struct chain_ledger *l, 
         drop_grant(h, CHAIN_HOLDER_IDLE);
     else if (g && g->suspended)
         drop_grant(h, CHAIN_HOLDER_SUSPENDED);
+    else if (g && !wants_channel(h, g->channel))
+        drop_grant(h, CHAIN_HOLDER_IDLE);
     else if (g && g->state == CHAIN_GRANT_GRANTED)
         h->state = CHAIN_HOLDER_GRANTED;
     for (size_t i = 0; i < chain_ledger_n_grants(l) && h->grant_id == 0 && is_wanted(h, now_ns); i++) {
@@ -186,18 +215,6 @@ static bool everybody_registered(const struct chain_holder *h, const struct chai
     return all;
 }
 
-static void make_request(const struct chain_holder *h, uint32_t channel, struct chain_op *op)
-{
-    const struct chain_genesis *g = h->cfg.genesis;
-    memset(op, 0, sizeof *op);
-    op->kind = CHAIN_OP_GRANT;
-    op->grant.low_hz = g->channels[channel].low_hz;
-    op->grant.high_hz = g->channels[channel].high_hz;
-    op->grant.max_eirp_cdbm_mhz = g->max_eirp_cdbm_mhz;
-    op->grant.n_peers = h->cfg.n_peers;
-    memcpy(op->grant.peers, h->cfg.peers, sizeof op->grant.peers);
-}
-
 static bool send_request(struct chain_holder *h, const struct chain_ledger *l, int64_t now_ns, struct chain_op *op)
 {
     if (h->grant_id != 0 || !is_wanted(h, now_ns) || now_ns < h->next_ns || !everybody_registered(h, l))
@@ -205,7 +222,7 @@ static bool send_request(struct chain_holder *h, const struct chain_ledger *l, i
     for (uint32_t i = 0; i < h->cfg.n_wanted; i++) {
         uint32_t channel = h->cfg.wanted[(h->start_at + i) % h->cfg.n_wanted];
         make_request(h, channel, op);
-        if (chain_ledger_judge_grant(l, h->cfg.self, op, now_ns) != CHAIN_SUCCESS)
+        if (!wants_channel(h, channel) || chain_ledger_judge_grant(l, h->cfg.self, op, now_ns) != CHAIN_SUCCESS)
             continue;
         h->channel = channel;
         h->state = CHAIN_HOLDER_REQUESTED;
@@ -255,6 +272,8 @@ int chain_holder_step(struct chain_holder *h, const struct chain_holder_event *i
         return -EINVAL;
     if (in->kind == CHAIN_HOLDER_LEDGER)
         take_answer(h, in->ledger, in->event);
+    if (in->ledger)
+        choose_avoided(h, in->ledger, in->avoid, in->now_ns);
     if (in->ledger)
         follow_ledger(h, in->ledger, in->now_ns);
     if (h->grant_id != 0 && !is_wanted(h, in->now_ns))

@@ -32,6 +32,8 @@ struct chain_holder_event {
     int64_t now_ns;                            /* own clock, block time scale */
     const struct chain_ledger *ledger;         /* as executed so far; NULL: nothing but heartbeats is sent */
     const struct chain_ledger_event *event;    /* LEDGER */
+    uint32_t avoid;                            /* bit c: channel c is no good now, for instance jammed. It is left, and not asked for, as long as
+                                                * the ledger would grant another wanted one that is not avoided */
     enum chain_op_kind op;                     /* SUBMITTED */
     uint64_t nonce;                            /* SUBMITTED */
 };
@@ -51,6 +53,7 @@ struct chain_holder {     /* public: small, and the caller's to place; read only
     int64_t last_request_ns, last_heartbeat_sent_ns, confirmed_heartbeat_ns, ledger_expire_ns;
     int64_t next_ns;      /* no request before */
     bool heartbeat_open;  /* the last heartbeat has no answer yet */
+    uint32_t avoid;       /* as of this step: channels to stay away from */
     uint32_t start_at;    /* where in `wanted` the next search begins: behind a channel that was refused */
     uint64_t leaving_id;  /* the last grant that was relinquished, again after retry_ns */
     int64_t leaving_next_ns;

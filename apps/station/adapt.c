@@ -1,16 +1,43 @@
 /* The responses to jamming at work: verdicts in, what the MAC is told out. */
 #include "apps/station/internal.h"
 
+enum { COLLAPSE = 6 }; /* messages of data in a row, each given up after the retry limit */
+static const int64_t collapse_ns = 8000000000;
+
 void adapt_start(struct app_station *s)
 {
-    for (uint32_t c = 0; c < s->n_channels; c++)
+    for (uint32_t c = 0; c < s->n_channels; c++) {
         app_jammed_init(&s->jammed[c]);
+        s->collapsed_ns[c] = INT64_MIN;
+    }
     app_links_init(&s->links);
+    s->leave_ns = INT64_MAX;
 }
 
 void adapt_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns)
 {
     app_jammed_verdict(&s->jammed[verdict->channel], verdict->kind, now_ns);
+    if (s->cfg.responses.migrate && mac_jam_is_attack(verdict->kind))
+        s->leave_ns = now_ns; /* a step of its own: this one is the MAC's, whose queue the holder may drop */
+}
+
+/* A jammer that strikes at the receiver leaves its sender nothing but silence to judge by. */
+void adapt_data(struct app_station *s, uint32_t channel, bool acked, int64_t now_ns)
+{
+    s->n_lost = acked ? 0 : s->n_lost + 1;
+    if (!s->cfg.responses.migrate || s->n_lost < COLLAPSE)
+        return;
+    s->n_lost = 0;
+    s->collapsed_ns[channel] = now_ns + collapse_ns;
+    s->leave_ns = now_ns;
+}
+
+uint32_t adapt_avoided(const struct app_station *s, int64_t now_ns)
+{
+    uint32_t avoided = 0;
+    for (uint32_t c = 0; s->cfg.responses.migrate && c < s->n_channels; c++)
+        avoided |= (uint32_t)(app_jammed_at(&s->jammed[c], now_ns) || now_ns < s->collapsed_ns[c]) << c;
+    return avoided;
 }
 
 void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int64_t now_ns)

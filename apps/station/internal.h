@@ -139,6 +139,9 @@ struct app_station {
     bool proposal_waits;   /* one of them has not yet left for the MAC */
 
     struct app_jammed jammed[CHAIN_MAX_CHANNELS];
+    unsigned n_lost;        /* data messages in a row */
+    int64_t collapsed_ns[CHAIN_MAX_CHANNELS]; /* data were lost in a row there: avoided until then */
+    int64_t leave_ns;       /* an attack was named: the holder looks at it then; INT64_MAX */
     struct app_links links; /* on the control channel */
     struct mac_exposure exposure; /* how messages to all go there: what its MAC was told */
 
@@ -234,6 +237,10 @@ void spoof_forged(struct app_station *s, const struct mac_address *transmitter, 
 void adapt_start(struct app_station *s);
 void adapt_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns);
 void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int64_t now_ns);
+/* What became of a message of data. */
+void adapt_data(struct app_station *s, uint32_t channel, bool acked, int64_t now_ns);
+/* Channels that a lease holder stays away from: bit c. */
+uint32_t adapt_avoided(const struct app_station *s, int64_t now_ns);
 /* Before a message goes to all on the control channel. */
 void adapt_exposure(struct app_station *s, int64_t now_ns);
 

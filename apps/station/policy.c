@@ -167,8 +167,10 @@ static void step_holder(struct app_station *s, const struct chain_ledger_event *
     struct chain_holder_event in = {.kind = event ? CHAIN_HOLDER_LEDGER : CHAIN_HOLDER_TICK,
                                     .now_ns = block_time(s, now_ns),
                                     .ledger = chain_node_ledger(s->node),
-                                    .event = event};
+                                    .event = event,
+                                    .avoid = adapt_avoided(s, now_ns)};
     struct chain_holder_update update = {0};
+    s->leave_ns = INT64_MAX;
     enum chain_holder_state before = s->holder.state;
     uint32_t channel = s->holder.channel;
     if (chain_holder_step(&s->holder, &in, &update) != 0)
@@ -301,7 +303,8 @@ static int64_t window_close_ns(const struct app_station *s)
 static int64_t holder_deadline(const struct app_station *s)
 {
     int64_t deadline_ns = s->has_holder ? chain_holder_deadline(&s->holder) : INT64_MAX;
-    return deadline_ns == INT64_MAX ? INT64_MAX : station_time(s, deadline_ns);
+    deadline_ns = deadline_ns == INT64_MAX ? INT64_MAX : station_time(s, deadline_ns);
+    return s->has_holder && s->leave_ns < deadline_ns ? s->leave_ns : deadline_ns;
 }
 
 int64_t policy_deadline(const struct app_station *s)

@@ -57,6 +57,7 @@ static void report(struct app_station *s, uint32_t channel, const struct mac_rep
     if (channel == s->control)
         return;
     s->traffic.outstanding = false;
+    adapt_data(s, channel, r->result == MAC_ACKED, now_ns);
     note(out, r->result == MAC_ACKED ? APP_NOTE_DATA_ACKED : APP_NOTE_DATA_LOST, now_ns, channel)->id = r->id;
 }
 

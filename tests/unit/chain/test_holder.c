@@ -17,6 +17,7 @@ struct user {
     uint32_t self;
     int64_t skew_ns; /* own clock - block time */
     bool tells_nonces;
+    uint32_t avoid;
     size_t n_sent;
     struct chain_op sent[64];
 };
@@ -39,7 +40,8 @@ static void open_user(struct user *u, uint32_t self, uint32_t first, uint32_t se
 
 static void step_user(struct user *u, enum chain_holder_event_kind kind, int64_t at_ns, const struct chain_ledger_event *event)
 {
-    struct chain_holder_event in = {.kind = kind, .now_ns = T0 + at_ns + u->skew_ns, .ledger = b->ledger, .event = event};
+    struct chain_holder_event in = {.kind = kind, .now_ns = T0 + at_ns + u->skew_ns, .ledger = b->ledger, .event = event,
+                                    .avoid = u->avoid};
     struct chain_holder_update out;
     ck_assert_int_eq(chain_holder_step(&u->holder, &in, &out), 0);
     if (!out.submit)
@@ -440,6 +442,35 @@ START_TEST(configurations_that_cannot_work_are_refused)
 }
 END_TEST
 
+START_TEST(a_channel_to_avoid_is_left_for_another_one_and_only_for_one_that_is_free)
+{
+    uint32_t channel;
+    int64_t until_ns;
+    authorize(&u, 1000 * MS);
+    u.avoid = 1u << 2 | 1u << 3; /* nothing better: it stays */
+    step_user(&u, CHAIN_HOLDER_TICK, 1100 * MS, NULL);
+    ck_assert(may_transmit(&u, 1100 * MS, &channel, &until_ns));
+    ck_assert_uint_eq(channel, 2);
+    u.avoid = 1u << 2;
+    u.n_sent = 0;
+    step_user(&u, CHAIN_HOLDER_TICK, 1110 * MS, NULL);
+    ck_assert(!sending(&u, 1110 * MS)); /* silent at once */
+    tick(&u, 1110 * MS);
+    ck_assert_uint_eq(u.n_sent, 2);
+    ck_assert_int_eq(u.sent[0].kind, CHAIN_OP_RELINQUISH);
+    ck_assert_int_eq(u.sent[1].kind, CHAIN_OP_GRANT);
+    ck_assert_uint_eq(u.sent[1].grant.low_hz, b->genesis.channels[3].low_hz);
+    commit_sent(&u, 1130 * MS);
+    commit_sent(&u, 1150 * MS);
+    ck_assert(may_transmit(&u, 1150 * MS, &channel, &until_ns));
+    ck_assert_uint_eq(channel, 3);
+    u.avoid = 0; /* no way back without a reason */
+    tick(&u, 1200 * MS);
+    ck_assert(may_transmit(&u, 1200 * MS, &channel, &until_ns));
+    ck_assert_uint_eq(channel, 3);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("holder");
@@ -461,5 +492,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, the_gate_closes_before_the_ledger_expires_for_every_skew);
     tcase_add_test(tc, a_block_dated_before_the_heartbeat_was_sent_closes_the_gate_by_the_ledger);
     tcase_add_test(tc, configurations_that_cannot_work_are_refused);
+    tcase_add_test(tc, a_channel_to_avoid_is_left_for_another_one_and_only_for_one_that_is_free);
     suite_add_tcase(suite, tc);
 }
