@@ -366,6 +366,7 @@ static int open_packet(struct phy *m, void *mem)
                                           .seed = m->cfg.seed,
                                           .stream = m->cfg.stream,
                                           .noise_power = m->noise_power,
+                                          .sample_rate_hz = m->cfg.sample_rate_hz,
                                           .cca_samples = m->cfg.cca_samples,
                                           .profile_samples = PHY_PROFILE_SAMPLES,
                                           .first_sample = m->cfg.first_sample};

@@ -11,7 +11,7 @@
 #include "apps/options.h"
 
 struct calibrate_options {
-    const char *waveform, *out, *compare;
+    const char *waveform, *out, *compare, *twins;
     double sample_rate_hz, snr_db, rate_mbps;
     uint64_t seed, n_frames, psdu_len, n_jam;
     bool json;
@@ -28,6 +28,7 @@ static int parse(int argc, char **argv, struct calibrate_options *o, int *exit_o
         {"seed", APP_U64, &o->seed, "S", "of every draw (default 1)", 0, 0, NULL},
         {"out", APP_TEXT, &o->out, "FILE", "where the tables go (default standard output)", 0, 0, NULL},
         {"compare", APP_TEXT, &o->compare, "FILE", "compare both fidelities with these tables instead; 'shipped': those compiled in", 0, 0, NULL},
+        {"twins", APP_TEXT, &o->twins, "FILE", "measure only what frames cost that begin together, and keep the rest of these tables; 'shipped'", 0, 0, NULL},
         {"rate", APP_REAL, &o->rate_mbps, "MBPS", "compare: the frames' rate at this sample rate (default the third)", 0, 1000, NULL},
         {"psdu", APP_U64, &o->psdu_len, "OCTETS", "compare: the frames' length, FCS included (default 500)", 40, 2000, NULL},
         {"snr", APP_REAL, &o->snr_db, "DB", "compare: of the frames (default 20)", -10, 60, NULL},
@@ -85,22 +86,50 @@ static int write_json(const json_t *json, const char *path)
     return bad ? errno ? -errno : -EIO : 0;
 }
 
+static const char *find_file(const char *given)
+{
+    return strcmp(given, "shipped") == 0 ? "" : given;
+}
+
+static int load(const struct calibrate_options *o, const char *path, struct phy_packet_tables *out)
+{
+    char error[APP_TABLES_MAX_ERROR];
+    uint32_t measured_hz;
+    int rc = app_tables_load(find_file(path), o->waveform, out, &measured_hz, error);
+    if (rc == 0 && strcmp(out->waveform, o->waveform) != 0) {
+        snprintf(error, sizeof error, "%.200s: measured for waveform %s, not %.20s", path, out->waveform, o->waveform);
+        rc = -EINVAL;
+    }
+    if (rc)
+        fprintf(stderr, "airdeed calibrate: %s\n", error);
+    return rc;
+}
+
+static json_t *describe_origin(const struct calibrate_options *o, const struct app_measure_config *cfg)
+{
+    char command[240];
+    snprintf(command, sizeof command, "airdeed calibrate --waveform %s --sample-rate %u --frames %u --seed %llu%s%.80s", o->waveform,
+             cfg->sample_rate_hz, cfg->n_frames, (unsigned long long)o->seed, o->twins ? " --twins " : "", o->twins ? o->twins : "");
+    return json_pack("{s:s, s:s, s:s, s:I, s:I}", "command", command, "version", AIRDEED_VERSION, "simd", phy_simd_name(PHY_SIMD_AUTO),
+                     "seed", (json_int_t)o->seed, "frames", (json_int_t)o->n_frames);
+}
+
 static int measure(const struct calibrate_options *o)
 {
     static struct phy_packet_tables tables;
     bool show;
     struct app_measure_config cfg = describe(o, &show);
-    int rc = app_measure_tables(&cfg, &tables);
+    if (o->twins && load(o, o->twins, &tables))
+        return APP_BAD_USAGE;
+    int rc = o->twins ? app_measure_twins_again(&cfg, &tables) : app_measure_tables(&cfg, &tables);
     if (show)
         fprintf(stderr, "\r%40s\r", "");
     if (rc)
         return fail(o->waveform, rc);
-    char command[160];
-    snprintf(command, sizeof command, "airdeed calibrate --waveform %s --sample-rate %u --frames %u --seed %llu", o->waveform,
-             cfg.sample_rate_hz, cfg.n_frames, (unsigned long long)o->seed);
-    json_t *provenance = json_pack("{s:s, s:s, s:s, s:I, s:I}", "command", command, "version", AIRDEED_VERSION, "simd",
-                                   phy_simd_name(PHY_SIMD_AUTO), "seed", (json_int_t)o->seed, "frames", (json_int_t)o->n_frames);
-    json_t *json = app_tables_json(&tables, cfg.sample_rate_hz, provenance);
+    json_t *origin = describe_origin(o, &cfg), *before = o->twins ? app_tables_provenance(find_file(o->twins), o->waveform) : NULL;
+    if (before) /* all but the twins is as it was */
+        json_object_set_new(before, "twins", origin);
+    json_t *json = app_tables_json(&tables, cfg.sample_rate_hz, before ? before : origin);
     rc = json ? write_json(json, o->out) : -ENOMEM;
     json_decref(json);
     return rc ? fail(o->out ? o->out : "standard output", rc) : APP_OK;
@@ -158,25 +187,16 @@ static int compare(const struct calibrate_options *o)
 {
     static struct phy_packet_tables tables;
     static struct app_compare_cell cells[APP_COMPARE_MAX_CELLS];
-    char error[APP_TABLES_MAX_ERROR];
-    uint32_t measured_hz;
     bool show;
     struct app_compare_delays delays[2];
     size_t n;
     unsigned rate;
     struct app_measure_config cfg = describe(o, &show);
-    int rc = app_tables_load(strcmp(o->compare, "shipped") == 0 ? "" : o->compare, o->waveform, &tables, &measured_hz, error);
-    if (rc == 0 && strcmp(tables.waveform, o->waveform) != 0) {
-        snprintf(error, sizeof error, "%.200s: measured for waveform %s, not %.20s", o->compare, tables.waveform, o->waveform);
-        rc = -EINVAL;
-    }
-    if (rc) {
-        fprintf(stderr, "airdeed calibrate: %s\n", error);
+    if (load(o, o->compare, &tables))
         return APP_BAD_USAGE;
-    }
     if (find_rate(o, &cfg, &rate))
         return APP_BAD_USAGE;
-    rc = app_compare(&cfg, &tables, o->snr_db, rate, (size_t)o->psdu_len, cells, &n, &delays[0], &delays[1]);
+    int rc = app_compare(&cfg, &tables, o->snr_db, rate, (size_t)o->psdu_len, cells, &n, &delays[0], &delays[1]);
     if (show)
         fprintf(stderr, "\r%40s\r", "");
     if (rc)

@@ -8,8 +8,8 @@
 #include "phy/air/awgn.h"
 #include "phy/crc.h"
 
-enum { LEAD = 400, TAIL = 1200, MAX_PSDU = 2000, NOISE_DBFS = -40, OFDM_SAMPLES = 40000 };
-enum purpose { DRAW_PSDU = 1, DRAW_LEAD, DRAW_PHASE, DRAW_CFO, DRAW_TONE, DRAW_OFDM };
+enum { LEAD = 400, TAIL = 1200, MAX_APART = 4000, MAX_PSDU = 2000, NOISE_DBFS = -40, OFDM_SAMPLES = 40000 };
+enum purpose { DRAW_PSDU = 1, DRAW_LEAD, DRAW_PHASE, DRAW_CFO, DRAW_TONE, DRAW_OFDM, DRAW_SECOND };
 
 struct app_link {
     struct app_link_config cfg;
@@ -18,6 +18,8 @@ struct app_link {
     struct phy_update update;
     float complex *x;
     size_t cap;
+    float complex *second; /* cap of them */
+    size_t n_second;
     float complex *ofdm; /* data symbols of other frames, no preamble among them */
     uint64_t position;   /* of the receiver */
     struct phy_awgn noise, jam;
@@ -100,12 +102,13 @@ int app_link_open(const struct app_link_config *cfg, struct app_link **out)
     if (!l)
         return -ENOMEM;
     l->cfg = *cfg;
-    l->cap = cfg->waveform->frame_samples(MAX_PSDU, 0) + LEAD + TAIL + 1024;
+    l->cap = cfg->waveform->frame_samples(MAX_PSDU, 0) + LEAD + TAIL + MAX_APART + 1024;
     l->x = calloc(l->cap, sizeof *l->x);
+    l->second = calloc(l->cap, sizeof *l->second);
     l->ofdm = calloc(OFDM_SAMPLES, sizeof *l->ofdm);
     phy_awgn_init(&l->noise, cfg->seed, 1, PHY_SIMD_AUTO);
     phy_awgn_init(&l->jam, cfg->seed, 2, PHY_SIMD_AUTO);
-    int rc = l->x && l->ofdm ? open_phy(cfg, cfg->tables, &l->phy, &l->phy_memory) : -ENOMEM;
+    int rc = l->x && l->second && l->ofdm ? open_phy(cfg, cfg->tables, &l->phy, &l->phy_memory) : -ENOMEM;
     if (rc == 0)
         rc = open_phy(cfg, false, &l->sender, &l->sender_memory);
     if (rc == 0)
@@ -124,6 +127,7 @@ void app_link_close(struct app_link *l)
     free(l->phy_memory);
     free(l->sender_memory);
     free(l->x);
+    free(l->second);
     free(l->ofdm);
     free(l);
 }
@@ -170,17 +174,32 @@ static double draw_cfo(const struct app_link *l, uint64_t counter) /* turns a sa
     return (app_link_draw(l->cfg.seed, DRAW_CFO, counter) - 0.5) * 0.2 / 64.0;
 }
 
+static void add_second(struct app_link *l, const struct app_link_trial *t, size_t lead, double signal)
+{
+    double amplitude = sqrt(signal * pow(10.0, -t->second.sir_db / 10.0));
+    add_rotating(l->x + ((int64_t)lead + t->second.start), l->second, l->n_second, amplitude,
+                 app_link_draw(l->cfg.seed, DRAW_PHASE, ~t->counter), draw_cfo(l, t->counter) + t->second.cfo_apart);
+}
+
+static size_t count_samples(const struct app_link *l, const struct app_link_trial *t, size_t lead, size_t burst_len)
+{
+    size_t end = lead + burst_len, second_end = t->second.on ? (size_t)((int64_t)lead + t->second.start) + l->n_second : 0;
+    return (second_end > end ? second_end : end) + TAIL;
+}
+
 /* Noise, the frame behind `lead` samples, the interferer. Returns how many samples there are. */
 static size_t render(struct app_link *l, const struct app_link_trial *t, size_t lead, size_t burst_len)
 {
     const uint64_t seed = l->cfg.seed;
-    size_t n = lead + burst_len + TAIL;
+    size_t n = count_samples(l, t, lead, burst_len);
     double noise = pow(10.0, NOISE_DBFS / 10.0), signal = noise * pow(10.0, t->snr_db / 10.0);
     memset(l->x, 0, n * sizeof *l->x);
     phy_awgn_add(&l->noise, l->n_noise, (float)noise, l->x, n);
     l->n_noise += n;
     add_rotating(l->x + lead, l->update.burst, burst_len, sqrt(signal), app_link_draw(seed, DRAW_PHASE, t->counter),
                  draw_cfo(l, t->counter));
+    if (t->second.on)
+        add_second(l, t, lead, signal);
     for (size_t i = 0; i < t->n_spans; i++) {
         int64_t start = t->spans[i].start + (int64_t)lead, end = t->spans[i].end + (int64_t)lead;
         start = start > 0 ? start : 0;
@@ -198,6 +217,9 @@ struct expected {
     double cfo_hz;
     const uint8_t *mpdu;
     size_t mpdu_len;
+    uint64_t second_start; /* UINT64_MAX: there is none */
+    const uint8_t *second;
+    size_t second_len;
 };
 
 static void take_signals(struct app_link *l, const struct expected *e, struct app_link_outcome *out)
@@ -212,6 +234,10 @@ static void take_signals(struct app_link *l, const struct expected *e, struct ap
         }
         if (s->kind == PHY_LOCK)
             out->lock_delay = out->locked ? out->lock_delay : (int64_t)(s->sample - e->start);
+        if (s->kind == PHY_FRAME && e->second_start != UINT64_MAX && llabs((int64_t)(f->start_sample - e->second_start)) <= near) {
+            out->second_locked = true;
+            out->second_ok |= f->fcs_ok && f->psdu_len == e->second_len + 4 && memcmp(f->psdu, e->second, e->second_len) == 0;
+        }
         if (s->kind != PHY_FRAME || llabs((int64_t)(f->start_sample - e->start)) > near)
             continue;
         out->locked = true;
@@ -290,19 +316,42 @@ static int hear_arrivals(struct app_link *l, const struct app_link_trial *t, con
     return 0;
 }
 
+static bool is_sound(const struct app_link *l, const struct app_link_trial *t)
+{
+    const struct app_link_second *s = &t->second;
+    bool second = !s->on || (s->psdu_len >= 5 && s->psdu_len <= MAX_PSDU && s->start >= -LEAD && s->start <= LEAD + MAX_APART && !l->cfg.tables);
+    return t->psdu_len >= 5 && t->psdu_len <= MAX_PSDU && t->n_spans <= APP_LINK_MAX_SPANS && second;
+}
+
+static int make_second(struct app_link *l, const struct app_link_trial *t, uint8_t *mpdu)
+{
+    int rc = modulate(l, DRAW_SECOND, t->counter, t->second.rate_index, t->second.psdu_len, mpdu);
+    if (rc)
+        return rc;
+    l->n_second = l->update.burst_len;
+    memcpy(l->second, l->update.burst, l->n_second * sizeof *l->second);
+    return 0;
+}
+
 int app_link_run(struct app_link *l, const struct app_link_trial *t, struct app_link_outcome *out)
 {
-    uint8_t mpdu[MAX_PSDU];
+    uint8_t mpdu[MAX_PSDU], second[MAX_PSDU];
     memset(out, 0, sizeof *out);
-    if (t->psdu_len < 5 || t->psdu_len > MAX_PSDU || t->n_spans > APP_LINK_MAX_SPANS)
+    if (!is_sound(l, t))
         return -EINVAL;
-    int rc = modulate(l, DRAW_PSDU, t->counter, t->rate_index, t->psdu_len, mpdu);
+    int rc = t->second.on ? make_second(l, t, second) : 0;
+    if (rc == 0)
+        rc = modulate(l, DRAW_PSDU, t->counter, t->rate_index, t->psdu_len, mpdu);
     if (rc)
         return rc;
     size_t burst_len = l->update.burst_len, lead = LEAD + (size_t)(app_link_draw(l->cfg.seed, DRAW_LEAD, t->counter) * 640.0);
     struct expected e = {l->position + lead, l->position + lead + burst_len,
-                         draw_cfo(l, t->counter) * l->cfg.sample_rate_hz, mpdu, t->psdu_len - 4};
-    size_t n = lead + burst_len + TAIL;
+                         draw_cfo(l, t->counter) * l->cfg.sample_rate_hz, mpdu, t->psdu_len - 4, UINT64_MAX, second, 0};
+    if (t->second.on) {
+        e.second_start = e.start + (uint64_t)t->second.start;
+        e.second_len = t->second.psdu_len - 4;
+    }
+    size_t n = count_samples(l, t, lead, burst_len);
     if (l->cfg.tables) {
         rc = hear_arrivals(l, t, &e, n, out);
     } else {
@@ -317,34 +366,5 @@ int app_link_run(struct app_link *l, const struct app_link_trial *t, struct app_
     rc = step(l, l->phy, &skip);
     take_signals(l, &e, out);
     l->position++;
-    return rc;
-}
-
-int app_link_capture(const struct app_link_config *cfg, uint64_t counter, double js_db, bool *captured_out)
-{
-    enum { LEN = 400, OFFSET = 2000 };
-    struct app_link *l;
-    uint8_t first[LEN], second[LEN];
-    int rc = app_link_open(cfg, &l);
-    if (rc)
-        return rc;
-    double noise = pow(10.0, NOISE_DBFS / 10.0), amplitude = sqrt(noise * 100.0);
-    size_t lead = LEAD + (size_t)(app_link_draw(cfg->seed, DRAW_LEAD, counter) * 640.0);
-    memset(l->x, 0, l->cap * sizeof *l->x);
-    rc = modulate(l, DRAW_PSDU, 2 * counter, 0, LEN, first);
-    if (rc == 0) {
-        add_rotating(l->x + lead, l->update.burst, l->update.burst_len, amplitude, 0.3, 1e-4);
-        rc = modulate(l, DRAW_PSDU, 2 * counter + 1, 0, LEN, second);
-    }
-    size_t n = lead + OFFSET + l->update.burst_len + TAIL;
-    struct expected e = {lead + OFFSET, lead + OFFSET + l->update.burst_len, 0, second, LEN - 4};
-    struct app_link_outcome o = {0};
-    if (rc == 0) {
-        add_rotating(l->x + lead + OFFSET, l->update.burst, l->update.burst_len, amplitude * pow(10.0, js_db / 20.0), 0.7, -1e-4);
-        phy_awgn_add(&l->noise, counter << 20, (float)noise, l->x, n);
-        rc = hear_samples(l, &e, n, 0, &o);
-    }
-    *captured_out = o.frame_ok;
-    app_link_close(l);
     return rc;
 }

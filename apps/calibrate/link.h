@@ -23,6 +23,16 @@ struct app_link_span {
     int64_t start, end;
 };
 
+/* A second frame, with octets and a carrier offset of its own; iq fidelity only. */
+struct app_link_second {
+    bool on;
+    int64_t start;          /* of its first sample, from the first one's */
+    double sir_db;          /* how much weaker it is */
+    double cfo_apart;       /* its carrier offset over the first one's, turns a sample */
+    unsigned rate_index;
+    size_t psdu_len;        /* FCS included */
+};
+
 struct app_link_trial {
     uint64_t counter;       /* enters every draw */
     unsigned rate_index;
@@ -32,11 +42,13 @@ struct app_link_trial {
     double sir_db;          /* while it is on */
     size_t n_spans;
     struct app_link_span spans[APP_LINK_MAX_SPANS];
+    struct app_link_second second;
     uint64_t n_missed;      /* samples of the frame's beginning during which the receiver is away */
 };
 
 struct app_link_outcome {
     bool busy, locked, header_ok, frame_ok; /* busy: by energy CCA; frame_ok: byte-exact with a valid FCS */
+    bool second_locked, second_ok;    /* of a second frame, where the two begin apart */
     int64_t cca_delay, lock_delay;    /* samples after the frame's first, valid with busy, locked */
     int64_t frame_delay;              /* samples after its last, valid with frame_ok */
     double cfo_error_hz, snr_db, rssi_dbfs; /* of that frame, as the receiver estimates; the offset less the true one. iq fidelity only */
@@ -46,9 +58,6 @@ struct app_link_outcome {
 __attribute__((warn_unused_result)) int app_link_open(const struct app_link_config *cfg, struct app_link **out);
 __attribute__((warn_unused_result)) int app_link_run(struct app_link *link, const struct app_link_trial *trial,
                                                      struct app_link_outcome *out);
-/* A frame that begins while the receiver is at another one, js_db stronger than that: does it come through? */
-__attribute__((warn_unused_result)) int app_link_capture(const struct app_link_config *cfg, uint64_t counter, double js_db,
-                                                         bool *captured_out);
 void app_link_close(struct app_link *link);
 /* Keyed draw in [0, 1). */
 double app_link_draw(uint64_t seed, uint64_t purpose, uint64_t counter);

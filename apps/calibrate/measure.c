@@ -259,14 +259,15 @@ static int measure_delays(struct measure *m)
 static int measure_capture(struct measure *m)
 {
     enum { N = 20 };
-    struct app_link_config cfg = {.waveform = m->cfg.waveform, .sample_rate_hz = m->cfg.sample_rate_hz, .seed = m->cfg.seed};
     double captured = 0;
-    for (uint64_t i = 0; i < N; i++) {
-        bool got = false;
-        int rc = app_link_capture(&cfg, i, 20.0, &got);
+    for (uint32_t i = 0; i < N; i++) {
+        struct app_link_trial t = {.counter = m->counter++, .psdu_len = 400, .snr_db = 20.0,
+                                   .second = {.on = true, .start = 2000, .sir_db = -20.0, .psdu_len = 400}};
+        struct app_link_outcome o;
+        int rc = app_link_run(m->link, &t, &o);
         if (rc)
             return rc;
-        captured += got;
+        captured += o.second_ok;
     }
     m->t->captures = captured > N / 2;
     return 0;
@@ -402,6 +403,21 @@ int app_measure_tables(const struct app_measure_config *cfg, struct phy_packet_t
     }
     for (unsigned k = PHY_INTERFERENCE_NOISE + 1; k < PHY_N_INTERFERENCE && rc == 0; k++)
         rc = measure_kind(&m, (enum phy_interference)k);
+    if (rc == 0)
+        rc = app_measure_twins(cfg, m.link, &m.counter, out);
     app_link_close(m.link);
+    return rc;
+}
+
+int app_measure_twins_again(const struct app_measure_config *cfg, struct phy_packet_tables *tables)
+{
+    struct app_link_config config = {.waveform = cfg->waveform, .sample_rate_hz = cfg->sample_rate_hz, .seed = cfg->seed};
+    struct app_link *link;
+    uint64_t counter = 0;
+    int rc = app_link_open(&config, &link);
+    if (rc)
+        return rc;
+    rc = app_measure_twins(cfg, link, &counter, tables);
+    app_link_close(link);
     return rc;
 }

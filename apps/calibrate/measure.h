@@ -16,6 +16,13 @@ struct app_measure_config {
 /* 0 or negative errno. */
 __attribute__((warn_unused_result)) int app_measure_tables(const struct app_measure_config *cfg, struct phy_packet_tables *out);
 
+/* The part about twins, when all else is there. counter: of the link's trials. */
+__attribute__((warn_unused_result)) int app_measure_twins(const struct app_measure_config *cfg, struct app_link *link, uint64_t *counter,
+                                                          struct phy_packet_tables *out);
+
+/* Only that part, measured anew. */
+__attribute__((warn_unused_result)) int app_measure_twins_again(const struct app_measure_config *cfg, struct phy_packet_tables *tables);
+
 /* Lost frames of one link at both fidelities. */
 struct app_compare_cell {
     enum phy_interference kind;

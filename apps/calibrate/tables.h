@@ -17,4 +17,6 @@ __attribute__((warn_unused_result)) int app_tables_parse(const char *name, const
 /* path: a file, or "" for the embedded tables of a waveform. -ENOENT and other errno for the file system. */
 __attribute__((warn_unused_result)) int app_tables_load(const char *path, const char *waveform, struct phy_packet_tables *out,
                                                         uint32_t *sample_rate_hz_out, char *error_out);
+/* Where such tables come from, the caller's; NULL: nothing is known. */
+json_t *app_tables_provenance(const char *path, const char *waveform);
 #endif

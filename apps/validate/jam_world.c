@@ -59,6 +59,7 @@ struct app_jam_world {
     app_jam_on_verdict *on_verdict;
     void *ctx;
     bool stopped;
+    uint64_t block_start;          /* what came before it has been heard by all */
     struct phy_update phy_update;
     struct mac_update mac_update;
     float complex block[BLOCK];
@@ -154,7 +155,7 @@ static void note_exposure(struct app_jam_world *w, uint64_t t, size_t n)
 
 /* --- stations --- */
 
-static int transmit(struct app_jam_world *w, uint32_t i, uint64_t now)
+static int transmit(struct app_jam_world *w, uint32_t i)
 {
     struct station *s = &w->stations[i];
     const struct mac_update *mu = &w->mac_update;
@@ -166,7 +167,7 @@ static int transmit(struct app_jam_world *w, uint32_t i, uint64_t now)
     int rc = phy_step(s->phy, &event, &w->phy_update);
     if (rc != 0 || s->sending || w->phy_update.burst_len > w->sent_cap)
         return -EPROTO;
-    phy_air_forget(w->air, now);
+    phy_air_forget(w->air, w->block_start);
     memcpy(s->sent, w->phy_update.burst, w->phy_update.burst_len * sizeof *s->sent);
     s->sending = true;
     s->send_start = event.transmit.start_sample;
@@ -192,7 +193,7 @@ static int feed(struct app_jam_world *w, uint32_t i, const struct mac_event *eve
     }
     if (mu->has_verdict && i == 0 && !w->on_verdict(w->ctx, &mu->verdict))
         w->stopped = true;
-    return mu->transmit ? transmit(w, i, sample_of(event->now_ns)) : 0;
+    return mu->transmit ? transmit(w, i) : 0;
 }
 
 /* Evenly jittered: one message in each interval, anywhere in it. */
@@ -290,6 +291,7 @@ static int run(struct app_jam_world *w)
     while (t < end && rc == 0 && !w->stopped) {
         uint64_t next = next_boundary(w, t);
         size_t n = (size_t)(next - t);
+        w->block_start = t;
         for (uint32_t i = 0; i < w->e.n_stations && rc == 0; i++)
             rc = hear(w, i, t, n);
         note_exposure(w, t, n);

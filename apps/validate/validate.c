@@ -20,6 +20,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_hidden,
     &app_validate_storm,
     &app_validate_aloha,
+    &app_validate_fidelity,
     &app_validate_repair,
     &app_validate_jam_periodic,
     &app_validate_jam_poisson,
@@ -52,6 +53,7 @@ static const struct flag {
     [VALIDATE_RETRIES] = {"retries", APP_U64, "N", "attempts after the first"},
     [VALIDATE_SAMPLES] = {"samples", APP_U64, "N", "samples of a decision"},
     [VALIDATE_SNR] = {"snr", APP_REAL, "DB", "signal over noise in the full sample rate"},
+    [VALIDATE_SPREAD_DB] = {"spread-db", APP_REAL, "DB", "links are stronger or weaker by up to this"},
     [VALIDATE_UNCERTAINTY_DB] = {"uncertainty-db", APP_REAL, "DB", "the noise power is known to this, up and down"},
     [VALIDATE_SMOOTHING] = {"smoothing", APP_U64, "N", "consecutive samples in a vector"},
     [VALIDATE_PFA] = {"pfa", APP_REAL, "P", "target false-alarm probability"},
@@ -88,12 +90,18 @@ static struct app_validate_result *add_result(struct app_validate *v)
 void app_validate_proportion(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double p)
 {
     double measured = (double)k / (double)n;
-    *add_result(v) = (struct app_validate_result){quantity, measured, p, sqrt(p * (1 - p) / (double)n), app_binomial_z(k, n, p), false};
+    *add_result(v) = (struct app_validate_result){quantity, measured, p, sqrt(p * (1 - p) / (double)n), app_binomial_z(k, n, p), false, 0};
 }
 
 void app_validate_estimate(struct app_validate *v, const char *quantity, double measured, double expected, double std_error)
 {
-    *add_result(v) = (struct app_validate_result){quantity, measured, expected, std_error, (measured - expected) / std_error, false};
+    *add_result(v) = (struct app_validate_result){quantity, measured, expected, std_error, (measured - expected) / std_error, false, 0};
+}
+
+void app_validate_within(struct app_validate *v, const char *quantity, double measured, double expected, double std_error, double tolerance)
+{
+    app_validate_estimate(v, quantity, measured, expected, std_error);
+    v->results[v->n_results - 1].tolerance = tolerance;
 }
 
 void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double bound, bool at_least)
@@ -101,23 +109,23 @@ void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k
     double measured = (double)k / (double)n;
     bool kept = at_least ? measured >= bound : measured <= bound;
     *add_result(v) = (struct app_validate_result){quantity, measured, bound, sqrt(bound * (1 - bound) / (double)n),
-                                                  kept ? 0 : app_binomial_z(k, n, bound), !kept};
+                                                  kept ? 0 : app_binomial_z(k, n, bound), !kept, 0};
 }
 
 void app_validate_limit(struct app_validate *v, const char *quantity, double measured, double limit)
 {
-    *add_result(v) = (struct app_validate_result){quantity, measured, limit, 0, 0, !(measured <= limit)};
+    *add_result(v) = (struct app_validate_result){quantity, measured, limit, 0, 0, !(measured <= limit), 0};
 }
 
 void app_validate_never(struct app_validate *v, const char *quantity, uint64_t count)
 {
-    *add_result(v) = (struct app_validate_result){quantity, (double)count, 0, 0, 0, count > 0};
+    *add_result(v) = (struct app_validate_result){quantity, (double)count, 0, 0, 0, count > 0, 0};
 }
 
 void app_validate_observation(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n)
 {
     double measured = (double)k / (double)n;
-    *add_result(v) = (struct app_validate_result){quantity, measured, NAN, sqrt(measured * (1 - measured) / (double)n), NAN, false};
+    *add_result(v) = (struct app_validate_result){quantity, measured, NAN, sqrt(measured * (1 - measured) / (double)n), NAN, false, 0};
 }
 
 void app_validate_constant(struct app_validate *v, const char *name, double value)
@@ -128,7 +136,7 @@ void app_validate_constant(struct app_validate *v, const char *name, double valu
 
 static bool passes(const struct app_validate_result *r)
 {
-    return !r->broken && (isnan(r->expected) || fabs(r->z) <= largest_z);
+    return !r->broken && (isnan(r->expected) || fabs(r->z) <= largest_z || fabs(r->measured - r->expected) <= r->tolerance);
 }
 
 /* --- report --- */

@@ -10,7 +10,7 @@
 /* Flags that cases may take, in the order in which help and "params" show them. */
 enum app_validate_flag {
     VALIDATE_N, VALIDATE_P, VALIDATE_DUTY, VALIDATE_SILENT, VALIDATE_ROUNDS, VALIDATE_RATE, VALIDATE_PAYLOAD, VALIDATE_CW,
-    VALIDATE_RETRIES, VALIDATE_SAMPLES, VALIDATE_SNR, VALIDATE_UNCERTAINTY_DB, VALIDATE_SMOOTHING, VALIDATE_PFA, VALIDATE_PD,
+    VALIDATE_RETRIES, VALIDATE_SAMPLES, VALIDATE_SNR, VALIDATE_SPREAD_DB, VALIDATE_UNCERTAINTY_DB, VALIDATE_SMOOTHING, VALIDATE_PFA, VALIDATE_PD,
     VALIDATE_LIARS, VALIDATE_K, VALIDATE_T0_MS, VALIDATE_SPREAD_MS, VALIDATE_VOTE_DELAY_MS, VALIDATE_FRAME_US, VALIDATE_PULSE_US,
     VALIDATE_PERIOD_US, VALIDATE_GAP_US, VALIDATE_OVERLAP_US, VALIDATE_REACT_US, VALIDATE_BURST_US, VALIDATE_DEFER,
     VALIDATE_BURST_S, VALIDATE_EXPIRE_S, VALIDATE_HEARTBEAT_S, VALIDATE_TIME_SCALE, VALIDATE_TRIALS, VALIDATE_SEED,
@@ -32,6 +32,7 @@ struct app_validate_result {
     double std_error; /* of measured */
     double z;         /* passes where |z| <= 3.5, or where nothing is expected: NAN, like expected */
     bool broken;      /* a bound that was not kept: does not pass, whatever z */
+    double tolerance; /* passes as well where measured is this near to what is expected */
 };
 
 /* One run of a case. */
@@ -61,6 +62,8 @@ struct app_validate_case {
 void app_validate_proportion(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double p);
 /* A mean or another estimate with a standard error, > 0: z is the difference over it. */
 void app_validate_estimate(struct app_validate *v, const char *quantity, double measured, double expected, double std_error);
+/* As above, for two things that need not be the same: passes where they lie within the tolerance, or cannot be told apart. */
+void app_validate_within(struct app_validate *v, const char *quantity, double measured, double expected, double std_error, double tolerance);
 /* A proportion that has to be at least, or at most, the bound: no allowance, and a z of 0 where it is kept. */
 void app_validate_bound(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n, double bound, bool at_least);
 /* A quantity that has to be at most the limit. */
@@ -86,6 +89,6 @@ extern const struct app_validate_case app_validate_jam_periodic, app_validate_ja
 extern const struct app_validate_case app_validate_spoof;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
-/* case_jam_detect.c */
-extern const struct app_validate_case app_validate_jam_detect;
+/* case_jam_detect.c, case_fidelity.c */
+extern const struct app_validate_case app_validate_jam_detect, app_validate_fidelity;
 #endif

@@ -10,6 +10,7 @@ enum {
     UNITS = 1024,        /* of power, to the noise power */
     MAX_CANDIDATES = 16, /* frames whose preamble is under way */
     SYMBOL = 80,
+    SUBCARRIERS = 64,
     HEADER_AT = 320,     /* samples after the frame's start at which the header's symbol begins */
     PREAMBLE = 320
 };
@@ -18,7 +19,7 @@ enum purpose { DRAW_LOCK = 1, DRAW_FRAME, DRAW_PROFILE, DRAW_CCA, DRAW_SENSE };
 
 struct candidate {
     uint64_t id, start, decide_at;
-    uint64_t energy[PHY_N_INTERFERENCE]; /* of the others while its preamble lasted, units x samples */
+    uint64_t energy[PHY_N_INTERFERENCE]; /* of the others, but for twins, while its preamble lasted, units x samples */
     uint64_t fresh; /* of this: not like noise, and not there before the frame */
 };
 
@@ -33,6 +34,8 @@ struct reception {
     uint64_t symbol_at;              /* first sample of the symbol under way */
     uint64_t before[PHY_N_INTERFERENCE]; /* energy during the preamble */
     uint64_t energy[PHY_N_INTERFERENCE]; /* in this symbol */
+    uint64_t twin, last_twin;            /* energy of its twins in this symbol, and in that before */
+    struct phy_packet_levels head;       /* as the lock found them */
     uint64_t covered, last_covered;      /* samples of it in which something is on that is not like noise */
     uint64_t last_energy[PHY_N_INTERFERENCE]; /* of the symbol before, for which last_loss holds */
     double last_loss, loss;
@@ -130,15 +133,30 @@ static struct phy_packet_levels describe_levels(const struct phy_packet *p, doub
     return levels;
 }
 
-/* Energy of all arrivals but one over n samples in which none begins or ends. */
-static void add_others(const struct phy_packet *p, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t at, uint64_t n,
-                       uint64_t except_id, uint64_t energy[PHY_N_INTERFERENCE])
+/* Nobody's id, for sums over all. */
+static const uint64_t nobody = UINT64_MAX;
+
+static bool is_twin(const struct phy_packet *p, const struct phy_arrival *a, uint64_t id, uint64_t start)
 {
+    return a->psdu && a->id != id && id != nobody && phy_packet_are_twins(p->cfg.tables, a->start_sample, start);
+}
+
+/* Energy over n samples in which no arrival begins or ends: of all but the frame `id`, which began at `start`, and its twins. Returns that
+ * of these. */
+static uint64_t add_others(const struct phy_packet *p, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t at, uint64_t n,
+                           uint64_t id, uint64_t start, uint64_t energy[PHY_N_INTERFERENCE])
+{
+    uint64_t twins = 0;
     for (size_t i = 0; i < n_arrivals; i++) {
         const struct phy_arrival *a = &arrivals[i];
-        if (a->id != except_id && a->start_sample <= at && a->end_sample > at)
+        if (a->id == id || a->start_sample > at || a->end_sample <= at)
+            continue;
+        if (is_twin(p, a, id, start))
+            twins += to_units(p, a->power) * n;
+        else
             energy[a->interference] += to_units(p, a->power) * n;
     }
+    return twins;
 }
 
 /* --- blocks of power --- */
@@ -189,7 +207,31 @@ static void report_frame(struct phy_packet *p, uint64_t at, bool fcs_ok)
     p->sink.on_frame(p->sink.ctx, at, r->rate_index, &frame);
 }
 
-static void begin_reception(struct phy_packet *p, const struct candidate *c, const struct phy_arrival *a)
+/* Adds what there is of twins; false: one of them is stronger, and the receiver's lock is on that. */
+static bool describe_twins(const struct phy_packet *p, const struct phy_arrival *a, const struct phy_arrival *arrivals, size_t n_arrivals,
+                           struct phy_packet_levels *levels)
+{
+    double strongest = 0.0;
+    for (size_t i = 0; i < n_arrivals; i++) {
+        const struct phy_arrival *b = &arrivals[i];
+        if (!is_twin(p, b, a->id, a->start_sample))
+            continue;
+        if (b->power > a->power || (b->power == a->power && b->id < a->id))
+            return false;
+        uint64_t apart = b->start_sample > a->start_sample ? b->start_sample - a->start_sample : a->start_sample - b->start_sample;
+        levels->twin += (double)to_units(p, b->power) / UNITS;
+        if (b->power > strongest) {
+            levels->twin_offset = (double)apart;
+            levels->twin_cfo = fabs(b->cfo_hz - a->cfo_hz) * SUBCARRIERS / p->cfg.sample_rate_hz;
+        }
+        levels->twin_differs |= b->rate_index != a->rate_index || b->psdu_len != a->psdu_len;
+        strongest = b->power > strongest ? b->power : strongest;
+    }
+    return true;
+}
+
+static void begin_reception(struct phy_packet *p, const struct candidate *c, const struct phy_arrival *a,
+                            const struct phy_packet_levels *levels)
 {
     uint64_t at = c->decide_at;
     struct reception *r = &p->frame;
@@ -209,37 +251,46 @@ static void begin_reception(struct phy_packet *p, const struct candidate *c, con
     if (r->symbol_at < at) /* the lock comes within the header: what came before the lock is judged by the rest */
         r->symbol_at = at - (at - r->symbol_at) % SYMBOL;
     r->last_loss = -1.0;
+    r->head = *levels;
+    r->loss = phy_packet_frame_loss(p->cfg.tables, r->rate_index, levels);
     memcpy(r->before, c->energy, sizeof r->before);
     memcpy(r->psdu, a->psdu, a->psdu_len);
     p->sink.on_lock(p->sink.ctx, at);
 }
 
-static void decide_lock(struct phy_packet *p, const struct candidate *c, const struct phy_arrival *a)
+static void decide_lock(struct phy_packet *p, const struct candidate *c, const struct phy_arrival *a, const struct phy_arrival *arrivals,
+                        size_t n_arrivals)
 {
     if (!p->cfg.tables->captures && (p->frame.active || c->start < p->engaged_until))
         return;
     struct phy_packet_levels levels = describe_levels(p, a->power, c->energy, PREAMBLE);
     levels.fresh = to_ratio(c->fresh, PREAMBLE);
-    if (draw_uniform(p, DRAW_LOCK, c->id, 0) < phy_packet_lock(p->cfg.tables, &levels))
-        begin_reception(p, c, a);
+    if (describe_twins(p, a, arrivals, n_arrivals, &levels) &&
+        draw_uniform(p, DRAW_LOCK, c->id, 0) < phy_packet_lock(p->cfg.tables, &levels))
+        begin_reception(p, c, a, &levels);
 }
 
 static double symbol_loss(const struct phy_packet *p, struct reception *r)
 {
     struct phy_packet_levels levels = describe_levels(p, r->power, r->energy, SYMBOL);
+    levels.twin = to_ratio(r->twin, SYMBOL);
+    levels.twin_offset = r->head.twin_offset;
+    levels.twin_cfo = r->head.twin_cfo;
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
         levels.before[k] = to_ratio(r->before[k], PREAMBLE);
     levels.covered = (double)r->covered / SYMBOL;
-    double others = 1.0;
+    double others = 1.0 + levels.twin;
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
         others += levels.interference[k];
     r->quality += levels.signal / others;
     for (unsigned k = PHY_INTERFERENCE_NOISE + 1; k < PHY_N_INTERFERENCE && r->covered; k++)
         levels.interference[k] = to_ratio(r->energy[k], r->covered);
-    if (r->last_loss < 0.0 || r->covered != r->last_covered || memcmp(r->energy, r->last_energy, sizeof r->energy) != 0) {
+    if (r->last_loss < 0.0 || r->covered != r->last_covered || r->twin != r->last_twin ||
+        memcmp(r->energy, r->last_energy, sizeof r->energy) != 0) {
         r->last_loss = phy_packet_symbol_loss(p->cfg.tables, r->rate_index, &levels);
         memcpy(r->last_energy, r->energy, sizeof r->energy);
         r->last_covered = r->covered;
+        r->last_twin = r->twin;
     }
     return r->last_loss;
 }
@@ -250,7 +301,11 @@ static void end_symbol(struct phy_packet *p)
     uint64_t at = r->symbol_at + SYMBOL;
     if (!r->header_done) {
         struct phy_packet_levels levels = describe_levels(p, r->power, r->energy, SYMBOL);
-        double chance = phy_exp2(-phy_packet_header_loss(p->cfg.tables, &levels));
+        levels.twin = r->head.twin;
+        levels.twin_offset = r->head.twin_offset;
+        levels.twin_cfo = r->head.twin_cfo;
+        levels.twin_differs = r->head.twin_differs;
+        double chance = phy_exp2(-phy_packet_header_loss(p->cfg.tables, r->rate_index, &levels));
         r->header_done = true;
         r->header_ok = draw_uniform(p, DRAW_FRAME, r->id, 0) < chance;
     } else {
@@ -258,7 +313,7 @@ static void end_symbol(struct phy_packet *p)
         r->n_symbols++;
     }
     memset(r->energy, 0, sizeof r->energy);
-    r->covered = 0;
+    r->covered = r->twin = 0;
     r->symbol_at = at;
     if (!r->header_ok)
         report_frame(p, at, false);
@@ -338,11 +393,11 @@ static void add_to_candidate(const struct phy_packet *p, struct candidate *c, co
                              uint64_t n)
 {
     uint64_t at = p->position;
-    add_others(p, arrivals, n_arrivals, at, n, c->id, c->energy);
+    add_others(p, arrivals, n_arrivals, at, n, c->id, c->start, c->energy);
     for (size_t i = 0; i < n_arrivals; i++) {
         const struct phy_arrival *a = &arrivals[i];
         bool is_fresh = a->interference != PHY_INTERFERENCE_NOISE && a->start_sample + PHY_PACKET_KNOWN_SAMPLES > c->start;
-        if (is_fresh && a->id != c->id && a->start_sample <= at && a->end_sample > at)
+        if (is_fresh && a->id != c->id && !is_twin(p, a, c->id, c->start) && a->start_sample <= at && a->end_sample > at)
             c->fresh += to_units(p, a->power) * n;
     }
 }
@@ -350,7 +405,7 @@ static void add_to_candidate(const struct phy_packet *p, struct candidate *c, co
 static void add_interference(struct phy_packet *p, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t n)
 {
     uint64_t energy[PHY_N_INTERFERENCE] = {0}, rest = 0;
-    add_others(p, arrivals, n_arrivals, p->position, n, p->frame.id, energy);
+    p->frame.twin += add_others(p, arrivals, n_arrivals, p->position, n, p->frame.id, p->frame.start, energy);
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++) {
         p->frame.energy[k] += energy[k];
         rest += k == PHY_INTERFERENCE_NOISE ? 0 : energy[k];
@@ -361,7 +416,7 @@ static void add_interference(struct phy_packet *p, const struct phy_arrival *arr
 static void add_energy(struct phy_packet *p, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t n)
 {
     uint64_t at = p->position, all[PHY_N_INTERFERENCE] = {0}, sum = 0;
-    add_others(p, arrivals, n_arrivals, at, n, UINT64_MAX, all);
+    add_others(p, arrivals, n_arrivals, at, n, nobody, 0, all);
     for (unsigned k = 0; k < PHY_N_INTERFERENCE; k++)
         sum += all[k];
     if (at >= p->profile.start)
@@ -407,7 +462,7 @@ static void decide(struct phy_packet *p, const struct phy_arrival *arrivals, siz
         if (c.decide_at > at)
             p->candidates[kept++] = c;
         else if (a)
-            decide_lock(p, &c, a);
+            decide_lock(p, &c, a, arrivals, n_arrivals);
     }
     p->n_candidates = kept;
 }

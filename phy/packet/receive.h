@@ -14,6 +14,7 @@ struct phy_packet_config {
     const struct phy_packet_tables *tables; /* borrowed */
     uint64_t seed, stream;                  /* stream: (station, channel) */
     double noise_power;                     /* mean |x|^2, full scale 1.0 */
+    uint32_t sample_rate_hz;
     uint32_t cca_samples, profile_samples;
     uint64_t first_sample;
 };

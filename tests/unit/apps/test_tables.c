@@ -26,6 +26,19 @@ static struct phy_packet_tables make_tables(void)
                 for (unsigned r = 0; r < t.n_rates; r++)
                     t.grid_symbol_loss[0][k][r][i][j] = t.grid_symbol_loss[1][k][r][i][j] = -(float)(k + i + j + r);
             }
+    t.twins = (struct phy_packet_twins){.n_offset = 2, .n_cfo = 2, .n_snr = 2, .n_sir = 2, .offset = {0, 16}, .cfo = {0, 0.5f},
+                                       .snr_db = {8, 20}, .sir_db = {-3, 6}, .span_samples = 20};
+    for (unsigned o = 0; o < 4; o++)
+        for (unsigned i = 0; i < 2; i++)
+            for (unsigned j = 0; j < 2; j++) {
+                t.twins.lock[o][i][j] = 0.125f * (float)(1 + o + i + j);
+                t.twins.other_header_loss[o][i][j] = (float)o - (float)j;
+                for (unsigned r = 0; r < t.n_rates; r++) {
+                    t.twins.header_loss[r][o][i][j] = -(float)(1 + o + i + j + r);
+                    t.twins.frame_loss[r][o][i][j] = (float)o - (float)(i + j + r);
+                    t.twins.symbol_loss[r][o][i][j] = -(float)(9 + o + i + j + r);
+                }
+            }
     return t;
 }
 
@@ -68,7 +81,7 @@ static void check_refusal(const char *what, const char *by, const char *message)
 
 START_TEST(what_is_wrong_is_named)
 {
-    check_refusal("\"airdeed_tables\":1", "\"airdeed_tables\":2", "is no file of tables");
+    check_refusal("\"airdeed_tables\":2", "\"airdeed_tables\":1", "is no file of tables");
     check_refusal("\"waveform\":\"flex\"", "\"waveform\":\"fles\"", "field waveform");
     check_refusal("\"captures\":true", "\"captures\":1", "field captures");
     check_refusal("\"snr_step_db\":0.5", "\"snr_step_db\":0", "field snr_step_db must be a number");
@@ -76,6 +89,8 @@ START_TEST(what_is_wrong_is_named)
     check_refusal("\"lock\":[0.0,", "\"lock\":[", "field header_loss_log2 must be an array of 4 numbers");
     check_refusal("\"lock\":[0.0", "\"lock\":[-0.5", "field lock must be a number from 0 to 1");
     check_refusal("\"grid_sir_db\":[-10.0,0.0,", "\"grid_sir_db\":[10.0,0.0,", "field grid_sir_db must ascend");
+    check_refusal("\"offset_samples\":[0.0,16.0]", "\"offset_samples\":[16.0,0.0]", "field twins.offset_samples must ascend");
+    check_refusal("\"frame_loss_log2\":[[", "\"frame_loss_log2\":[[1],[", "field twins.frame_loss_log2 must have grids for each rate");
     check_refusal("\"provenance\"", "\"origin\"", "field provenance is missing");
     check_refusal("\"tone\"", "\"bell\"", "field tone is missing");
     check_refusal("{\"airdeed", "{{\"airdeed", "line 1");

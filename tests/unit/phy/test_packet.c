@@ -32,6 +32,19 @@ static struct phy_packet_tables make_tables(void)
                 for (unsigned r = 0; r < t.n_rates; r++)
                     t.grid_symbol_loss[0][k][r][i][j] = t.grid_symbol_loss[1][k][r][i][j] = bad ? 4.0f : PHY_PACKET_NO_LOSS;
             }
+    /* twins within 20 samples cost nothing at a SIR of 10 dB; at 0 dB and beginning together half of the frames, apart all */
+    t.twins = (struct phy_packet_twins){.n_offset = 2, .n_cfo = 1, .n_snr = 2, .n_sir = 2, .offset = {0.0f, 20.0f}, .cfo = {0.0f},
+                                       .snr_db = {0.0f, 30.0f}, .sir_db = {0.0f, 10.0f}, .span_samples = 20};
+    for (unsigned o = 0; o < 2; o++)
+        for (unsigned i = 0; i < 2; i++)
+            for (unsigned j = 0; j < 2; j++) {
+                t.twins.lock[o][i][j] = 1.0f;
+                t.twins.other_header_loss[o][i][j] = j == 0 ? 4.0f : PHY_PACKET_NO_LOSS;
+                for (unsigned r = 0; r < t.n_rates; r++) {
+                    t.twins.header_loss[r][o][i][j] = t.twins.symbol_loss[r][o][i][j] = PHY_PACKET_NO_LOSS;
+                    t.twins.frame_loss[r][o][i][j] = j == 1 ? PHY_PACKET_NO_LOSS : o == 0 ? 0.0f : 4.0f;
+                }
+            }
     return t;
 }
 
@@ -271,6 +284,47 @@ START_TEST(kinds_of_interference_cost_what_their_tables_say)
 }
 END_TEST
 
+static const struct phy_frame *hear_twins(struct scene *s, uint64_t apart, double sir_db, size_t other_len)
+{
+    add_frame(s, 1000, 30.0 - sir_db);
+    s->arrivals[0].psdu_len = other_len;
+    add_frame(s, 1000 + apart, 30.0);
+    run_until(s, 30000, 4096);
+    ck_assert(find(s, PHY_LOCK, 0) && !find(s, PHY_LOCK, 1) && find(s, PHY_FRAME, 0) && !find(s, PHY_FRAME, 1));
+    return &find(s, PHY_FRAME, 0)->frame;
+}
+
+START_TEST(of_frames_that_begin_together_the_strongest_is_locked)
+{
+    struct scene *s = open_scene(2);
+    const struct phy_frame *frame = hear_twins(s, 20, 10.0, LEN);
+    ck_assert(frame->start_sample == 1020 && frame->fcs_ok);
+    close_scene(s);
+    s = open_scene(2);
+    frame = hear_twins(s, 20, 0.5, LEN);
+    ck_assert(frame->start_sample == 1020 && frame->header_ok && !frame->fcs_ok);
+    close_scene(s);
+    s = open_scene(2);
+    frame = hear_twins(s, 20, 0.5, LEN - 100); /* another header beneath it */
+    ck_assert(!frame->header_ok);
+    close_scene(s);
+}
+END_TEST
+
+START_TEST(of_twins_as_many_are_lost_as_the_tables_say)
+{
+    enum { N = 1500 };
+    unsigned n_ok = 0;
+    for (uint64_t seed = 0; seed < N; seed++) {
+        struct scene *s = open_scene(seed);
+        n_ok += hear_twins(s, 0, 0.0, LEN)->fcs_ok;
+        close_scene(s);
+    }
+    double share = (double)n_ok / N, error = sqrt(0.25 / N);
+    ck_assert_msg(fabs(share - 0.5) < 3.5 * error, "%g of %d lived", share, N);
+}
+END_TEST
+
 START_TEST(who_was_away_for_the_preamble_hears_energy_but_no_frame)
 {
     static const struct {
@@ -384,6 +438,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_stronger_frame_captures_the_receiver_and_a_weaker_one_does_not);
     tcase_add_test(tc, where_the_waveform_does_not_capture_the_first_frame_keeps_the_receiver);
     tcase_add_test(tc, kinds_of_interference_cost_what_their_tables_say);
+    tcase_add_test(tc, of_frames_that_begin_together_the_strongest_is_locked);
+    tcase_add_test(tc, of_twins_as_many_are_lost_as_the_tables_say);
     tcase_add_test(tc, who_was_away_for_the_preamble_hears_energy_but_no_frame);
     tcase_add_test(tc, a_skip_ends_a_frame_and_a_busy_medium);
     tcase_add_test(tc, sensing_has_the_false_alarms_that_were_asked_for);
