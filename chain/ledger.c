@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "chain/ledger_entries.h"
@@ -32,6 +33,16 @@ static int refuse(const char **bad_field_out, const char *field)
     return -EINVAL;
 }
 
+/* A window is cleared when it opens, a touched key is written when it counts: they stay as they are. */
+static void clear_ledger(struct chain_ledger *l)
+{
+    const size_t from[2] = {offsetof(struct chain_ledger, windows), offsetof(struct chain_ledger, touched.keys)};
+    const size_t to[2] = {from[0] + sizeof l->windows, from[1] + sizeof l->touched.keys};
+    memset(l, 0, from[0]);
+    memset((uint8_t *)l + to[0], 0, from[1] - to[0]);
+    memset((uint8_t *)l + to[1], 0, sizeof *l - to[1]);
+}
+
 int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis, const struct chain_signer *signer,
                       struct chain_ledger **out, const char **bad_field_out)
 {
@@ -42,7 +53,7 @@ int chain_ledger_init(void *mem, size_t len, const struct chain_genesis *genesis
     if (!signer || !signer->verify)
         return refuse(bad_field_out, "signer");
     struct chain_ledger *l = mem;
-    memset(l, 0, sizeof *l);
+    clear_ledger(l);
     l->genesis = *genesis;
     l->puts = (struct chain_put *)(void *)((uint8_t *)mem + map_offset());
     memset(l->puts, 0, puts_bytes(genesis));

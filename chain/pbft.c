@@ -254,12 +254,7 @@ static void pbft_stats(const struct chain_engine *engine, struct chain_engine_st
     *out = m->base.stats;
     out->view = m->view;
     out->promised = m->promised > m->spoken ? m->promised : m->spoken;
-    out->voted = m->committed; /* what only a certificate speaks of, others may have voted on */
-    for (size_t i = 0; i < PBFT_SLOTS; i++) {
-        const struct pbft_slot *slot = &m->slots[i];
-        if (slot->height > out->voted && slot->have_prop && slot->accepted)
-            out->voted = slot->height;
-    }
+    out->voted = m->voted > m->committed ? m->voted : m->committed; /* what only a certificate speaks of, others may have voted on */
     out->leader = m->active ? chain_pbft_primary(m, m->view) : CHAIN_TO_ALL;
     out->is_leader = out->leader == m->self;
     out->may_propose = chain_pbft_may_propose(m);

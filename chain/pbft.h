@@ -106,7 +106,7 @@ struct pbft {
     bool learner;
     uint32_t convicted, accused; /* bitmaps */
     struct chain_hash null_digest;
-    uint64_t committed, stable, forgotten;
+    uint64_t committed, stable, forgotten, voted;
     uint64_t next; /* height of our next proposal as primary */
     uint64_t view;
     uint64_t promised; /* the view of our latest VIEW-CHANGE: no COMMIT of ours in a lower one */
@@ -132,6 +132,8 @@ uint32_t chain_pbft_primary(const struct pbft *m, uint64_t view);
 bool chain_pbft_counts(const struct pbft *m, uint32_t seat); /* not convicted */
 struct pbft_slot *chain_pbft_slot(struct pbft *m, uint64_t height);       /* NULL: not in use */
 struct pbft_slot *chain_pbft_open_slot(struct pbft *m, uint64_t height);  /* height in the window */
+/* Its proposal is right: this member votes for it. */
+void chain_pbft_accept(struct pbft *m, struct pbft_slot *slot);
 bool chain_pbft_in_window(struct pbft *m, uint64_t height);               /* messages for it are kept */
 const struct chain_hash *chain_pbft_required(const struct pbft *m, uint64_t height); /* NULL: free */
 uint64_t chain_pbft_top(const struct pbft *m); /* the last required height, or low */

@@ -113,7 +113,8 @@ int chain_pbft_on_propose(struct pbft *m, const uint8_t *batch, size_t len)
     if (chain_base_relay(&m->base, &msg, CHAIN_TO_ALL, true) && m->n >= 4) /* fewer send no PREPARE */
         chain_base_expect(&m->base, 2);
     chain_pbft_store_prop(slot, m->view, &digest, msg.sig);
-    slot->accepted = m->changed = true;
+    m->changed = true;
+    chain_pbft_accept(m, slot);
     chain_pbft_record_prop(m, slot);
     become_prepared(m, slot);
     return 0;
@@ -158,7 +159,8 @@ static void accept_proposal(struct pbft *m, struct pbft_slot *slot)
     slot->refused = slot->refused || is_spoken_for(m, slot);
     if (slot->refused || !chain_pbft_holds_batch(slot, &slot->prop_digest) || !find_acceptable(m, slot))
         return;
-    slot->accepted = m->changed = true;
+    m->changed = true;
+    chain_pbft_accept(m, slot);
     chain_pbft_record_prop(m, slot);
     struct chain_msg prepare = make_vote(m, slot, CHAIN_MSG_PBFT_PREPARE);
     store_vote(&slot->prepares[m->self], &prepare);

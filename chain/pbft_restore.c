@@ -97,7 +97,7 @@ static int restore_prop(struct pbft *m, struct chain_cbor_reader *r, uint64_t he
         return -EBADMSG;
     struct pbft_slot *slot = chain_pbft_open_slot(m, height);
     chain_pbft_store_prop(slot, view, &digest, len > 0 ? sig : NULL);
-    slot->accepted = true;
+    chain_pbft_accept(m, slot);
     m->restored = true;
     m->forgotten = stable > m->forgotten ? stable : m->forgotten;
     restore_null(m, slot, &digest);

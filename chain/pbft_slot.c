@@ -26,6 +26,13 @@ struct pbft_slot *chain_pbft_slot(struct pbft *m, uint64_t height)
     return slot->height == height && height > 0 ? slot : NULL;
 }
 
+void chain_pbft_accept(struct pbft *m, struct pbft_slot *slot)
+{
+    slot->accepted = true;
+    if (slot->height > m->voted)
+        m->voted = slot->height;
+}
+
 struct pbft_slot *chain_pbft_open_slot(struct pbft *m, uint64_t height)
 {
     struct pbft_slot *slot = &m->slots[height % PBFT_SLOTS];

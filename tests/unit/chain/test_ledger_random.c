@@ -316,6 +316,14 @@ static void restart_twin(void)
     free(again);
 }
 
+/* Member by member: what lies between them says nothing. */
+static bool is_same_event(const struct chain_ledger_event *a, const struct chain_ledger_event *c)
+{
+    return a->kind == c->kind && a->height == c->height && a->block_time_ns == c->block_time_ns && a->station == c->station &&
+           a->channel == c->channel && a->id == c->id && a->nonce == c->nonce && a->tx == c->tx && a->index == c->index && a->op == c->op &&
+           a->code == c->code && a->n_reports == c->n_reports && a->n_positive == c->n_positive && a->occupied == c->occupied;
+}
+
 /* The same octets on the twin. */
 static void apply_on_both(const uint8_t *batch, size_t len)
 {
@@ -338,7 +346,8 @@ static void apply_on_both(const uint8_t *batch, size_t len)
     chain_ledger_rebuild_root(twin, &root);
     ck_assert_mem_eq(root.octets, chain_ledger_tip(b->ledger)->state_root.octets, CHAIN_HASH_BYTES);
     ck_assert_uint_eq(n_events, b->n_events);
-    ck_assert_mem_eq(events, b->events, n_events * sizeof *events);
+    for (size_t i = 0; i < n_events; i++)
+        ck_assert(is_same_event(&events[i], &b->events[i]));
     if (draw_below(20) == 0)
         restart_twin();
     check_events(view.n_txs);
