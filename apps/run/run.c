@@ -229,6 +229,28 @@ static void air_sha256(const struct app_world *w, char out[65])
     hex(digest, sizeof digest, out);
 }
 
+/* Of all channels on which members talk to each other. */
+static struct phy_stats shared_phy_stats(const struct app_world *w, const struct app_station *s)
+{
+    struct phy_stats sum = {0}, one;
+    for (uint32_t c = 0; c < w->scenario.n_channels; c++) {
+        if (!app_scenario_shares(&w->scenario, c))
+            continue;
+        app_station_phy_stats(s, c, &one);
+        sum.n_locks += one.n_locks;
+        sum.n_frames_ok += one.n_frames_ok;
+    }
+    return sum;
+}
+
+static json_t *hop_json(const struct app_station *s)
+{
+    struct app_station_hop_stats hop;
+    app_station_hop_stats(s, &hop);
+    return json_pack("{s:I, s:I, s:I, s:I}", "hops", (json_int_t)hop.n_hops, "epoch", (json_int_t)hop.epoch, "brought", (json_int_t)hop.n_brought,
+                     "useless", (json_int_t)hop.n_useless);
+}
+
 static json_t *station_stats(const struct app_world *w)
 {
     json_t *all = json_object();
@@ -236,10 +258,9 @@ static json_t *station_stats(const struct app_world *w)
         struct app_station *s = w->stations[i].station;
         struct chain_node_stats node;
         struct mac_stats mac;
-        struct phy_stats phy;
+        struct phy_stats phy = shared_phy_stats(w, s);
         chain_node_stats(app_station_node(s), &node);
         app_station_mac_stats(s, w->scenario.control_channel, &mac);
-        app_station_phy_stats(s, w->scenario.control_channel, &phy);
         struct mac_repair_stats mended;
         app_station_repair_stats(s, &mended);
         json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "view", (json_int_t)node.engine.view, "view_changes",
@@ -250,6 +271,8 @@ static json_t *station_stats(const struct app_world *w)
                                  (json_int_t)phy.n_locks, "phy_frames_ok", (json_int_t)phy.n_frames_ok);
         json_object_set_new(json, "certified_height", json_integer((json_int_t)node.certified_height));
         json_object_set_new(json, "dropped", json_integer((json_int_t)app_station_inbox_full(s)));
+        if (w->scenario.hop.n_channels > 0)
+            json_object_set_new(json, "hop", hop_json(s));
         if (w->scenario.mac.repair)
             json_object_set_new(json, "repair", json_pack("{s:I, s:I, s:I, s:I, s:I}", "pieces", (json_int_t)mended.pieces, "further_pieces",
                                                           (json_int_t)mended.further_pieces, "asks", (json_int_t)mended.asks, "decoded",

@@ -82,6 +82,11 @@ check "one that hops goes on" runs control packet hop hops
 check "and commits far more" more_than "$(height hops)" "$(height stays)"
 check "on samples too" runs control iq hop samples
 check "far more" more_than "$(height samples)" "$(height stays)"
+counted() { # each of four stations hopped, with the one epoch that one of them brought
+    grep -c '"hops": [1-9]' hops/summary.json | grep -qx 4 && grep -c '"epoch": 1,' hops/summary.json | grep -qx 4 && grep -c '"brought": 1' hops/summary.json | grep -qx 1 &&
+        grep -c '"hops": 0' stays/summary.json | grep -qx 4
+}
+check "summary.json counts changes of channel and epochs" counted
 check "the same seed gives the same bytes" runs control packet hop again
 check "in every file" cmp hops/events.jsonl again/events.jsonl
 check "everybody is on one channel in a slot, and no frame reaches over an edge" slots hops
