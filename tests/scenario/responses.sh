@@ -29,7 +29,7 @@ acked() { # messages of data that arrived
 }
 
 blocks() { # blocks that the last station has while the jammer is on
-    grep '"event":"commit"' "$1/events.jsonl" | sed -nE 's/^\{"t_ns":([0-9]+),.*/\1/p' | awk '$1 >= 2e9 && $1 < 7.5e9' | wc -l
+    grep '"event":"commit"' "$1/events.jsonl" | sed -nE 's/^\{"t_ns":([0-9]+),.*/\1/p' | awk '$1 >= 2e9 && $1 < 5.5e9' | wc -l
 }
 
 migrates() {
