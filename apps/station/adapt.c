@@ -45,12 +45,23 @@ void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int
     app_links_heard(&s->links, mac_station_of(&delivery->from), delivery->snr_db, now_ns);
 }
 
-void adapt_exposure(struct app_station *s, int64_t now_ns)
+static struct mac_exposure exposure_now(const struct app_station *s, bool wanted, int64_t now_ns)
 {
     const struct app_jammed *jammed = &s->jammed[s->tuned];
-    struct mac_exposure exposure = {0};
-    if (s->cfg.responses.rate && app_jammed_at(jammed, now_ns))
-        exposure = app_respond_exposure(jammed->kind, &s->links, s->cfg.waveform, &s->cfg.profile, now_ns);
+    if (!wanted || !app_jammed_at(jammed, now_ns))
+        return (struct mac_exposure){0};
+    return app_respond_exposure(jammed->kind, &s->links, s->cfg.waveform, &s->cfg.profile, now_ns);
+}
+
+unsigned adapt_slot_rate(const struct app_station *s, int64_t now_ns)
+{
+    struct mac_exposure exposure = exposure_now(s, s->cfg.responses.slots, now_ns);
+    return exposure.copies > 0 ? exposure.rate_index : s->cfg.profile.basic_rate;
+}
+
+void adapt_exposure(struct app_station *s, int64_t now_ns)
+{
+    struct mac_exposure exposure = exposure_now(s, s->cfg.responses.rate, now_ns);
     bool same = exposure.copies == s->exposure.copies && exposure.rate_index == s->exposure.rate_index && exposure.fragment_bytes == s->exposure.fragment_bytes;
     if (same)
         return;

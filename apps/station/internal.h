@@ -241,6 +241,8 @@ void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int
 void adapt_data(struct app_station *s, uint32_t channel, bool acked, int64_t now_ns);
 /* Channels that a lease holder stays away from: bit c. */
 uint32_t adapt_avoided(const struct app_station *s, int64_t now_ns);
+/* Of votes in slots. */
+unsigned adapt_slot_rate(const struct app_station *s, int64_t now_ns);
 /* Before a message goes to all on the control channel. */
 void adapt_exposure(struct app_station *s, int64_t now_ns);
 

@@ -130,6 +130,7 @@ static int run_outbox(struct app_station *s, int64_t now_ns, struct app_station_
     adapt_exposure(s, now_ns);
     struct mac_slot_plan plan;
     struct app_slots_config slots = station_slots(&s->cfg);
+    slots.rate_index = adapt_slot_rate(s, now_ns);
     struct chain_node_send what = {
         .to = letter->to, .urgency = letter->urgency, .rounds = letter->rounds, .signatures = letter->signatures};
     if (s->cfg.vote_slots && app_slots_plan(&slots, &what, &plan))

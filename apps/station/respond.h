@@ -9,8 +9,8 @@
 struct app_responses {
     bool hop;     /* the control channel follows the hop set that the ledger agreed on */
     bool rate;    /* what goes to all on a jammed channel goes as it survives best */
-    bool slots;   /* vote slots are longer while the control channel is jammed */
-    bool timers;  /* the engine's timers follow the station's own access delay */
+    bool slots;   /* vote slots on a jammed channel are for the rate that survives best */
+    bool timers;  /* accepted, and changes nothing */
     bool migrate; /* a lease holder leaves a jammed channel for another one that it wants */
 };
 

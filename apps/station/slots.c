@@ -32,7 +32,7 @@ bool app_slots_plan(const struct app_slots_config *cfg, const struct chain_node_
         return false;
     const struct mac_profile *p = cfg->profile;
     memset(out, 0, sizeof *out);
-    out->rate_index = p->basic_rate;
+    out->rate_index = cfg->rate_index;
     out->slot_ns = p->sifs_ns + cfg->airtime_ns(cfg->airtime_ctx, MAC_DATA_OVERHEAD_BYTES + cfg->vote_octets, out->rate_index);
     /* A round's last vote is verified, answered, on disk and signed; the others were heard while it was on its way, unless a member verifies more
      * slowly than votes come. */

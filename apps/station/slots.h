@@ -9,6 +9,7 @@
 struct app_slots_config {
     uint32_t self, n_stations;  /* stations are members 0 .. n - 1 */
     const struct mac_profile *profile;
+    unsigned rate_index;        /* of the votes */
     int64_t (*airtime_ns)(void *ctx, size_t mpdu_len, unsigned rate_index);
     void *airtime_ctx;
     size_t vote_octets;         /* of a bundle with one vote */

@@ -42,6 +42,7 @@ struct app_slots_config station_slots(const struct app_station_config *cfg)
     return (struct app_slots_config){.self = cfg->id,
                                      .n_stations = cfg->genesis->members.n,
                                      .profile = &cfg->profile,
+                                     .rate_index = cfg->profile.basic_rate,
                                      .airtime_ns = airtime_ns,
                                      .airtime_ctx = (void *)(uintptr_t)cfg,
                                      .vote_octets = app_slots_vote_octets(cfg->node.engine),

@@ -29,7 +29,7 @@ acked() { # messages of data that arrived
 }
 
 blocks() { # blocks that the last station has while the jammer is on
-    grep '"event":"commit"' "$1/events.jsonl" | sed -nE 's/^\{"t_ns":([0-9]+),.*/\1/p' | awk '$1 >= 2e9 && $1 < 5.5e9' | wc -l
+    grep '"event":"commit"' "$1/events.jsonl" | sed -nE 's/^\{"t_ns":([0-9]+),.*/\1/p' | awk '$1 >= 1.5e9 && $1 < 5.5e9' | wc -l
 }
 
 migrates() {
@@ -37,7 +37,7 @@ migrates() {
 name: data
 base: jamming-none
 jammers:
-  - {name: jammer, kind: reactive, channel: data-1, start: 2s, stop: 7500ms}
+  - {name: jammer, kind: reactive, channel: data-1, start: 1500ms, stop: 5500ms}
 END
     run data.yaml none stays || return 1
     run data.yaml migrate leaves || return 1
