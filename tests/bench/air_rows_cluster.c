@@ -189,7 +189,7 @@ static struct app_slots_config slots_of(const struct air_cluster *c, uint32_t me
     bool measured = c->what.measured;
     return (struct app_slots_config){.self = member,
                                      .n_stations = c->what.n,
-                                     .profile = profile,
+                                     .profile = profile, .rate_index = profile->basic_rate,
                                      .airtime_ns = air_airtime_ns,
                                      .vote_octets = app_slots_vote_octets(c->engine),
                                      .verify_ns = measured ? verify_ns : 0,

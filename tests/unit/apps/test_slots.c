@@ -13,7 +13,7 @@ static int64_t airtime_ns(void *ctx, size_t mpdu_len, unsigned rate_index)
 static struct app_slots_config config_of(uint32_t self, uint32_t n, const struct mac_profile *profile)
 {
     return (struct app_slots_config){
-        .self = self, .n_stations = n, .profile = profile, .airtime_ns = airtime_ns, .vote_octets = app_slots_vote_octets(&chain_pbft_ops)};
+        .self = self, .n_stations = n, .profile = profile, .rate_index = profile->basic_rate, .airtime_ns = airtime_ns, .vote_octets = app_slots_vote_octets(&chain_pbft_ops)};
 }
 
 /* A bundle is an array of one message. */
