@@ -133,7 +133,7 @@ struct chain_ledger_event {
     uint64_t id;             /* grant id, window or evidence id */
     uint64_t nonce;          /* of the operation, for TX and REFUSED */
     uint32_t tx, index;      /* for TX and REFUSED: the envelope in the block, and the operation in it */
-    enum chain_op_kind op;   /* for TX and REFUSED; 0: the envelope was refused as a whole, by one event with its first nonce */
+    enum chain_op_kind op;   /* EVIDENCE, EVIDENCE_CONFIRMED: by which kind of operation; for TX and REFUSED; 0: the envelope was refused as a whole, by one event with its first nonce */
     enum chain_response code;
     uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */
     bool occupied;                  /* WINDOW_FUSED */

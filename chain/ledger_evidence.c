@@ -68,6 +68,7 @@ static struct chain_ledger_event *emit_evidence(struct chain_ledger *l, enum cha
     event->station = author;
     event->channel = e->channel;
     event->id = e->id;
+    event->op = e->kind == CHAIN_EVIDENCE_UNAUTHORISED ? CHAIN_OP_UNAUTHORISED : CHAIN_OP_EVIDENCE;
     return event;
 }
 

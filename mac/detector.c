@@ -44,6 +44,8 @@ static int64_t find_step(const struct mac_jam *j, const struct mac_rx_quality *q
     int64_t at_ns = -1;
     if (q->rise_ns >= 0 && q->rise_db >= step_db)
         at_ns = q->rise_ns;
+    else if (q->error_ns > 0) /* a jammer weaker than the frame lifts its errors, and hardly its power */
+        at_ns = q->error_ns;
     else if (q->rise_ns < 0 && !q->header_ok && q->rssi_dbfs - q->head_dbfs >= swell_db)
         at_ns = q->end_ns - q->start_ns - tail_ns;
     return at_ns >= j->cfg.collision_ns && q->head_dbfs - j->cfg.noise_dbfs >= present_db ? at_ns : -1;
@@ -147,7 +149,9 @@ static enum mac_jam_kind form_opinion(struct mac_jam *j, const struct mac_jam_st
         j->evidence_ns = now_ns;
     if (!mac_jam_is_attack(j->opinion) && j->opinion != MAC_JAM_FOREIGN)
         return mac_jam_is_attack(judged) || judged == MAC_JAM_FOREIGN ? j->opinion : judged;
-    bool over = now_ns - j->evidence_ns >= j->cfg.window_ns || (s->last == 8 && s->last_bad <= 2 && s->n_vanished + s->n_copies + s->bursts.n + s->answers.n == 0);
+    /* a radar does not end with the frames that its pulses spare */
+    bool spared = s->last == 8 && s->last_bad <= 2 && s->n_vanished + s->n_copies + s->bursts.n + s->answers.n == 0;
+    bool over = now_ns - j->evidence_ns >= j->cfg.window_ns || (spared && j->opinion != MAC_JAM_FOREIGN);
     return over ? MAC_JAM_NONE : j->opinion;
 }
 

@@ -113,8 +113,8 @@ void mac_jam_measure(const struct mac_jam *j, int64_t now_ns, struct mac_jam_sta
 /* detector_look.c: shapes since an instant: any, those of energy that came by itself, or of what came with frames. */
 enum mac_jam_where { MAC_JAM_ANY, MAC_JAM_ALONE, MAC_JAM_BEHIND };
 void mac_jam_look(const struct mac_jam *j, int64_t since_ns, enum mac_jam_where where, struct mac_jam_look *out);
-/* What such energy is: a kind, MAC_JAM_NONE for members' frames, MAC_JAM_UNKNOWN for nothing that was ever seen in training. */
-enum mac_jam_kind mac_jam_look_kind(const struct mac_jam_look *look);
+/* What such energy is: a kind, but none of the nameless ones; MAC_JAM_UNKNOWN for nothing that was ever seen in training. */
+enum mac_jam_kind mac_jam_look_kind(const struct mac_jam_look *look, uint32_t nameless);
 /* The opinion that these statistics alone would give. */
 enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_statistics *s);
 /* How much evidence there is for it: 0 .. MAC_JAM_LEVELS - 1. */

@@ -48,10 +48,12 @@ static bool is_within(int32_t value, int32_t low, int32_t high)
     return value >= low && value <= high;
 }
 
-enum mac_jam_kind mac_jam_look_kind(const struct mac_jam_look *l)
+enum mac_jam_kind mac_jam_look_kind(const struct mac_jam_look *l, uint32_t nameless)
 {
     for (unsigned i = 0; i < mac_jam_n_boxes; i++) {
         const struct mac_jam_box *b = &mac_jam_boxes[i];
+        if (nameless >> b->kind & 1)
+            continue;
         if (is_within(l->kurtosis_permille, b->kurtosis_low, b->kurtosis_high) && is_within(l->narrow_permille, b->narrow_low, b->narrow_high) &&
             is_within(l->repeat_permille, b->repeat_low, b->repeat_high) && is_within(l->spread_khz, b->spread_low, b->spread_high))
             return b->kind;

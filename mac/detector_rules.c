@@ -14,6 +14,11 @@ static const int64_t solid_ns = 1000000000, stuck_ns = 100000000, least_solid_ns
 static const unsigned least_shapes = 6, least_copies = 3, least_vanished = 5, least_answers = 6;
 static const int64_t same_offset_ns = 50000; /* a jammer's reaction time and the receiver's estimate of it vary less */
 
+static bool knows(const struct mac_jam *j, enum mac_jam_kind kind)
+{
+    return !(j->cfg.nameless >> kind & 1);
+}
+
 static int64_t median_of(int64_t *values, unsigned n)
 {
     for (unsigned i = 1; i < n; i++)
@@ -161,23 +166,23 @@ void mac_jam_measure(const struct mac_jam *j, int64_t now_ns, struct mac_jam_sta
 static enum mac_jam_kind judge_solid(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     if (s->solid.n >= least_shapes && s->solid_ns >= least_solid_ns && j->blocked_ns >= least_blocked_ns)
-        return mac_jam_look_kind(&s->solid);
+        return mac_jam_look_kind(&s->solid, j->cfg.nameless);
     return s->solid.n == 0 && s->solid_ns >= solid_ns && j->blocked_ns >= stuck_ns ? MAC_JAM_CONSTANT : MAC_JAM_NONE;
 }
 
 /* Noise that outlasts frames, which it comes with, whether or not it hurt them. */
-static bool looks_answered(const struct mac_jam_statistics *s)
+static bool looks_answered(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     return s->answers.n_bursts >= least_answers && s->bursts.n_bursts * 3 <= s->answers.n_bursts &&
-           mac_jam_look_kind(&s->answers) == MAC_JAM_CONSTANT;
+           mac_jam_look_kind(&s->answers, j->cfg.nameless) == MAC_JAM_CONSTANT;
 }
 
 /* Energy that comes and goes without frames: noise is somebody's pulses, and what was never seen in training is an attack without a name. */
-static enum mac_jam_kind judge_bursts(const struct mac_jam_statistics *s)
+static enum mac_jam_kind judge_bursts(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     if (s->bursts.n_bursts < least_shapes)
         return MAC_JAM_NONE;
-    enum mac_jam_kind kind = mac_jam_look_kind(&s->bursts);
+    enum mac_jam_kind kind = mac_jam_look_kind(&s->bursts, j->cfg.nameless);
     if (kind == MAC_JAM_CONSTANT)
         return MAC_JAM_PULSE;
     return kind == MAC_JAM_FOREIGN ? MAC_JAM_NONE : MAC_JAM_UNKNOWN;
@@ -218,9 +223,9 @@ static bool looks_hostile(const struct mac_jam_statistics *s)
 /* What needs no count of frames. */
 static enum mac_jam_kind judge_traces(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
-    if (s->n_copies >= least_copies)
+    if (s->n_copies >= least_copies && knows(j, MAC_JAM_DECEPTIVE))
         return MAC_JAM_DECEPTIVE;
-    if (s->n_vanished >= least_vanished && s->n_vanished * 2 >= s->n - s->n_good)
+    if (s->n_vanished >= least_vanished && s->n_vanished * 2 >= s->n - s->n_good && knows(j, MAC_JAM_PREAMBLE))
         return MAC_JAM_PREAMBLE;
     return judge_solid(j, s);
 }
@@ -233,11 +238,11 @@ enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_st
         return trace;
     bool answered = s->n_answers >= 4 && s->n_acked * 5 > s->n_answers * 4; /* own frames get through */
     bool enough = s->n >= j->cfg.min_frames;
-    if (enough && !answered && looks_reactive(j, s))
+    if (enough && !answered && looks_reactive(j, s) && knows(j, MAC_JAM_REACTIVE))
         return MAC_JAM_REACTIVE;
-    if (looks_answered(s))
+    if (looks_answered(j, s) && knows(j, MAC_JAM_REACTIVE))
         return MAC_JAM_REACTIVE;
-    trace = judge_bursts(s);
+    trace = judge_bursts(j, s);
     if (trace != MAC_JAM_NONE)
         return trace;
     if (s->n_radar_regular >= least_pulses && s->n_radar_regular * 4 >= (s->n_radar - 1) * 3)
@@ -246,7 +251,7 @@ enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_st
         return MAC_JAM_NONE;
     if (!enough)
         return mac_jam_is_attack(j->opinion) ? MAC_JAM_NONE : j->opinion;
-    if (!answered && looks_pulsed(j, s))
+    if (!answered && looks_pulsed(j, s) && knows(j, MAC_JAM_PULSE))
         return MAC_JAM_PULSE;
     if (!answered && looks_hostile(s))
         return MAC_JAM_UNKNOWN;

@@ -25,6 +25,7 @@ struct mac_jam_config {
     double noise_dbfs;       /* calibrated floor */
     int64_t collision_ns;    /* a power step earlier in a frame than this is another member that began in the same or the next slot;
                               * 0: the MAC takes two slots */
+    uint32_t nameless;       /* kinds, by bit, that this detector is not to know: training leaves them out one by one. 0: it knows all */
 };
 
 struct mac_jam_verdict {

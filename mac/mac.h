@@ -136,6 +136,7 @@ struct mac_rx_quality {
     double rssi_dbfs, head_dbfs, snr_db, evm_db, cfo_hz;
     int64_t rise_ns;           /* offset of a power step inside the frame, -1 if none */
     double rise_db;
+    int64_t error_ns;          /* offset at which the errors begin, where power shows nothing, too; 0 or less: unknown, or nowhere */
 };
 
 /* How much of a message is on the air at once: for a medium on which long frames are lost. No fragment follows another one in a burst, so

@@ -209,6 +209,7 @@ static void abort_lock(struct phy *m)
         .noise_dbfs = NAN,
         .evm_db = NAN,
         .corrected_bits = -1,
+        .error_samples = -1,
         .ht_mcs = -1,
     };
     phy_power_describe(m, &frame);

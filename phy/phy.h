@@ -81,6 +81,8 @@ struct phy_frame {
     int32_t corrected_bits;  /* coded bits that the decoder changed, -1 where the waveform cannot tell */
     int64_t rise_samples;    /* offset into the frame at which the power rose by rise_db and stayed, -1 if it did not */
     double rise_db;          /* by how much, 0 if it did not */
+    int64_t error_samples;   /* offset of the first symbol from which on the error vectors are four times as strong as before, for two
+                              * symbols at least: where the errors begin. -1 if they do not, or where the waveform cannot tell (all but wifi) */
     const float *noise_db;   /* PHY_N_SUBCARRIERS values in FFT order (DC first): error power per subcarrier relative to the mean
                               * signal, dB; NAN where no data is sent; NULL if unknown */
 };

@@ -121,7 +121,7 @@ static void journal_ledger_event(struct app_accounts *a, const struct chain_ledg
         app_journal_text(a->journal, "by", a->scenario->stations[e->station].name);
     app_journal_int(a->journal, "id", (int64_t)e->id);
     app_journal_int(a->journal, "code", e->code);
-    if (e->kind == CHAIN_LE_REFUSED)
+    if (e->kind == CHAIN_LE_REFUSED || e->op == CHAIN_OP_UNAUTHORISED)
         app_journal_text(a->journal, "op", chain_op_name(e->op));
     if (e->kind == CHAIN_LE_WINDOW_FUSED) {
         app_journal_int(a->journal, "n_reports", e->n_reports);
@@ -140,10 +140,10 @@ static void account_first(struct app_accounts *a, const struct chain_ledger_even
         account_fusion(a, e);
         break;
     case CHAIN_LE_EVIDENCE:
-        a->n_evidence++;
+        a->n_evidence += e->op == CHAIN_OP_EVIDENCE;
         break;
     case CHAIN_LE_EVIDENCE_CONFIRMED:
-        a->n_evidence_confirmed++;
+        a->n_evidence_confirmed += e->op == CHAIN_OP_EVIDENCE;
         break;
     case CHAIN_LE_REFUSED:
         a->n_refused_ops++;

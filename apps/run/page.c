@@ -34,6 +34,7 @@ static const char *channel_of(const json_t *e, const struct channels *channels)
 static bool describe_ledger(const json_t *e, const char *kind, const char *channel, char *out, size_t cap)
 {
     const char *by = text_of(e, "by");
+    const char *subject = json_object_get(e, "op") ? "evidence of unauthorised use" : "jamming evidence";
     if (strcmp(kind, "registered") == 0)
         snprintf(out, cap, "%s is registered on the ledger", by);
     else if (strcmp(kind, "white-space") == 0)
@@ -55,9 +56,9 @@ static bool describe_ledger(const json_t *e, const char *kind, const char *chann
     else if (strcmp(kind, "relinquished") == 0)
         snprintf(out, cap, "grant %lld of %s on channel %s is given back (-> IDLE)", int_of(e, "id"), by, channel);
     else if (strcmp(kind, "evidence") == 0)
-        snprintf(out, cap, "jamming evidence, signed by %s, is on the ledger", by);
+        snprintf(out, cap, "%s, signed by %s, is on the ledger", subject, by);
     else if (strcmp(kind, "evidence-confirmed") == 0)
-        snprintf(out, cap, "jamming evidence is confirmed by enough witnesses");
+        snprintf(out, cap, "%s is confirmed by enough witnesses", subject);
     else
         return false;
     return true;

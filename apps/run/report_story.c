@@ -32,8 +32,8 @@ static const struct {
     {"expired", "ledger", "", "transmitExpireTime of grant @i on channel @c passed without a heartbeat: it is no longer authorized"},
     {"barred", "ledger", "bad", "@b is barred from channel @c"},
     {"relinquished", "ledger", "", "@b gives grant @i on channel @c back"},
-    {"evidence", "ledger", "verdict", "@b's evidence of jamming on channel @c is recorded"},
-    {"evidence-confirmed", "ledger", "verdict", "jamming on channel @c is confirmed by enough witnesses"},
+    {"evidence", "ledger", "verdict", "@b's evidence of what is wrong on channel @c is recorded"},
+    {"evidence-confirmed", "ledger", "verdict", "what is wrong on channel @c is confirmed by enough witnesses"},
     {"refused", "ledger", "", "a @o of @b is refused (code @e)"},
 };
 

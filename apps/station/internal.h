@@ -148,7 +148,7 @@ struct app_station {
     struct transmitter tx;
     struct sensing sensing;
     struct traffic traffic;
-    int64_t last_evidence_ns[CHAIN_MAX_CHANNELS];
+    int64_t last_evidence_ns[CHAIN_MAX_CHANNELS], last_copied_ns[CHAIN_MAX_CHANNELS];
     bool named[CHAIN_MAX_CHANNELS];           /* ledger names us holder or peer */
     int64_t peer_until_ns[CHAIN_MAX_CHANNELS]; /* station time; INT64_MIN: no peer */
     int64_t listen_until_ns[CHAIN_MAX_CHANNELS], listen_from_ns[CHAIN_MAX_CHANNELS]; /* quiet window to sense */
@@ -257,6 +257,8 @@ void policy_ledger_event(struct app_station *s, const struct chain_ledger_event 
 /* An operation of ours was signed under this nonce. */
 void policy_submitted(struct app_station *s, enum chain_op_kind op, uint64_t nonce, int64_t now_ns);
 void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict, int64_t now_ns, struct app_station_update *out);
+/* A frame that a member's radio cannot have sent came under its address: evidence of unauthorised use of the channel. */
+void policy_copied(struct app_station *s, uint32_t channel, const struct mac_rx_quality *quality, int64_t now_ns);
 int64_t policy_deadline(const struct app_station *s);
 int policy_run(struct app_station *s, int64_t now_ns, struct app_station_update *out);
 

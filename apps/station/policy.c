@@ -1,6 +1,7 @@
 /* Policy that spans the layers: quiet periods and sensing, the lease holder and its traffic, verdicts that become evidence. */
 #include "apps/station/internal.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { STAGGER_NS = 1000000, EVIDENCE_GAP_NS = 500000000 };
@@ -242,6 +243,21 @@ void policy_verdict(struct app_station *s, const struct mac_jam_verdict *verdict
     submit(s, now_ns, &op);
 }
 
+/* Without a suspect: who sends under a member's address is nobody that the ledger knows, and least of all that member. */
+void policy_copied(struct app_station *s, uint32_t channel, const struct mac_rx_quality *quality, int64_t now_ns)
+{
+    if (!originates(s, now_ns) || now_ns - s->last_copied_ns[channel] < EVIDENCE_GAP_NS)
+        return;
+    s->last_copied_ns[channel] = now_ns;
+    struct chain_op op = {.kind = CHAIN_OP_UNAUTHORISED};
+    op.unauthorised.channel = channel;
+    op.unauthorised.suspect = CHAIN_MAX_KEYS;
+    op.unauthorised.from_ns = block_time(s, quality->start_ns);
+    op.unauthorised.at_ns = block_time(s, now_ns);
+    op.unauthorised.level_cdb = fabs(quality->rssi_dbfs) < 1000.0 ? (int32_t)(quality->rssi_dbfs * 100.0) : 0; /* not where it is no number */
+    submit(s, now_ns, &op);
+}
+
 size_t app_station_deeds(const struct app_station *s, struct app_station_deed out[APP_STATION_MAX_DEEDS])
 {
     size_t n = 0;
@@ -353,7 +369,7 @@ void policy_start(struct app_station *s)
 {
     for (uint32_t c = 0; c < s->n_channels; c++) {
         s->peer_until_ns[c] = INT64_MIN;
-        s->last_evidence_ns[c] = -EVIDENCE_GAP_NS;
+        s->last_evidence_ns[c] = s->last_copied_ns[c] = -EVIDENCE_GAP_NS;
     }
     adapt_start(s);
     read_leases(s); /* of a ledger that was restored */

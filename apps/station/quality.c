@@ -23,6 +23,7 @@ static void describe_frame(const struct phy_frame *frame, uint32_t rate_hz, stru
         .cfo_hz = frame->cfo_hz,
         .rise_ns = frame->rise_samples < 0 ? -1 : ns_of((uint64_t)frame->rise_samples, rate_hz),
         .rise_db = frame->rise_db,
+        .error_ns = frame->error_samples < 0 ? -1 : ns_of((uint64_t)frame->error_samples, rate_hz),
     };
 }
 

@@ -1,6 +1,6 @@
 /* Who sends under whose address. First by signature: a message that is not by whom it says it is came under the transmitter's address.
  * A member relays only what it has verified. Where the signature holds, because a valid frame was sent again, by the radio's
- * fingerprint; and nobody else sends under one's own address. */
+ * fingerprint; and nobody else sends under one's own address. The last two are evidence for the ledger, without a suspect. */
 #include "apps/station/internal.h"
 
 #include <string.h>
@@ -53,11 +53,13 @@ void spoof_frame(struct app_station *s, uint32_t channel, const struct mac_event
         return;
     if (mac_address_equal(&frame.transmitter, &self)) {
         (void)flag(s, APP_SPOOF_OWN_ADDRESS, &self, channel, event->now_ns, out);
+        policy_copied(s, channel, q, event->now_ns);
         return;
     }
     mac_fingerprint_observe(&s->fingerprints[channel], &frame.transmitter, q, &reading);
     if (reading.verdict == MAC_FINGERPRINT_NONE)
         return;
+    policy_copied(s, channel, q, event->now_ns);
     struct app_station_note *n = flag(s, APP_SPOOF_FINGERPRINT, &frame.transmitter, channel, event->now_ns, out);
     if (!n)
         return;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DECILES = 10 };
+enum { DECILES = 10, FEWEST_VERDICTS = 20 };
 static const int64_t limit_ns = 500000000;
-static const double floor_jsr_db = 5.0;
+static const double floor_jsr_db = 5.0, largest_gap = .1;
 
 /* What the watched station said in an episode. */
 struct heard {
@@ -94,6 +94,27 @@ static int run_class(struct app_jam_world *w, enum app_jam_class class, const st
     return 0;
 }
 
+/* Mean confidence of a decile's verdicts, and how many of them were right. */
+static double said_in(const struct tally *t, int decile)
+{
+    return t->confidence_decile[decile] / (double)t->n_decile[decile];
+}
+
+static double right_in(const struct tally *t, int decile)
+{
+    return (double)t->right_decile[decile] / (double)t->n_decile[decile];
+}
+
+/* The greatest difference of the two. */
+static double find_gap(const struct tally *t)
+{
+    double gap = 0;
+    for (int d = 0; d < DECILES; d++)
+        if (t->n_decile[d] >= FEWEST_VERDICTS)
+            gap = fmax(gap, fabs(said_in(t, d) - right_in(t, d)));
+    return gap;
+}
+
 /* What each class was taken for, and what confidence was worth; for a reader, on standard error. */
 static void print_details(const struct tally *t)
 {
@@ -109,8 +130,8 @@ static void print_details(const struct tally *t)
     fprintf(stderr, "confidence   verdicts  said right\n");
     for (int d = 0; d < DECILES; d++)
         if (t->n_decile[d])
-            fprintf(stderr, ".%d            %8llu %5.2f %5.2f\n", d, (unsigned long long)t->n_decile[d],
-                    t->confidence_decile[d] / (double)t->n_decile[d], (double)t->right_decile[d] / (double)t->n_decile[d]);
+            fprintf(stderr, ".%d            %8llu %5.2f %5.2f%s\n", d, (unsigned long long)t->n_decile[d], said_in(t, d), right_in(t, d),
+                    t->n_decile[d] < FEWEST_VERDICTS ? "  too few to hold it to" : "");
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -138,6 +159,7 @@ static void report(struct app_validate *v, struct tally *t)
     app_validate_bound(v, "kind_accuracy", (uint64_t)llround(sum * (double)v->trials), JAM_N_CLASSES * v->trials, 0.9, true);
     app_validate_bound(v, "worst_class_accuracy", n_right_worst, v->trials, 0.75, true);
     app_validate_limit(v, "median_to_verdict_ms", median_ms, 100);
+    app_validate_limit(v, "confidence_gap", find_gap(t), largest_gap);
 }
 
 static int run(struct app_validate *v)
@@ -168,7 +190,7 @@ static int run(struct app_validate *v)
 const struct app_validate_case app_validate_jam_detect = {
     .name = "jam-detect",
     .drives = "receiver, carrier sense, MAC and jam detector on samples: episodes of ten jammers and of four innocent troubles",
-    .formula = "the floors of docs/mac.md: found, not mistaken, named, in time; training ranges are others",
+    .formula = "the floors of docs/mac.md: found, not mistaken, named, in time, as sure as it says; training ranges are others",
     .uses = {{VALIDATE_TRIALS, 100, 1, 100000}},
     .run = run,
 };

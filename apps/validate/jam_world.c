@@ -172,6 +172,8 @@ static int transmit(struct app_jam_world *w, uint32_t i)
     s->sending = true;
     s->send_start = event.transmit.start_sample;
     s->send_end = s->send_start + w->phy_update.burst_len;
+    if (w->e.on_sent)
+        w->e.on_sent(w->ctx, i, ns_of(s->send_start), ns_of(s->send_end), mu);
     long id = phy_air_emit(w->air, i, 0, s->send_start, s->sent, w->phy_update.burst_len, 1.0f);
     return id < 0 ? (int)id : 0;
 }
@@ -262,8 +264,11 @@ static int hear(struct app_jam_world *w, uint32_t i, uint64_t t, size_t n)
     memcpy(signals, u->signals, n_signals * sizeof *signals);
     for (size_t k = 0; k < n_signals && rc == 0; k++) {
         struct mac_event mac_event;
-        if (app_mac_event(&signals[k], APP_JAM_RATE_HZ, &mac_event))
-            rc = feed(w, i, &mac_event);
+        if (!app_mac_event(&signals[k], APP_JAM_RATE_HZ, &mac_event))
+            continue;
+        if (i == 0 && w->e.on_signal)
+            w->e.on_signal(w->ctx, &mac_event);
+        rc = feed(w, i, &mac_event);
     }
     return rc;
 }
@@ -332,17 +337,26 @@ static int open_air(struct app_jam_world *w, const char **why_out)
     return w->air_memory ? phy_air_init(w->air_memory, phy_air_bytes(&cfg), &cfg, &w->air, why_out) : -ENOMEM;
 }
 
+void app_jam_mac(struct app_jam_world *w, struct mac_config *out)
+{
+    *out = (struct mac_config){.profile = mac_profile_dot11_10(ns_of(w->waveform->lock_delay_samples)),
+                               .airtime_ns = airtime_ns, .airtime_ctx = w,
+                               .queue_messages = 16, .queue_bytes = 65536, .max_peers = APP_JAM_MAX_STATIONS, .reassembly_ns = 500000000,
+                               .jam = {.window_ns = 250000000, .min_frames = 6, .noise_dbfs = noise_dbfs}};
+    out->profile.data_rate = w->waveform->data_rate;
+}
+
 static int open_station(struct app_jam_world *w, uint32_t i, const char **why_out)
 {
     struct station *s = &w->stations[i];
     uint64_t key = app_validate_draw(w->e.seed, PURPOSE, w->e.episode, 1);
     struct phy_config phy = {.waveform = w->waveform, .sample_rate_hz = APP_JAM_RATE_HZ, .noise_dbfs = noise_dbfs, .cca_energy_db = 8.0,
                              .cca_samples = BLOCK, .first_sample = sample_of(FIRST_NS), .seed = key, .stream = i};
-    struct mac_profile profile = mac_profile_dot11_10(ns_of(w->waveform->lock_delay_samples));
-    profile.data_rate = w->waveform->data_rate;
-    struct mac_config mac = {.seed = key, .station_id = 1 + i, .profile = profile, .airtime_ns = airtime_ns, .airtime_ctx = w,
-                             .queue_messages = 16, .queue_bytes = 65536, .max_peers = APP_JAM_MAX_STATIONS, .reassembly_ns = 500000000,
-                             .jam = {.window_ns = 250000000, .min_frames = 6, .noise_dbfs = noise_dbfs}};
+    struct mac_config mac;
+    app_jam_mac(w, &mac);
+    mac.seed = key;
+    mac.station_id = 1 + i;
+    mac.jam.nameless = w->e.nameless;
     size_t n_phy = (phy_bytes(&phy) + 63) / 64 * 64, n_mac = (mac_bytes(&mac) + 63) / 64 * 64;
     void *phy_memory = s->phy_memory ? s->phy_memory : aligned_alloc(64, n_phy);
     void *mac_memory = s->mac_memory ? s->mac_memory : aligned_alloc(64, n_mac);

@@ -27,6 +27,10 @@ struct app_jam_episode {
     struct phy_emitter_config jammer; /* kind and shape; times and power are filled in */
     bool alternate;               /* what the jammer sends is a tone at another frequency in each burst */
     struct phy_primary primary;
+    uint32_t nameless;            /* kinds that the detectors are not to know (mac/jam.h) */
+    /* Both NULL, or told what the watched station's receiver says, and of each frame that anybody sends, when it is decided. */
+    void (*on_signal)(void *ctx, const struct mac_event *signal);
+    void (*on_sent)(void *ctx, uint32_t station, int64_t from_ns, int64_t to_ns, const struct mac_update *frame);
 };
 
 /* Called for each change of the watched station's opinion; false ends the episode. */
@@ -45,5 +49,7 @@ struct app_jam_world *app_jam_open(void);
 /* 0, or a negative errno with *why_out. */
 __attribute__((warn_unused_result)) int app_jam_run(struct app_jam_world *w, const struct app_jam_episode *e, app_jam_on_verdict *on_verdict,
                                                     void *ctx, struct app_jam_outcome *out, const char **why_out);
+/* How its stations' MACs are configured, but for seed and station id; borrows the world. */
+void app_jam_mac(struct app_jam_world *w, struct mac_config *out);
 void app_jam_close(struct app_jam_world *w);
 #endif

@@ -34,6 +34,7 @@ static const struct app_validate_case *const cases[] = {
     &app_validate_lease_burst,
     &app_validate_spoof,
     &app_validate_jam_detect,
+    &app_validate_jam_innocent,
     NULL,
 };
 
@@ -126,6 +127,11 @@ void app_validate_observation(struct app_validate *v, const char *quantity, uint
 {
     double measured = (double)k / (double)n;
     *add_result(v) = (struct app_validate_result){quantity, measured, NAN, sqrt(measured * (1 - measured) / (double)n), NAN, false, 0};
+}
+
+void app_validate_number(struct app_validate *v, const char *quantity, double measured)
+{
+    *add_result(v) = (struct app_validate_result){quantity, measured, NAN, 0, NAN, false};
 }
 
 void app_validate_constant(struct app_validate *v, const char *name, double value)

@@ -72,6 +72,8 @@ void app_validate_limit(struct app_validate *v, const char *quantity, double mea
 void app_validate_never(struct app_validate *v, const char *quantity, uint64_t count);
 /* A proportion that no formula speaks of: shown with its standard error, and neither passes nor fails. */
 void app_validate_observation(struct app_validate *v, const char *quantity, uint64_t k, uint64_t n);
+/* A number that nothing is expected of. */
+void app_validate_number(struct app_validate *v, const char *quantity, double measured);
 void app_validate_constant(struct app_validate *v, const char *name, double value);
 
 /* cases_sense.c, case_wall.c */
@@ -89,6 +91,6 @@ extern const struct app_validate_case app_validate_jam_periodic, app_validate_ja
 extern const struct app_validate_case app_validate_spoof;
 /* cases_consensus.c */
 extern const struct app_validate_case app_validate_raft_loss, app_validate_pbft_loss, app_validate_raft_common_jam, app_validate_election;
-/* case_jam_detect.c, case_fidelity.c */
-extern const struct app_validate_case app_validate_jam_detect, app_validate_fidelity;
+/* case_jam_detect.c, case_jam_innocent.c, case_fidelity.c */
+extern const struct app_validate_case app_validate_jam_detect, app_validate_jam_innocent, app_validate_fidelity;
 #endif

@@ -111,6 +111,7 @@ static void report_frame(struct phy_waveform_demod *d, bool header_ok)
         .cfo_hz = (double)ofdmframesync_get_cfo(d->sync) / (2.0 * acos(-1.0)),
         .noise_dbfs = NAN,
         .corrected_bits = -1,
+        .error_samples = -1,
         .ht_mcs = -1,
     };
     measure_errors(d, &frame);

@@ -201,7 +201,8 @@ static void report_frame(struct phy_packet *p, uint64_t at, bool fcs_ok)
                               .noise_dbfs = NAN,
                               .evm_db = sinr > 0.0 ? -phy_to_db(sinr) : (double)NAN,
                               .cfo_hz = r->cfo_hz,
-                              .corrected_bits = -1};
+                              .corrected_bits = -1,
+                              .error_samples = -1};
     r->active = false;
     p->engaged_until = at;
     p->sink.on_frame(p->sink.ctx, at, r->rate_index, &frame);

@@ -201,6 +201,8 @@ static void describe_errors(struct phy_wifi_demod *d, struct phy_frame *out)
         d->noise_db[i] = NAN;
     for (unsigned i = 0; i < PHY_WIFI_N_USED; i++)
         d->noise_db[phy_wifi_used_bin(i)] = 10.0f * log10f(s->data_error[i] / (n * power) + 1e-12f);
+    if (s->outbreak > 0)
+        out->error_samples = (int64_t)(first_data_sample(d) - d->preamble.start_sample) + (int64_t)s->outbreak * PHY_WIFI_SYMBOL;
     out->evm_db = 10.0 * log10((double)(s->evm_sum / n) + 1e-12);
     out->noise_db = d->noise_db;
 }
@@ -215,6 +217,7 @@ void phy_wifi_demod_finish(struct phy_wifi_demod *d, struct phy_frame *out)
         .noise_dbfs = 10.0 * log10((double)d->symbols.channel.noise_power),
         .evm_db = NAN,
         .corrected_bits = -1,
+        .error_samples = -1,
         .ht_mcs = -1,
     };
     if (d->stage == STAGE_DATA) {

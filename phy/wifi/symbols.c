@@ -437,6 +437,20 @@ INLINE bool is_loud(struct phy_wifi_symbols *s, float residue)
     return loud;
 }
 
+/* Where the errors begin: two symbols in a row that are four times as wrong as all before them. */
+INLINE void find_outbreak(struct phy_wifi_symbols *s, float error)
+{
+    if (s->outbreak > 0)
+        return;
+    if (s->n_calm == 0 || error < 4.0f * s->calm_sum / (float)s->n_calm + 1e-4f) {
+        s->calm_sum += error;
+        s->n_calm++;
+        s->n_wild = 0;
+    } else if (++s->n_wild == 2) {
+        s->outbreak = s->n_data - 1;
+    }
+}
+
 INLINE void add_errors(struct phy_wifi_symbols *s, const float *trust, const struct phy_wifi_used *points,
                        const struct phy_wifi_used *decided, bool quiet)
 {
@@ -458,7 +472,9 @@ INLINE void add_errors(struct phy_wifi_symbols *s, const float *trust, const str
         return;
     for (int i = N_DATA; i < N_USED; i++)
         error[i] = 0.0f;
-    s->evm_sum += sum_used(error) / N_DATA;
+    float mean = sum_used(error) / N_DATA;
+    s->evm_sum += mean;
+    find_outbreak(s, mean);
     s->n_data++;
 }
 

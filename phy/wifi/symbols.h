@@ -39,6 +39,9 @@ struct phy_wifi_symbols {
     /* of DATA, all symbols */
     unsigned n_data;
     float evm_sum;                   /* of |error|^2 of equalised data points, a point */
+    float calm_sum;                  /* the same before the outbreak of errors */
+    unsigned n_calm, n_wild;
+    unsigned outbreak;               /* first symbol of it, 0: there was none */
     _Alignas(64) float data_error[PHY_WIFI_N_USED]; /* sum of |error|^2 as received */
 };
 

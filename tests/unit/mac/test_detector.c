@@ -111,6 +111,24 @@ START_TEST(a_reactive_jammer_is_named_within_150_ms_at_40_frames_a_second)
 }
 END_TEST
 
+START_TEST(a_jammer_weaker_than_the_frames_shows_by_where_their_errors_begin)
+{
+    for (int errors = 0; errors <= 1; errors++) {
+        struct bench b;
+        open_bench(&b);
+        for (int i = 0; i < 12; i++) {
+            struct mac_rx_quality q = {.start_ns = b.now_ns, .end_ns = b.now_ns + 700 * US, .header_ok = true, .head_dbfs = -40,
+                                       .rssi_dbfs = -39.5, .rise_ns = -1, .error_ns = errors ? (int64_t)(120 + 8 * (i % 3)) * US : -1};
+            b.now_ns += 700 * US;
+            observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_FRAME, .quality = &q});
+            wait(&b, 10 * MS);
+        }
+        ck_assert_uint_eq(b.n_attacks, (unsigned)errors);
+        ck_assert_int_eq(b.last.kind, errors ? MAC_JAM_REACTIVE : MAC_JAM_CONGESTION);
+    }
+}
+END_TEST
+
 START_TEST(an_attack_is_over_when_the_window_has_passed_without_it)
 {
     struct bench b;
@@ -274,6 +292,24 @@ START_TEST(bursts_as_short_as_the_pulses_of_a_radar_accuse_nobody)
 }
 END_TEST
 
+START_TEST(a_radar_is_told_once_though_its_pulses_spare_frames)
+{
+    struct bench b;
+    open_bench(&b);
+    for (int i = 0; i < 2000; i++) {
+        make_burst(&b, 16 * US);
+        wait(&b, 284 * US);
+        if (i % 8 == 3)
+            hear_frame(&b, GOOD, 0);
+        wait(&b, 700 * US);
+    }
+    ck_assert_int_eq(b.last.kind, MAC_JAM_FOREIGN);
+    ck_assert_uint_le(b.n_verdicts, 2);
+    wait(&b, 300 * MS);
+    ck_assert_int_eq(b.last.kind, MAC_JAM_NONE);
+}
+END_TEST
+
 START_TEST(energy_for_a_second_with_a_stuck_queue_is_constant_jamming)
 {
     struct bench b;
@@ -420,6 +456,21 @@ START_TEST(shapes_that_no_training_saw_are_an_attack_without_a_name_and_numbers_
 }
 END_TEST
 
+START_TEST(a_kind_that_it_is_not_to_know_is_an_attack_without_a_name)
+{
+    struct bench b;
+    struct mac_shape pilots = {.kurtosis = 1.8, .narrow = .15, .repeat = .998};
+    open_bench(&b);
+    b.jam.cfg.nameless = 1u << MAC_JAM_PILOT;
+    observe(&b, (struct mac_jam_observation){.kind = MAC_JAM_SEEN_BUSY, .power_dbfs = -35});
+    b.blocked_ns = 10 * MS;
+    show_shapes(&b, 200, &pilots);
+    ck_assert_int_eq(b.last.kind, MAC_JAM_UNKNOWN);
+    stand_in(&b, &pilots);
+    ck_assert_int_eq(b.last.kind, MAC_JAM_PILOT);
+}
+END_TEST
+
 static unsigned accuse_bursts(double repeat, enum mac_jam_kind *kind_out)
 {
     struct bench b;
@@ -520,6 +571,7 @@ static void add_cases(Suite *suite)
     TCase *tc = tcase_create("verdicts");
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_reactive_jammer_is_named_within_150_ms_at_40_frames_a_second);
+    tcase_add_test(tc, a_jammer_weaker_than_the_frames_shows_by_where_their_errors_begin);
     tcase_add_test(tc, an_attack_is_over_when_the_window_has_passed_without_it);
     tcase_add_test(tc, no_attack_is_raised_from_what_lies_before_the_window_or_by_a_good_frame);
     tcase_add_test(tc, a_thousand_seconds_of_ordinary_contention_give_no_attack);
@@ -528,6 +580,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, bad_frames_near_the_sensitivity_are_a_weak_link);
     tcase_add_test(tc, regular_bursts_without_a_frame_that_kill_frames_are_pulses);
     tcase_add_test(tc, bursts_as_short_as_the_pulses_of_a_radar_accuse_nobody);
+    tcase_add_test(tc, a_radar_is_told_once_though_its_pulses_spare_frames);
     tcase_add_test(tc, energy_for_a_second_with_a_stuck_queue_is_constant_jamming);
     tcase_add_test(tc, a_silent_channel_where_every_strong_frame_dies_without_a_trace_is_an_unknown_attack);
     tcase_add_test(tc, locks_on_noise_that_become_frames_accuse_nobody);
@@ -536,6 +589,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, energy_without_a_pause_is_named_by_its_shape_within_50_ms);
     tcase_add_test(tc, a_tone_is_named_with_its_band);
     tcase_add_test(tc, shapes_that_no_training_saw_are_an_attack_without_a_name_and_numbers_that_are_none_are_left_out);
+    tcase_add_test(tc, a_kind_that_it_is_not_to_know_is_an_attack_without_a_name);
     tcase_add_test(tc, bursts_of_noise_are_pulses_and_of_lost_frames_are_not);
     tcase_add_test(tc, a_frame_heard_again_and_again_is_deception_and_a_new_one_each_time_is_not);
     tcase_add_test(tc, preambles_that_nothing_follows_are_an_attack);

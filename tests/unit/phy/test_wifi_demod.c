@@ -415,6 +415,27 @@ START_TEST(whatever_signal_says_the_frame_ends_and_the_field_is_obeyed_or_refuse
 }
 END_TEST
 
+START_TEST(errors_begin_where_the_interferer_does_and_nowhere_without_one)
+{
+    struct bench b;
+    open_bench(&b);
+    for (unsigned k = 0; k < 40; k++) {
+        size_t at = 800 + 37 * k; /* samples into the frame */
+        make(&b, 2, 400, k);
+        wifi_add_noise(b.x, b.n + 2 * LEAD, -3.0 - k % 30, k);
+        receive(&b, 0.0, 0);
+        ck_assert_int_eq(b.frame.error_samples, -1);
+        make(&b, 2, 400, k);
+        wifi_add_noise(b.x, b.n + 2 * LEAD, -20.0, k);
+        wifi_add_noise(b.x + LEAD + at, b.n - at, -5.0, k + 100); /* 5 dB under the frame */
+        receive(&b, 0.0, 0);
+        ck_assert_int_ge(b.frame.error_samples, (int64_t)at - PHY_WIFI_SYMBOL);
+        ck_assert_int_le(b.frame.error_samples, (int64_t)at + PHY_WIFI_SYMBOL);
+    }
+    close_bench(&b);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *c = tcase_create("demodulator");
@@ -427,6 +448,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(c, an_echo_anywhere_within_the_guard_interval_leaves_no_error_floor);
     tcase_add_test(c, a_tone_shows_on_its_subcarrier_and_costs_no_frame);
     tcase_add_test(c, a_tone_that_begins_within_a_frame_costs_only_what_it_covers);
+    tcase_add_test(c, errors_begin_where_the_interferer_does_and_nowhere_without_one);
     tcase_add_test(c, corrected_bits_counts_the_coded_bits_that_came_wrong);
     tcase_add_test(c, in_noise_it_loses_little_to_a_perfect_receiver);
     tcase_add_test(c, an_ht_frame_is_named_with_its_mcs_and_length);
