@@ -159,9 +159,9 @@ static int run_groups(struct innocent *t, const struct app_validate *v)
     for (int i = 0; i < GROUPS && code == 0; i++) {
         draw_group(&t->groups[i], i, v->seed, t->group_ns);
         code = listen(t, &t->groups[i]);
-        if (code == 0)
-            code = replay(t, &t->groups[i], v->seed);
     }
+    for (int i = 0; i < GROUPS && code == 0; i++)
+        code = replay(t, &t->groups[i], v->seed);
     return code;
 }
 

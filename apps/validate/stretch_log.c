@@ -196,13 +196,22 @@ int app_stretch_finish(struct app_stretch_log *log)
 
 struct app_stretch app_stretch_pick(const struct app_stretch_log *log, int group, enum app_stretch_kind kind, double u)
 {
-    const struct group *g = &log->groups[group];
     struct app_stretch out = {.kind = kind};
-    if (g->n_pieces[kind] == 0)
-        return out;
-    const struct piece *p = &g->pieces[kind][(size_t)(u * (double)g->n_pieces[kind])];
-    out.n = p->n;
-    out.heard = &g->heard[p->first];
+    bool of_any = kind == STRETCH_PAIR || kind == STRETCH_CROWD;
+    int first = of_any ? 0 : group, end = of_any ? log->n_groups : group + 1;
+    size_t n = 0;
+    for (int g = first; g < end; g++)
+        n += log->groups[g].n_pieces[kind];
+    size_t i = (size_t)(u * (double)n);
+    for (int k = first; k < end; k++) {
+        const struct group *g = &log->groups[k];
+        if (i < g->n_pieces[kind]) {
+            out.n = g->pieces[kind][i].n;
+            out.heard = &g->heard[g->pieces[kind][i].first];
+            return out;
+        }
+        i -= g->n_pieces[kind];
+    }
     return out;
 }
 

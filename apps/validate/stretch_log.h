@@ -41,7 +41,7 @@ void app_stretch_sent(struct app_stretch_log *log, bool own, int64_t from_ns, in
 /* The group's number, from 0 on, or -ENOMEM. */
 int app_stretch_finish(struct app_stretch_log *log);
 
-/* Any stretch of that kind of that group, by u in [0, 1); n 0 and no signals where there was none. */
+/* Any stretch of that kind of that group, by u in [0, 1), collisions of any group; n 0 and no signals where there was none. */
 struct app_stretch app_stretch_pick(const struct app_stretch_log *log, int group, enum app_stretch_kind kind, double u);
 /* Any shape that was heard in a group; false where there was none. */
 bool app_stretch_shape(const struct app_stretch_log *log, int group, double u, struct mac_shape *out);
