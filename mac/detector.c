@@ -51,11 +51,20 @@ static int64_t find_step(const struct mac_jam *j, const struct mac_rx_quality *q
     return at_ns >= j->cfg.collision_ns && q->head_dbfs - j->cfg.noise_dbfs >= present_db ? at_ns : -1;
 }
 
+/* Was there energy already when the frame began? Then it is what the receiver found in others that met. */
+static bool began_in_energy(const struct mac_jam *j, int64_t start_ns)
+{
+    const struct mac_jam_burst *last = &j->bursts[(j->n_bursts - 1) % MAC_JAM_BURSTS];
+    if (j->busy)
+        return j->busy_from_ns < start_ns;
+    return j->n_bursts > 0 && last->from_ns < start_ns && last->to_ns > start_ns;
+}
+
 /* A strong beginning and nothing behind it. Where a header could be read of what followed, noise was taken for a frame and lasts. */
 static void note_vanished(struct mac_jam *j, struct mac_jam_frame *f, const struct mac_rx_quality *q, int64_t now_ns)
 {
     j->vanish_ns = INT64_MIN / 4;
-    if (f->good || f->rise_ns >= 0 || !(q->head_dbfs - j->cfg.noise_dbfs >= present_db))
+    if (f->good || f->rise_ns >= 0 || began_in_energy(j, q->start_ns) || !(q->head_dbfs - j->cfg.noise_dbfs >= present_db))
         return;
     f->vanished = q->header_ok ? q->head_dbfs - q->rssi_dbfs >= vanish_db : !j->busy;
     if (!q->header_ok && !f->vanished)

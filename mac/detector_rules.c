@@ -220,12 +220,18 @@ static bool looks_hostile(const struct mac_jam_statistics *s)
     return s->bad_run >= 2 * RUN && s->n_weak * 10 <= s->n - s->n_good && s->busy_permille < 500 && stray <= 3;
 }
 
+/* Beginnings without a frame. On a full channel receivers find such in what collides, too, and preambles alone fill none. */
+static bool looks_empty(const struct mac_jam_statistics *s)
+{
+    return s->n_vanished >= least_vanished && s->n_vanished * 2 >= s->n - s->n_good && s->busy_permille < 500;
+}
+
 /* What needs no count of frames. */
 static enum mac_jam_kind judge_traces(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     if (s->n_copies >= least_copies && knows(j, MAC_JAM_DECEPTIVE))
         return MAC_JAM_DECEPTIVE;
-    if (s->n_vanished >= least_vanished && s->n_vanished * 2 >= s->n - s->n_good && knows(j, MAC_JAM_PREAMBLE))
+    if (looks_empty(s) && knows(j, MAC_JAM_PREAMBLE))
         return MAC_JAM_PREAMBLE;
     return judge_solid(j, s);
 }
