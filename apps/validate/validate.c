@@ -131,7 +131,7 @@ void app_validate_observation(struct app_validate *v, const char *quantity, uint
 
 void app_validate_number(struct app_validate *v, const char *quantity, double measured)
 {
-    *add_result(v) = (struct app_validate_result){quantity, measured, NAN, 0, NAN, false};
+    *add_result(v) = (struct app_validate_result){.quantity = quantity, .measured = measured, .expected = NAN, .z = NAN};
 }
 
 void app_validate_constant(struct app_validate *v, const char *name, double value)
