@@ -30,6 +30,7 @@ struct shelf {
     unsigned owed;                            /* further pieces to send */
     unsigned granted;                         /* further pieces of the present go, sent or not */
     uint64_t wanted, repeated;                /* repeat: pieces to send; that were sent in the present go */
+    uint64_t asked;                           /* repeat, not whole: pieces that somebody asked for since one was heard */
     unsigned n_asks, n_vain;                  /* asks of ours; since anything came of them */
     int64_t act_ns;                           /* when to ask or to begin to answer; INT64_MAX: never */
     int64_t heard_ns;
@@ -142,6 +143,12 @@ static bool sending(const struct shelf *s)
     return s->used && (s->first_left > 0 || (s->mine && (s->owed > 0 || s->wanted != 0)));
 }
 
+/* A piece that is repeated says what follows: better late than before the last asks are in. */
+static bool has_room(const struct mac_repair *r)
+{
+    return r->n_out < (r->cfg.repeat ? 1 : MAX_OUT);
+}
+
 /* A keyed draw from [0, span). */
 static int64_t draw_ns(struct mac_repair *r, int64_t span_ns)
 {
@@ -152,6 +159,8 @@ static int64_t draw_ns(struct mac_repair *r, int64_t span_ns)
 static int64_t rank_ns(struct mac_repair *r, const struct shelf *s)
 {
     unsigned n = missing(s), rank = n < RANKS ? RANKS - n : 0;
+    if (r->cfg.repeat) /* one that lacks a single piece lets all others go first, but once it has asked there are few left to ask */
+        return n == 1 && s->n_asks == 0 ? r->cfg.ask_ns + draw_ns(r, r->cfg.ask_ns) : draw_ns(r, r->cfg.ask_ns / 2 + 1);
     return (int64_t)rank * r->cfg.ask_ns + draw_ns(r, r->cfg.ask_ns);
 }
 
@@ -304,6 +313,13 @@ static void stand_back(struct mac_repair *r, struct shelf *s, const struct mac_r
     s->act_ns = nothing ? INT64_MAX : now_ns + pieces_ns(r, f->left) + RANKS * r->cfg.ask_ns + draw_ns(r, RANKS * r->cfg.ask_ns);
 }
 
+/* How long to leave the medium to what is under way: left pieces, and where all are repeated that were asked for, those as well. */
+static int64_t coming_ns(const struct mac_repair *r, const struct shelf *s, unsigned left)
+{
+    unsigned n = left + count(s->asked);
+    return pieces_ns(r, n) + (r->cfg.repeat && n > 0 ? r->cfg.ask_ns : 0);
+}
+
 static bool agrees(const struct shelf *s, const struct mac_repair_frame *f)
 {
     bool is_last = f->number == s->k - 1;
@@ -339,10 +355,11 @@ static int hear_piece(struct mac_repair *r, const struct mac_repair_frame *f, in
     }
     keep_piece(s, f);
     s->n_vain = 0;
+    s->asked = r->n_out > 0 ? s->asked : 0; /* an ask of ours is still to leave */
     if (missing(s) == 0)
         complete(r, s, out);
     else
-        s->act_ns = now_ns + pieces_ns(r, f->left) + rank_ns(r, s);
+        s->act_ns = now_ns + coming_ns(r, s, f->left) + rank_ns(r, s);
     return 0;
 }
 
@@ -362,7 +379,7 @@ static void owe(struct mac_repair *r, struct shelf *s, const struct mac_repair_f
     if (nothing)
         s->act_ns = INT64_MAX;
     else if (s->mine)
-        s->act_ns = r->cfg.repeat && idle ? now_ns + RANKS * r->cfg.ask_ns : now_ns; /* repetition gathers what all lack */
+        s->act_ns = r->cfg.repeat && s->repeated == 0 ? now_ns + r->cfg.ask_ns : now_ns; /* repetition gathers what all lack */
     else if (idle)
         s->act_ns = now_ns + RANKS * r->cfg.ask_ns + draw_ns(r, pieces_ns(r, RANKS));
 }
@@ -379,8 +396,12 @@ static int hear_ask(struct mac_repair *r, const struct mac_repair_frame *f, int6
     s->heard_ns = now_ns;
     if (s->whole)
         owe(r, s, f, now_ns);
-    else if (r->cfg.repeat ? (all_pieces(s->k) & ~s->have & ~f->missing) == 0 : f->n_missing >= missing(s))
-        s->act_ns = now_ns + pieces_ns(r, f->n_missing) + RANKS * r->cfg.ask_ns + rank_ns(r, s);
+    else {
+        s->asked |= r->cfg.repeat ? f->missing : 0;
+        bool enough = r->cfg.repeat ? (all_pieces(s->k) & ~(s->have | s->asked)) == 0 : f->n_missing >= missing(s);
+        if (enough)
+            s->act_ns = now_ns + pieces_ns(r, f->n_missing) + RANKS * r->cfg.ask_ns + rank_ns(r, s);
+    }
     return 0;
 }
 
@@ -452,9 +473,10 @@ static void ask(struct mac_repair *r, struct shelf *s, int64_t now_ns, struct ma
         forget(r, s);
         return;
     }
-    uint64_t lost = all_pieces(s->k) & ~s->have;
+    uint64_t lost = (all_pieces(s->k) & ~s->have) | s->asked; /* an ask that the maker did not hear is said again by the next */
+    s->asked = r->cfg.repeat ? lost : 0;
     struct mac_repair_frame f = {.kind = MAC_REPAIR_ASK, .source = s->source, .serial = s->serial, .k = s->k,
-                                 .n_missing = missing(s), .n_vain = s->n_vain, .missing = lost};
+                                 .n_missing = r->cfg.repeat ? count(lost) : missing(s), .n_vain = s->n_vain, .missing = lost};
     out->category = MAC_CAT_VOTE;
     s->n_asks++;
     s->n_vain++;
@@ -474,7 +496,7 @@ static bool has_piece(const struct shelf *s, int64_t now_ns)
 /* The next frame that is due: an ask first, then the pieces of one message until it has no more. */
 static void serve(struct mac_repair *r, int64_t now_ns, struct mac_repair_update *out)
 {
-    if (r->n_out >= MAX_OUT)
+    if (!has_room(r))
         return;
     for (size_t i = 0; i < r->cfg.n_messages && !out->has_frame; i++) {
         struct shelf *s = &r->shelves[i];
@@ -535,9 +557,9 @@ int64_t mac_repair_deadline(const struct mac_repair *r)
         if (!s->used)
             continue;
         int64_t at_ns = sending(s) ? INT64_MAX : s->heard_ns + r->cfg.keep_ns;
-        if (r->n_out < MAX_OUT && s->first_left > 0)
+        if (has_room(r) && s->first_left > 0)
             at_ns = INT64_MIN;
-        else if (r->n_out < MAX_OUT && s->act_ns < at_ns)
+        else if (has_room(r) && s->act_ns < at_ns)
             at_ns = s->act_ns;
         if (at_ns < deadline_ns)
             deadline_ns = at_ns;
