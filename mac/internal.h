@@ -35,7 +35,6 @@ struct mac {
     bool tx_unicast;
     int64_t tx_start_ns, tx_end_ns, burst_start_ns, answer_deadline_ns;
     int64_t ack_ns, rts_ns;     /* airtimes; a CTS is as long as an ACK */
-    int64_t follow_ns;          /* NAVTimeout (10.3.2.4): what belongs to an exchange has begun so soon after a frame's end */
     int64_t longest_reserve_ns; /* the most that an ACK or a CTS has to reserve */
     int64_t started_ns;         /* the first event */
     int64_t commit_ns; /* slots that were reached in the very instant in which the medium became busy; INT64_MAX: none */

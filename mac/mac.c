@@ -137,7 +137,6 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     m->access_deadline_ns = INT64_MAX;
     int64_t longest_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_MAX_MPDU_BYTES, cfg->profile.basic_rate);
     mac_medium_init(&m->medium, &cfg->profile, m->ack_ns, longest_ns);
-    m->follow_ns = 2 * cfg->profile.sifs_ns + m->ack_ns + cfg->profile.rx_start_delay_ns + 2 * cfg->profile.slot_ns;
     m->longest_reserve_ns = longest_ns + 2 * cfg->profile.sifs_ns + m->ack_ns;
     mac_backoff_init(&m->backoff, cfg);
     mac_rate_init(&m->rate, cfg, cfg->profile.sifs_ns + m->ack_ns, (struct mac_rate_peer *)(void *)(base + l.rates));

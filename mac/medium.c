@@ -2,6 +2,13 @@
 
 #include <string.h>
 
+static const int64_t patience_share = 8; /* of all time, what may be spent on silence that nobody uses */
+
+static int64_t min_ns(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int64_t max_ns(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -15,10 +22,12 @@ void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, in
     d->difs_ns = profile->sifs_ns + 2 * profile->slot_ns;
     d->eifs_ns = profile->sifs_ns + ack_ns + d->difs_ns;
     d->longest_frame_ns = longest_frame_ns;
+    d->follow_ns = 2 * profile->sifs_ns + ack_ns + profile->rx_start_delay_ns + 2 * profile->slot_ns;
+    d->group_gap_ns = d->patience_ns = profile->group_gap_ns;
     /* nothing is known of the time before the first event */
     d->cca_idle_ns = d->frame_end_ns = d->nav_ns = d->deaf_ns = d->own_ns = d->hold_ns = d->eifs_until_ns = INT64_MIN / 4;
     d->nav_before_ns = INT64_MIN / 4;
-    d->nav_check_ns = INT64_MAX;
+    d->nav_check_ns = d->silent_from_ns = INT64_MAX;
 }
 
 static void account(struct mac_medium *d, bool was_busy, int64_t now_ns)
@@ -39,27 +48,68 @@ void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns)
     account(d, was_busy, now_ns);
 }
 
+static int64_t patience_at(const struct mac_medium *d, int64_t now_ns)
+{
+    return min_ns(d->patience_ns + max_ns(now_ns - d->patience_at_ns, 0) / patience_share, d->group_gap_ns);
+}
+
+/* A silence that a group frame asked for is over. In a plan that this station follows it was no waste: the plan says who is silent when. */
+static void settle_silence(struct mac_medium *d, int64_t now_ns)
+{
+    if (d->silent_from_ns == INT64_MAX)
+        return;
+    int64_t from_ns = max_ns(d->silent_from_ns, d->own_ns), to_ns = min_ns(now_ns, min_ns(d->nav_check_ns, d->nav_ns));
+    d->patience_ns = max_ns(patience_at(d, now_ns) - max_ns(to_ns - from_ns, 0), 0);
+    d->patience_at_ns = now_ns;
+    d->silent_from_ns = INT64_MAX;
+}
+
 /* Time has passed the check: what was reserved has gone, and is no more even if something begins later. */
 static void drop_unused_nav(struct mac_medium *d, int64_t now_ns)
 {
+    settle_silence(d, now_ns);
     if (now_ns <= d->nav_check_ns)
         return;
     if (d->nav_ns > d->nav_check_ns) {
         d->nav_ns = max_ns(d->nav_before_ns, d->nav_check_ns);
+        d->nav_by_group = false;
         d->n_nav_dropped++;
     }
     d->nav_check_ns = INT64_MAX;
 }
 
-bool mac_medium_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns, int64_t now_ns)
+static bool extend_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns)
 {
-    drop_unused_nav(d, now_ns);
     if (until_ns <= d->nav_ns)
         return false;
     if (d->nav_check_ns == INT64_MAX) /* else the reservation before was not kept to either, so far */
         d->nav_before_ns = d->nav_ns;
     d->nav_ns = until_ns;
+    d->nav_by_group = false;
     d->nav_check_ns = check_ns;
+    return true;
+}
+
+bool mac_medium_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns, int64_t now_ns)
+{
+    drop_unused_nav(d, now_ns);
+    return extend_nav(d, until_ns, check_ns);
+}
+
+/* Behind a frame that ended at end_ns something has to follow. */
+static int64_t await_group(struct mac_medium *d, int64_t end_ns)
+{
+    d->silent_from_ns = end_ns + d->follow_ns;
+    return end_ns + max_ns(patience_at(d, end_ns), d->follow_ns);
+}
+
+bool mac_medium_nav_group(struct mac_medium *d, int64_t until_ns, int64_t end_ns, int64_t now_ns)
+{
+    drop_unused_nav(d, now_ns);
+    if (!extend_nav(d, until_ns, INT64_MAX))
+        return false;
+    d->nav_by_group = true;
+    d->nav_check_ns = await_group(d, end_ns);
     return true;
 }
 
@@ -87,6 +137,8 @@ void mac_medium_frame(struct mac_medium *d, int64_t end_ns, bool good, int64_t n
     d->frame_end_ns = max_ns(d->frame_end_ns, end_ns);
     /* 10.3.2.3.7: after a frame that was not understood its ACK may follow unheard; one that is understood ends that doubt */
     d->eifs_until_ns = good ? INT64_MIN / 4 : end_ns + d->eifs_ns;
+    if (d->nav_by_group && d->nav_ns > end_ns && d->nav_check_ns == INT64_MAX)
+        d->nav_check_ns = await_group(d, end_ns);
     account(d, was_busy, now_ns);
 }
 
@@ -109,7 +161,8 @@ void mac_medium_retune(struct mac_medium *d, bool busy, int64_t now_ns)
     lose_reception(d, now_ns);
     mac_medium_cca(d, busy, now_ns);
     d->nav_ns = d->nav_before_ns = INT64_MIN / 4;
-    d->nav_check_ns = INT64_MAX;
+    d->nav_check_ns = d->silent_from_ns = INT64_MAX;
+    d->nav_by_group = false;
     d->frame_end_ns = now_ns;
     d->eifs_until_ns = now_ns + d->eifs_ns;
 }

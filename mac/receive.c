@@ -126,9 +126,11 @@ static void reserve(struct mac *m, const struct mac_frame *frame, const struct m
             reserved_ns = m->longest_reserve_ns;
             m->stats.nav_cut++;
         }
+    } else if (mac_address_is_group(&frame->receiver)) {
+        m->stats.nav_set += mac_medium_nav_group(&m->medium, end_ns + reserved_ns, end_ns, in->now_ns);
+        return;
     } else {
-        int64_t gap_ns = mac_address_is_group(&frame->receiver) ? m->cfg.profile.group_gap_ns : 0;
-        check_ns = end_ns + (gap_ns > m->follow_ns ? gap_ns : m->follow_ns);
+        check_ns = end_ns + m->medium.follow_ns;
     }
     m->stats.nav_set += mac_medium_nav(&m->medium, end_ns + reserved_ns, check_ns, in->now_ns);
 }

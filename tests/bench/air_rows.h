@@ -18,6 +18,7 @@ struct air_case {
     bool measured;      /* charge what verifying, signing, executing and syncing were measured to take */
     unsigned n_commits;
     uint64_t seed;
+    int64_t group_gap_ns; /* of the profile */
 };
 
 /* Times in ns from the moment in which the leader's MAC was handed the proposal. */
@@ -108,4 +109,9 @@ void air_cluster_node(struct air_cluster *c, uint32_t member, const struct chain
 
 /* air_rows_commit.c: many commits, one after the other */
 struct air_result air_measure(const struct air_case *what);
+/* CHAIN_TO_ALL: nobody. */
+uint32_t air_find_leader(const struct air_cluster *c);
+/* A transaction of 256 octets, as it enters a batch; nonces rise. */
+void air_submit(struct air_cluster *c, uint32_t member, uint64_t nonce);
+void air_register_members(struct air_cluster *c);
 #endif

@@ -39,6 +39,7 @@ static struct mac_profile profile_of(const struct air_case *what)
         air_fail("the profile");
     p.data_rate = p.basic_rate = air_rate_index(what->mbps);
     p.lifetime_ns = 250000000;
+    p.group_gap_ns = what->group_gap_ns;
     return p;
 }
 

@@ -10,7 +10,7 @@ enum { PAYLOAD_OCTETS = 256, FRAME_OCTETS = 112, MAX_COMMITS = 4000 };
 static const int64_t ms_ns = 1000000, patience_ns = 5000000000, give_up_ns = 2000000000;
 static const uint64_t first_nonce = UINT64_C(1577836810000000); /* above those of the registrations, which count by the clock */
 
-static uint32_t find_leader(const struct air_cluster *c)
+uint32_t air_find_leader(const struct air_cluster *c)
 {
     for (uint32_t i = 0; i < c->what.n; i++) {
         struct chain_node_stats stats;
@@ -21,8 +21,8 @@ static uint32_t find_leader(const struct air_cluster *c)
     return CHAIN_TO_ALL;
 }
 
-/* A transaction of PAYLOAD_OCTETS octets as it enters a batch, signature and nonce included. */
-static void submit(struct air_cluster *c, uint32_t member, uint64_t nonce)
+/* PAYLOAD_OCTETS with signature and nonce. */
+void air_submit(struct air_cluster *c, uint32_t member, uint64_t nonce)
 {
     uint8_t value[PAYLOAD_OCTETS] = {0}, body[2 * PAYLOAD_OCTETS], octets[2 * PAYLOAD_OCTETS];
     struct chain_op op = {.kind = CHAIN_OP_PUT};
@@ -49,7 +49,7 @@ static void submit(struct air_cluster *c, uint32_t member, uint64_t nonce)
         air_fail("submitting");
 }
 
-static void register_members(struct air_cluster *c)
+void air_register_members(struct air_cluster *c)
 {
     for (uint32_t i = 0; i < c->what.n; i++) {
         struct chain_op op = {.kind = CHAIN_OP_REGISTER, .reg = {.call_sign = "A"}};
@@ -91,7 +91,7 @@ static void rest(struct air_cluster *c, unsigned i)
 /* One commit; false: the cluster was busy with something else. */
 static bool commit(struct air_cluster *c, uint64_t nonce)
 {
-    c->leader = find_leader(c);
+    c->leader = air_find_leader(c);
     if (c->leader == CHAIN_TO_ALL)
         return false;
     struct chain_node_stats stats;
@@ -100,7 +100,7 @@ static bool commit(struct air_cluster *c, uint64_t nonce)
     c->proposed_ns = INT64_MAX;
     for (uint32_t i = 0; i < c->what.n; i++)
         c->known_ns[i] = INT64_MAX;
-    submit(c, c->leader, nonce);
+    air_submit(c, c->leader, nonce);
     int64_t until_ns = c->now_ns + give_up_ns;
     for (uint32_t n_know = 0; n_know < c->what.n && air_cluster_turn(c, until_ns);) {
         n_know = 0;
@@ -116,7 +116,7 @@ struct air_result air_measure(const struct air_case *what)
     struct air_result r = {.shortest_ns = shortest_ns(what)};
     struct air_cluster *c = air_cluster_open(what);
     air_cluster_run(c, 2500 * ms_ns);
-    register_members(c);
+    air_register_members(c);
     uint32_t needed = c->engine->quorum(what->n);
     uint64_t n_frames = 0;
     for (unsigned i = 0; r.n_commits < what->n_commits && i < 2 * what->n_commits; i++) {
