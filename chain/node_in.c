@@ -96,15 +96,13 @@ static bool is_stale(const struct chain_node *m, const struct chain_msg *msg)
     return msg->view < s.view;
 }
 
-static bool is_of_its_sender(const struct chain_node *m, const struct node_inbox_entry *entry)
-{
-    return entry->proven_from != UINT32_MAX && entry->msg.author < m->members->n && m->members->seats[entry->msg.author] == entry->proven_from;
-}
-
 /* A link that proves its sender stands for the signature where nobody else will ever be shown it */
 static bool is_authentic(struct chain_node *m, const struct node_inbox_entry *entry)
 {
-    return (node_is_raft_kind(entry->msg.kind) && is_of_its_sender(m, entry)) || node_verify(m, &entry->msg);
+    const struct chain_msg *msg = &entry->msg;
+    bool proven = node_is_raft_kind(msg->kind) && entry->proven_from != UINT32_MAX && msg->author < m->members->n &&
+                  m->members->seats[msg->author] == entry->proven_from;
+    return proven || node_verify(m, msg);
 }
 
 static void take_engine_message(struct chain_node *m, const struct node_inbox_entry *entry, struct chain_node_update *out)
@@ -142,7 +140,7 @@ bool node_take_next(struct chain_node *m, struct chain_node_update *out)
         node_take_tx(m, entry);
         return false;
     case CHAIN_MSG_HEADER_VOTE:
-        node_put_vote_aside(m, msg, is_of_its_sender(m, entry));
+        node_put_vote_aside(m, msg);
         return false;
     case CHAIN_MSG_SEEN_ASK:
         node_take_seen_ask(m, msg);

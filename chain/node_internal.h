@@ -222,10 +222,7 @@ struct chain_node {
         uint32_t proven_from; /* key id; UINT32_MAX: nobody proved anything */
     } inbox[NODE_INBOX_MSGS];
     struct node_outbox_entry outbox[NODE_OUTBOX_MSGS];
-    struct node_late_vote {
-        struct chain_msg msg;
-        bool proven;
-    } late[NODE_LATE_VOTES];
+    struct chain_msg late[NODE_LATE_VOTES];
     struct node_seen seen[NODE_SEEN];
 };
 
@@ -307,11 +304,10 @@ int node_restore_block(struct chain_node *m, const struct chain_node_event *in, 
 /* node_vote.c: header votes and certificates */
 /* The key's holder has come to this height. */
 void node_note_reported(struct chain_node *m, uint32_t key, uint64_t height);
-/* proven: it came from its author itself, over a link that says so. Where members only crash, that stands for its signature. */
-void node_take_vote(struct chain_node *m, const struct chain_msg *msg, bool proven);
+void node_take_vote(struct chain_node *m, const struct chain_msg *msg);
 /* Signatures for and under headers make nobody wait: others' are put aside and ours are not made while a message may leave, the inbox holds
  * something else, or somebody waits for the disk. */
-void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg, bool proven);
+void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg);
 bool node_has_late_work(const struct chain_node *m);
 /* One piece of that. False: there is none. */
 bool node_do_late_work(struct chain_node *m);

@@ -104,16 +104,7 @@ static bool is_surplus(const struct chain_node *m, const struct chain_msg *msg)
            node_count_votes(m, msg->seq, &block->hash) >= m->quorum;
 }
 
-/* Members of Raft's do not lie; what they do sign, ledger verify checks. */
-static bool is_believed(struct chain_node *m, const struct chain_msg *msg, bool proven)
-{
-    if (!proven || m->cfg.engine->byzantine)
-        return node_verify(m, msg);
-    node_note_heard(m, m->members, msg);
-    return true;
-}
-
-void node_take_vote(struct chain_node *m, const struct chain_msg *msg, bool proven)
+void node_take_vote(struct chain_node *m, const struct chain_msg *msg)
 {
     if (msg->body_len > 0 || msg->view != 0 || msg->seq == 0) {
         m->stats.refused_malformed++;
@@ -134,7 +125,7 @@ void node_take_vote(struct chain_node *m, const struct chain_msg *msg, bool prov
         m->stats.duplicates++;
         return;
     }
-    if (!is_believed(m, msg, proven && !known))
+    if (!node_verify(m, msg))
         return;
     if (known) { /* two headers at one height: only a liar signs both */
         struct chain_equivocation proof = {.kind = msg->kind, .epoch = m->members->epoch, .author = msg->author, .seq = msg->seq};
@@ -175,13 +166,13 @@ static bool is_disk_awaited(const struct chain_node *m)
     return m->hurried_seq > m->persisted_seq;
 }
 
-void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg, bool proven)
+void node_put_vote_aside(struct chain_node *m, const struct chain_msg *msg)
 {
     bool aside = m->n_late < NODE_LATE_VOTES && msg->body_len == 0; /* a body is the inbox's */
     if (aside)
-        m->late[m->n_late++] = (struct node_late_vote){*msg, proven};
+        m->late[m->n_late++] = *msg;
     else
-        node_take_vote(m, msg, proven);
+        node_take_vote(m, msg);
 }
 
 bool node_has_late_work(const struct chain_node *m)
@@ -200,9 +191,9 @@ bool node_do_late_work(struct chain_node *m)
             own_vote(m, block);
         return true;
     }
-    struct node_late_vote vote = m->late[0];
+    struct chain_msg msg = m->late[0];
     memmove(m->late, m->late + 1, --m->n_late * sizeof(m->late[0]));
-    node_take_vote(m, &vote.msg, vote.proven);
+    node_take_vote(m, &msg);
     return true;
 }
 

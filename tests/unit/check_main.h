@@ -7,8 +7,13 @@
 
 static void add_cases(Suite *suite);
 
+/* A test that hangs ends after this long, unless its case says otherwise: far beyond what any takes on a machine that has much else to do. */
+#define TIMEOUT_S "240"
+
 int main(void)
 {
+    if (setenv("CK_DEFAULT_TIMEOUT", TIMEOUT_S, 0) != 0)
+        return EXIT_FAILURE;
     Suite *suite = suite_create(SUITE_NAME);
     add_cases(suite);
     SRunner *runner = srunner_create(suite);

@@ -438,7 +438,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("air");
-    tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, every_station_hears_the_exact_sum_of_the_others_each_with_its_gain_and_delay);
     tcase_add_test(tc, noise_has_its_level_at_each_port_and_comes_again_with_the_seed);

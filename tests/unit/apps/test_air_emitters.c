@@ -279,7 +279,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("emitters");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, those_without_pause_begin_at_their_start_with_their_power);
     tcase_add_test(tc, a_tone_and_pilots_stand_where_they_are_asked_to);
     tcase_add_test(tc, noise_of_some_bandwidth_stays_in_it);

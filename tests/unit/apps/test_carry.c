@@ -324,7 +324,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("carry");
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, blocks_are_delivered_once_they_are_on_disk, 0, 2);
     tcase_add_loop_test(tc, a_node_that_was_away_catches_up_from_its_database_and_the_others, 0, 2);
     tcase_add_loop_test(tc, all_may_stop_at_once_and_go_on_where_they_were, 0, 2);

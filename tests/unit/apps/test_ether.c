@@ -242,7 +242,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("ether");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, frames_that_begin_in_one_instant_are_locked_by_nobody);
     tcase_add_test(tcase, a_frame_that_begins_in_another_one_destroys_it);
     tcase_add_test(tcase, propagation_moves_what_is_heard);

@@ -81,7 +81,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("gate");
     tcase_add_checked_fixture(tc, open_world, close_world);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, the_control_channel_is_open_to_every_member_but_not_in_quiet_periods);
     tcase_add_test(tc, a_data_channel_is_shut_without_a_lease);
     tcase_add_test(tc, what_should_have_begun_already_does_not_leave);

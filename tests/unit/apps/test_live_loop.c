@@ -244,7 +244,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("turns");
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, two_stations_agree_and_acknowledge_and_nothing_is_late, 0, 2);
     tcase_add_test(tc, what_is_sent_does_not_depend_on_how_samples_come_in_blocks);
     tcase_add_test(tc, lost_samples_are_skipped_and_the_station_keeps_its_place);

@@ -230,7 +230,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("whole runs");
-    tcase_set_timeout(tc, 240);
     tcase_add_test(tc, nor_do_they_at_packet_fidelity);
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut_into_blocks);
     tcase_add_test(tc, nor_do_they_on_a_harder_air);

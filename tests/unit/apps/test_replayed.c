@@ -175,7 +175,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("replayed frames");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, recorded_frames_that_another_radio_sends_again_are_told_by_its_carrier);
     tcase_add_test(tc, the_same_frames_from_a_radio_of_the_same_carrier_are_not);
     suite_add_tcase(suite, tc);

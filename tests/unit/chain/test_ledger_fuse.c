@@ -255,7 +255,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("fuse");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, logarithms_are_right_to_ten_millionths);
     tcase_add_test(tc, weights_are_those_of_chair_and_varshney);
     tcase_add_test(tc, four_stations_with_a_false_alarm_in_10000_fuse_to_less_than_one_in_a_million);

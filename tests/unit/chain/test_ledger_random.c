@@ -457,7 +457,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("random");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, invariants_hold_for_random_transactions, 0, 3);
     suite_add_tcase(suite, tc);
 }

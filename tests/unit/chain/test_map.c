@@ -257,7 +257,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("map");
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, small_maps_have_the_roots_that_the_format_fixes);
     tcase_add_loop_test(tc, a_root_follows_from_the_content_whatever_happened_before, 0, 4);
     tcase_add_test(tc, keys_that_differ_in_one_bit_each_make_a_path_through_all_bits);

@@ -338,7 +338,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *net = tcase_create("net");
-    tcase_set_timeout(net, 20);
     tcase_add_checked_fixture(net, open_house, close_house);
     tcase_add_test(net, members_find_each_other_and_know_who_speaks);
     tcase_add_test(net, a_member_that_went_away_is_reported_and_found_again);

@@ -336,7 +336,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("epochs");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_key_wins_a_seat_and_another_loses_its, 0, 2);
     tcase_add_loop_test(tc, who_slept_through_several_epochs_catches_up_and_votes, 0, 2);
     tcase_add_test(tc, who_was_answered_by_members_of_an_older_epoch_asks_those_of_the_new_one);

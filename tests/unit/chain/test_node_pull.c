@@ -507,7 +507,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("pull");
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, who_knows_only_genesis_joins_by_a_snapshot_follows_and_votes, 0, 2);
     tcase_add_loop_test(tc, a_member_that_was_away_for_too_long_comes_back_by_a_snapshot, 0, 4);
     tcase_add_loop_test(tc, who_knows_its_tip_only_by_a_snapshot_says_so_to_those_behind, 0, 2);

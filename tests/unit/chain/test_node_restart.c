@@ -336,7 +336,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("restart");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_fresh_cluster_votes_after_one_exchange, 0, 2);
     tcase_add_test(tc, nobody_votes_before_enough_of_the_others_have_answered);
     tcase_add_test(tc, a_disk_that_is_trusted_asks_nobody);

@@ -93,7 +93,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("starved");
-    tcase_set_timeout(tc, 20);
     tcase_add_loop_test(tc, a_rival_whose_heartbeats_are_left_out_keeps_its_lease, 0, 8);
     tcase_add_loop_test(tc, a_primary_that_holds_block_time_back_is_replaced, 0, 8);
     suite_add_tcase(suite, tc);

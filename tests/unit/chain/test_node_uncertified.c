@@ -40,7 +40,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("uncertified");
-    tcase_set_timeout(tc, 30);
     tcase_add_test(tc, who_missed_more_certificates_than_memory_has_blocks_gets_them_in_the_end);
     suite_add_tcase(suite, tc);
 }

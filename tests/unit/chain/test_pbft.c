@@ -134,7 +134,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("pbft");
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_request_is_committed_by_every_member_of_a_calm_cluster, 0, N_CLUSTER_SIZES);
     tcase_add_test(tc, a_commit_takes_two_frames_a_member_from_four_members_on);
     tcase_add_loop_test(tc, requests_are_committed_though_one_frame_in_ten_is_lost, 0, N_CLUSTER_SIZES);

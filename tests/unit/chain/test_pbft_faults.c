@@ -317,7 +317,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("faults");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, messages_of_a_long_run_that_come_again_in_any_order_change_nothing);
     tcase_add_test(tc, two_view_changes_of_one_member_for_one_view_are_a_proof_and_for_two_views_none);
     tcase_add_test(tc, two_commits_of_one_member_are_a_proof_also_after_the_height_is_committed);

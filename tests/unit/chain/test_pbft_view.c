@@ -353,7 +353,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("view");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, an_idle_view_change_costs_no_more_frames_than_there_are_members_and_one);
     tcase_add_test(tc, a_view_change_with_eight_heights_in_flight_costs_three_frames_a_member);
     tcase_add_test(tc, a_primary_that_dies_with_eight_heights_in_flight_takes_none_of_them_with_it);

@@ -243,7 +243,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("proof");
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, each_claim_is_proved_and_no_changed_octet_holds, 0, 2);
     tcase_add_test(tc, what_is_not_there_is_refused_in_one_line);
     tcase_add_loop_test(tc, a_light_station_follows_headers_and_certificates_alone, 0, 2);

@@ -113,7 +113,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("bounds");
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_dead_leader_is_replaced_within_four_election_timeouts);
     tcase_add_test(tc, a_leader_that_dies_in_a_jam_is_replaced_within_four_election_timeouts_of_its_end);
     tcase_add_test(tc, a_leader_whose_heartbeats_starve_is_replaced_within_four_election_timeouts);

@@ -373,7 +373,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("leadership");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, followers_that_overhear_a_majority_commit_without_the_leaders_word_and_fewer_do_not);
     tcase_add_test(tc, leadership_goes_to_whoever_it_is_handed_to_within_three_frames_and_two_syncs);
     tcase_add_test(tc, a_successor_is_brought_up_first_and_nothing_under_way_is_lost);

@@ -383,7 +383,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("pipeline");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, as_many_heights_as_the_window_allows_are_in_flight);
     tcase_add_test(tc, a_full_window_commits_in_the_time_of_one_height);
     tcase_add_test(tc, a_window_of_one_waits_for_the_certificate);

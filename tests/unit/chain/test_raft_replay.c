@@ -184,7 +184,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("replays");
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, every_frame_of_a_long_run_said_again_in_any_order_changes_nothing);
     tcase_add_test(tc, nor_does_it_change_anything_in_members_that_have_just_restarted);
     tcase_add_test(tc, replays_keep_no_dead_leader_in_office);

@@ -40,7 +40,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("snapshot_root");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, no_bit_of_a_snapshot_may_be_another);
     suite_add_tcase(suite, tc);
 }

@@ -455,7 +455,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("store");
-    tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
     tcase_add_loop_test(tc, what_a_cluster_agreed_verifies_with_one_state_root, 0, 2);
     tcase_add_test(tc, two_runs_with_one_seed_give_the_same_rows);

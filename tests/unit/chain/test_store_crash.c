@@ -199,7 +199,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("crash");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, nothing_acknowledged_is_lost_whenever_the_power_fails, 0, 2);
     tcase_add_test(tc, without_syncs_something_is_lost);
     suite_add_tcase(suite, tc);

@@ -226,7 +226,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("install");
-    tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, a_snapshot_of_an_executed_block_becomes_the_base_and_what_lies_above_stays, 0, 2);
     tcase_add_test(tc, a_snapshot_above_the_blocks_takes_their_place);

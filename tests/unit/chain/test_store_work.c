@@ -314,7 +314,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("work");
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, derived_rows_come_behind_and_none_is_lost);
     tcase_add_loop_test(tc, a_start_indexes_what_a_crash_left_and_begins_at_the_last_snapshot, 0, 2);
     tcase_add_test(tc, a_pruned_database_stays_below_its_bound_and_verifies_from_its_base);

@@ -64,7 +64,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("saturated");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, two_saturated_stations_share_the_channel_as_the_standard_lets_them);
     tcase_add_test(tc, ten_saturated_stations_share_the_channel_as_the_standard_lets_them);
     tcase_add_test(tc, fifty_saturated_stations_share_the_channel_as_the_standard_lets_them);

@@ -569,7 +569,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("verdicts");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_reactive_jammer_is_named_within_150_ms_at_40_frames_a_second);
     tcase_add_test(tc, a_jammer_weaker_than_the_frames_shows_by_where_their_errors_begin);
     tcase_add_test(tc, an_attack_is_over_when_the_window_has_passed_without_it);

@@ -196,7 +196,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("samples");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_reactive_jammer_is_named_within_150_ms);
     tcase_add_test(tc, frames_of_members_that_meet_within_two_slots_are_no_attack);
     tcase_add_test(tc, frames_in_noise_alone_give_no_opinion);

@@ -111,7 +111,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("erasure");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, any_k_pieces_of_a_random_choice_restore_the_message);
     tcase_add_test(tc, every_choice_of_four_of_nine_pieces_restores_the_message);
     tcase_add_test(tc, coefficients_are_those_of_the_documented_field);

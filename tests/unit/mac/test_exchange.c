@@ -482,7 +482,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, an_exchange_has_every_kind_of_frame);
     suite_add_tcase(suite, tc);
     tc = tcase_create("many");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, hidden_stations_are_as_bad_and_rts_helps_as_much_as_published);
     tcase_add_test(tc, forty_reservations_of_32767_us_a_second_leave_honest_stations_half_of_the_medium);
     tcase_add_test(tc, saturated_slotted_aloha_carries_what_the_closed_form_says);

@@ -400,7 +400,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("messages");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_unicast_message_on_an_idle_medium_goes_at_once_and_is_acknowledged);
     tcase_add_test(tc, a_broadcast_reaches_all_and_is_reported_as_sent);
     tcase_add_test(tc, replies_to_a_broadcast_draw_a_backoff_and_rarely_collide);

@@ -298,7 +298,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("repair");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, messages_of_all_lengths_arrive_whole_at_every_loss);
     tcase_add_test(tc, one_round_of_three_further_pieces_mends_different_losses_of_all);
     tcase_add_test(tc, whoever_has_a_message_mends_it_when_its_sender_is_gone);

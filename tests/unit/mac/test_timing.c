@@ -506,7 +506,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("instants");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, an_ack_starts_sifs_after_the_frame_whatever_the_medium_does);
     tcase_add_test(tc, an_ack_that_would_be_late_is_not_sent_but_counted);
     tcase_add_test(tc, after_a_busy_medium_a_frame_waits_difs_and_whole_slots_from_the_frame_end);

@@ -155,7 +155,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("awgn");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, every_instruction_set_gives_the_same_bits);
     tcase_add_test(tcase, moments_to_the_fourth_order_are_those_of_a_normal_law);
     tcase_add_test(tcase, tails_to_five_sigma_are_those_of_a_normal_law);

@@ -276,7 +276,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("burst");
-    tcase_set_timeout(tc, 30);
     tcase_add_test(tc, strong_frames_come_out_to_the_sample_and_with_their_power);
     tcase_add_test(tc, a_weak_frame_is_found_within_a_window_of_its_edges);
     tcase_add_test(tc, frames_six_samples_apart_are_two);

@@ -184,7 +184,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("eigenvalue");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, extremes_of_matrices_with_known_eigenvalues);
     tcase_add_test(tcase, quantiles_of_tracy_and_widom_are_the_published_ones);
     tcase_add_test(tcase, two_antennas_follow_the_exact_law_of_wishart_matrices);

@@ -152,7 +152,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("energy");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, thresholds_and_detection_match_the_closed_form);
     tcase_add_test(tcase, one_sample_gives_the_exponential_law);
     tcase_add_test(tcase, few_samples_give_the_sums_of_erlang);

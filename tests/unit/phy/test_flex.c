@@ -351,7 +351,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("flex");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, modulate_writes_as_many_samples_as_announced_at_every_length_and_rate);
     tcase_add_test(tcase, preamble_header_and_body_have_mean_power_one);
     tcase_add_test(tcase, the_same_frame_has_the_same_samples_whatever_was_sent_before);

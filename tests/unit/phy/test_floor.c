@@ -147,7 +147,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("floor");
-    tcase_set_timeout(tc, 30);
     tcase_add_test(tc, the_floor_is_found_whatever_share_is_occupied);
     tcase_add_test(tc, digital_silence_does_not_count_as_the_receivers_noise);
     tcase_add_test(tc, a_signal_that_never_ends_leaves_its_floor_in_the_quiet_part_of_the_spectrum);

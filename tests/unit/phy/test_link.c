@@ -152,7 +152,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("link");
-    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, four_nodes_hear_each_other_at_20_db);
     tcase_add_test(tcase, nothing_comes_through_at_minus_10_db);
     tcase_add_test(tcase, ten_million_samples_of_noise_give_no_good_frame);

@@ -211,7 +211,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("occupancy");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_decision_over_the_whole_band_has_the_false_alarms_asked_for);
     tcase_add_test(tcase, edges_and_power_of_what_occupies_the_band_are_told);
     tcase_add_test(tcase, the_receivers_own_dc_is_nobodys_signal);

@@ -431,7 +431,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("packet");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_strong_frame_comes_through_with_exact_times_and_levels);
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut);
     tcase_add_test(tc, locks_and_frames_are_lost_as_often_as_the_tables_say);

@@ -420,7 +420,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("machine");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, signals_do_not_depend_on_how_samples_are_cut);
     tcase_add_test(tcase, a_frame_reports_its_level_offset_and_quality);
     tcase_add_test(tcase, a_burst_within_a_frame_shows_as_a_rise_at_its_place);

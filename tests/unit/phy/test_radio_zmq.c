@@ -500,7 +500,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("zmq");
-    tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_peer_that_asks_with_one_octet_gets_bursts_at_their_samples_and_zeros_between);
     tcase_add_test(tc, a_count_of_four_octets_bounds_the_answer);

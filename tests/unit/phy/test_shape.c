@@ -119,7 +119,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("shape");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_carrier_has_a_steady_envelope_and_one_frequency);
     tcase_add_test(tc, noise_has_a_kurtosis_of_two_and_no_memory);
     tcase_add_test(tc, silence_and_what_comes_and_goes_within_it_have_no_shape);

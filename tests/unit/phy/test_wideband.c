@@ -241,7 +241,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("wideband");
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_tone_is_in_its_channel_only_and_keeps_its_power);
     tcase_add_test(tcase, a_strong_frame_leaks_less_than_40_db_into_its_neighbours);
     tcase_add_test(tcase, frames_in_all_channels_at_once_are_received);

@@ -439,7 +439,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *c = tcase_create("demodulator");
-    tcase_set_timeout(c, 240);
     tcase_add_test(c, every_rate_and_length_comes_out_octet_by_octet);
     tcase_add_test(c, offset_and_timing_errors_of_the_preamble_do_not_matter);
     tcase_add_test(c, an_offset_that_is_a_whole_subcarrier_off_is_put_right);

@@ -486,7 +486,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("detect");
     tcase_add_checked_fixture(tcase, prepare, clean_up);
-    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_clean_preamble_is_found_at_its_sample);
     tcase_add_test(tcase, a_preamble_is_confirmed_when_delay_samples_have_come_and_its_history_is_bounded);
     tcase_add_test(tcase, what_is_found_does_not_depend_on_how_the_stream_is_cut_or_where_it_lies);

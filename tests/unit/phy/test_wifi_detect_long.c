@@ -255,7 +255,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("long training");
     tcase_add_checked_fixture(tcase, prepare, clean_up);
-    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, frames_without_a_short_training_field_are_found_with_their_offset);
     tcase_add_test(tcase, whatever_is_cut_away_up_to_the_long_symbols_a_frame_behind_another_is_found_once);
     tcase_add_test(tcase, after_a_gap_in_the_stream_the_first_samples_may_be_the_long_field);

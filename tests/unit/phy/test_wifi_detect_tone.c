@@ -157,7 +157,6 @@ static void add_cases(Suite *suite)
 {
     TCase *tcase = tcase_create("tone");
     tcase_add_checked_fixture(tcase, prepare, clean_up);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, what_is_left_of_a_tone_is_the_noise);
     tcase_add_test(tcase, a_stretch_is_measured_alike_with_and_without_the_one_before_it);
     tcase_add_test(tcase, noise_has_no_tone_and_one_that_ended_is_not_there);

@@ -565,7 +565,6 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *c = tcase_create("receiver");
-    tcase_set_timeout(c, 240);
     tcase_add_test(c, frames_of_any_length_rate_and_gap_from_6_samples_all_arrive_without_noise);
     tcase_add_test(c, frames_whose_short_training_field_is_missing_arrive_at_all_rates);
     tcase_add_test(c, what_is_received_does_not_depend_on_how_samples_are_cut);
