@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_DOC = 1 << 17, MAX_ROW = 400, MAX_NAME = 80, MAX_EXAMPLE = 8192 };
+enum { MAX_DOC = 1 << 17, MAX_ROW = 1024, MAX_NAME = 80, MAX_EXAMPLE = 8192 };
 static char doc[MAX_DOC];
 
 static void read_doc(void)
@@ -100,7 +100,7 @@ static unsigned check_rows(const struct app_yaml_field *fields, const void *defa
 {
     unsigned n = 0;
     for (const struct app_yaml_field *f = fields; *f->name; f++) {
-        char name[MAX_NAME], row[MAX_ROW], range[MAX_ROW / 2], value[MAX_ROW / 2];
+        char name[MAX_NAME], row[MAX_ROW], range[MAX_ROW / 4], value[MAX_ROW / 4];
         snprintf(name, sizeof name, "%s%s", prefix, f->name);
         if (f->kind == APP_YAML_MAP || (f->kind == APP_YAML_LIST && f->item == APP_YAML_MAP)) {
             char below[MAX_NAME + 4];
