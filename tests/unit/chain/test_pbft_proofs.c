@@ -55,8 +55,8 @@ static void put_sig(const struct bench *b, struct chain_msg msg, uint8_t *out)
     memcpy(out, msg.sig, CHAIN_SIG_BYTES);
 }
 
-/* A VIEW-CHANGE of member 3 that shows height 1 prepared by the primary, by 2, and with n = 3 by 3 as well. */
-static int show_prepared(struct bench *b, uint32_t n)
+/* A VIEW-CHANGE of member 3 that shows height 1 prepared by the primary, by 2, and with n = 3 by 3 as well; signature number `spoilt` is none. */
+static int show_prepared(struct bench *b, uint32_t n, uint32_t spoilt)
 {
     uint8_t body[512], sigs[3 * CHAIN_SIG_BYTES];
     struct chain_hash digest = {{7}};
@@ -68,6 +68,8 @@ static int show_prepared(struct bench *b, uint32_t n)
         word.author = i + 1;
         put_sig(b, word, sigs + (size_t)i * CHAIN_SIG_BYTES);
     }
+    if (spoilt < n)
+        sigs[spoilt * CHAIN_SIG_BYTES] ^= 1;
     chain_cbor_put_array(&w, 3);
     chain_cbor_put_uint(&w, 0);
     chain_cbor_put_uint(&w, 0);
@@ -87,9 +89,19 @@ static int show_prepared(struct bench *b, uint32_t n)
 START_TEST(a_certificate_of_fewer_than_a_quorum_proves_nothing)
 {
     struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
-    ck_assert_int_eq(show_prepared(b, 2), -EBADMSG);
+    ck_assert_int_eq(show_prepared(b, 2, 2), -EBADMSG);
     ck_assert_uint_eq(bench_stats(b, &chain_pbft_ops).refused_malformed, 1);
-    ck_assert_int_eq(show_prepared(b, 3), 0);
+    ck_assert_int_eq(show_prepared(b, 3, 3), 0);
+    bench_free(b);
+}
+END_TEST
+
+START_TEST(a_certificate_with_a_signature_that_is_none_proves_nothing)
+{
+    struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+    for (uint32_t spoilt = 0; spoilt < 3; spoilt++)
+        ck_assert_int_eq(show_prepared(b, 3, spoilt), -EBADMSG);
+    ck_assert_int_eq(show_prepared(b, 3, 3), 0);
     bench_free(b);
 }
 END_TEST
@@ -212,5 +224,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_prepare);
     tcase_add_test(tc, under_strict_votes_a_quorum_of_commits_waits_for_the_prepares);
     tcase_add_test(tc, a_certificate_of_fewer_than_a_quorum_proves_nothing);
+    tcase_add_test(tc, a_certificate_with_a_signature_that_is_none_proves_nothing);
     suite_add_tcase(suite, tc);
 }
