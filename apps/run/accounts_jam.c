@@ -25,7 +25,7 @@ static enum mac_jam_kind verdict_by_times(enum phy_emitter_kind kind)
 static enum mac_jam_kind verdict_of(const struct app_scenario *sc, const struct app_scenario_jammer *jammer)
 {
     enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(jammer->kind);
-    switch (strcmp(sc->fidelity, "packet") == 0 ? PHY_EMITTER_N_KINDS : kind) {
+    switch (app_scenario_is_packet(sc) ? PHY_EMITTER_N_KINDS : kind) {
     case PHY_EMITTER_TONE: return MAC_JAM_TONE;
     case PHY_EMITTER_SWEEP: return MAC_JAM_SWEEP;
     case PHY_EMITTER_PREAMBLE: return MAC_JAM_PREAMBLE;

@@ -91,7 +91,7 @@ static const struct app_yaml_field hop_fields[] = {
     {.name = "channels", .kind = APP_YAML_LIST, AT(app_scenario, hop.channels), .item = APP_YAML_PARSED, .parse = find_channel,
      .stride = sizeof(uint32_t), .cap = APP_MAX_CHANNELS, .min_items = 1, .count_offset = offsetof(struct app_scenario, hop.n_channels),
      .required = true, .required_unless = offsetof(struct app_scenario, has_base)},
-    DURATION("dwell", app_scenario, hop.dwell_ns, MS, 60 * SECOND),
+    DURATION("dwell", app_scenario, hop.dwell_ns, 10 * MS, 60 * SECOND),
     {.name = "rendezvous_every", .kind = APP_YAML_U32, AT(app_scenario, hop.rendezvous_every), .min = 2, .max = 1000, .unit = "slots"},
     DURATION("hold_off", app_scenario, hop.hold_off_ns, 2 * SECOND, HOUR),
     DURATION("retune", app_scenario, hop.retune_ns, 0, SECOND),
