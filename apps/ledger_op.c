@@ -87,11 +87,8 @@ static const char *take_text(struct reader *r, const char *field, size_t max)
 }
 
 /* A name of the cluster file, or a key id: who was admitted later has no name there. */
-static uint32_t take_key_id(struct reader *r, const char *field, bool required)
+static uint32_t key_id_of(struct reader *r, const char *field, const json_t *value)
 {
-    const json_t *value = take(r, field, required);
-    if (!value)
-        return CHAIN_MAX_KEYS;
     json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
     const char *name = json_string_value(value);
     uint32_t id = number >= 0 && number < CHAIN_MAX_KEYS ? (uint32_t)number : CHAIN_MAX_KEYS;
@@ -100,6 +97,12 @@ static uint32_t take_key_id(struct reader *r, const char *field, bool required)
     if (id >= CHAIN_MAX_KEYS)
         refuse(r, field, "must be a name of the cluster file, or a key id from 0 to %d", CHAIN_MAX_KEYS - 1);
     return id;
+}
+
+static uint32_t take_key_id(struct reader *r, const char *field, bool required)
+{
+    const json_t *value = take(r, field, required);
+    return value ? key_id_of(r, field, value) : CHAIN_MAX_KEYS;
 }
 
 static bool read_hex(const json_t *value, uint8_t *out, size_t len)
@@ -298,6 +301,8 @@ static void read_hop_mask(struct reader *r, struct chain_op *op)
         json_int_t c = json_integer_value(json_array_get(channels, i));
         if (!json_is_integer(json_array_get(channels, i)) || c < 0 || c >= CHAIN_MAX_CHANNELS)
             refuse(r, "channels", "must be a list of numbers from 0 to %d", CHAIN_MAX_CHANNELS - 1);
+        else if ((op->hop.mask >> c & 1) != 0)
+            refuse(r, "channels", "%d stands there twice", (int)c);
         else
             op->hop.mask |= (uint8_t)(1u << c);
     }
@@ -305,21 +310,43 @@ static void read_hop_mask(struct reader *r, struct chain_op *op)
         refuse(r, "channels", "must be a list of numbers from 0 to %d", CHAIN_MAX_CHANNELS - 1);
 }
 
-/* For a member of the cluster file: its key is drawn here and sealed to all members; nobody else ever sees it. */
+/* Who holds the seats, in their order: all members of the cluster file, unless the operation says so. */
+static struct chain_members read_seats(struct reader *r)
+{
+    struct chain_members members = r->cluster->genesis.members;
+    const json_t *seats = take(r, "seats", false);
+    size_t n = json_array_size(seats);
+    if (!seats)
+        return members;
+    if (n == 0 || n > CHAIN_MAX_MEMBERS)
+        refuse(r, "seats", "must be a list of 1 to %d members", CHAIN_MAX_MEMBERS);
+    for (size_t i = 0; i < n && !r->bad; i++) {
+        uint32_t id = key_id_of(r, "seats", json_array_get(seats, i));
+        if (!r->bad && id >= members.n_keys)
+            refuse(r, "seats", "key %u is not in the cluster file", id);
+        if (i > 0 && id <= members.seats[i - 1])
+            refuse(r, "seats", "must be in the order of key ids, each once");
+        members.seats[i] = (uint8_t)id;
+    }
+    members.n = r->bad ? 0 : (uint32_t)n;
+    return members;
+}
+
+/* For a member: its key is drawn here and sealed to all seats; nobody else ever sees it. */
 static void read_hop_epoch(struct reader *r, struct chain_op *op)
 {
     uint8_t key[CHAIN_HOP_KEY_BYTES], secret[CHAIN_CURVE_BYTES];
-    const struct chain_members *members = &r->cluster->genesis.members;
+    struct chain_members members = read_seats(r);
     op->kind = CHAIN_OP_HOP_EPOCH;
     op->hop.epoch = (uint32_t)take_uint(r, "epoch", UINT32_MAX);
     read_hop_mask(r, op);
     op->hop.from_ns = (int64_t)take_uint(r, "from_ns", (uint64_t)CHAIN_MAX_TIME_NS);
     op->hop.boxes = r->boxes;
-    op->hop.boxes_len = (size_t)members->n * CHAIN_HOP_BOX_BYTES;
+    op->hop.boxes_len = (size_t)members.n * CHAIN_HOP_BOX_BYTES;
     randombytes_buf(key, sizeof key);
     randombytes_buf(secret, sizeof secret);
-    chain_hop_commit(members, op->hop.epoch, key, &op->hop.commitment);
-    if (chain_hop_seal(members, key, secret, op->hop.ephemeral, r->boxes) != 0)
+    chain_hop_commit(&members, op->hop.epoch, key, &op->hop.commitment);
+    if (chain_hop_seal(&members, key, secret, op->hop.ephemeral, r->boxes) != 0)
         refuse(r, "op", "the key could not be sealed");
     sodium_memzero(key, sizeof key);
     sodium_memzero(secret, sizeof secret);

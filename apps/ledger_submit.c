@@ -199,7 +199,7 @@ static const char about[] =
     "  {\"op\": \"move\", \"lat_deg\": 48.2, \"lon_deg\": 11.6, \"height_m\": 12}\n"
     "  {\"op\": \"deregister\"}\n"
     "  {\"op\": \"pay\", \"to\": \"n1\", \"amount\": 10}\n"
-    "  {\"op\": \"hop-epoch\", \"epoch\": 1, \"channels\": [1, 2], \"from_ns\": T} (a key is drawn and sealed to the file's members)\n"
+    "  {\"op\": \"hop-epoch\", \"epoch\": 1, \"channels\": [1, 2], \"from_ns\": T} (a key is drawn and sealed to the file's members, or to \"seats\": [0, 1, 2])\n"
     "  {\"op\": \"put\", \"key\": 0, \"value\": \"text of an application's own\"}\n"
     "  {\"op\": \"admit\", \"ledger_key\": \"64 hexadecimal digits\"}\n"
     "  {\"op\": \"reconfigure\", \"seat\": \"add\", \"key\": 5}, or \"remove\"\n"

@@ -126,10 +126,20 @@ nodes() {
         "{\"op\": \"hop-epoch\", \"epoch\": 1, \"channels\": [1, 2], \"from_ns\": $from}" || rc=1
     airdeed ledger submit --node nodes/cluster.yaml --key nodes/client.key --timeout 60s \
         "{\"op\": \"hop-epoch\", \"epoch\": 2, \"channels\": [1, 2], \"from_ns\": $from}" | grep NOT_ENTITLED || rc=1
+    # who left is not among those to whom the next key is sealed
+    for id in 0 1 2; do
+        airdeed ledger submit --node nodes/cluster.yaml --key "nodes/n$id.key" --timeout 60s '{"op": "reconfigure", "seat": "remove", "key": 3}' || rc=1
+    done
+    airdeed ledger submit --node nodes/cluster.yaml --key nodes/n1.key --timeout 60s \
+        "{\"op\": \"hop-epoch\", \"epoch\": 2, \"channels\": [1, 2], \"from_ns\": $from, \"seats\": [0, 1, 2]}" || rc=1
+    for id in {1..600}; do # n1 has it soon after whoever answered
+        airdeed ledger state nodes/n1.db hop | grep -q "hop_epoch 2 " && break
+        sleep .1
+    done
     kill "${pids[@]}"
     wait "${pids[@]}"
-    airdeed ledger state nodes/n1.db hop | grep -c "  box " | grep -qx 4 && airdeed ledger verify nodes/n1.db && return "$rc"
+    airdeed ledger state nodes/n1.db hop | grep -c "  box " | grep -qx 3 && airdeed ledger verify nodes/n1.db && return "$rc"
 }
-check "nodes carry a member's epoch and refuse a client's" nodes
+check "nodes carry a member's epoch, refuse a client's, and seal the next one to those who stay" nodes
 
 echo "1..$n"
