@@ -2,22 +2,10 @@
 # A control channel that hops, in whole stations: it goes on where its channel is jammed, everybody is on one channel in each slot and none of its frames reaches
 # over an edge, a jammed channel leaves the set, and who missed an epoch finds the others again. Prints TAP.
 set -u
+. "$(dirname "$0")/../tap.bash"
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >log 2>&1; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' log | tail -20
-    fi
-}
 
 scenario() { # scenario NAME DURATION JAMMER [SECTION]
     cat >"$1.yaml" <<END
@@ -112,6 +100,7 @@ check "a station that hears nothing misses the first epoch" runs cut packet hop 
 check "and hops with the others within three rounds of hearing again" rejoins
 
 # Ledger nodes on sockets carry epochs: a member's, sealed with the operating system's randomness; not a client's.
+n1_has_epoch_2() { airdeed ledger state nodes/n1.db hop | grep -q "hop_epoch 2 "; }
 nodes() {
     local pids=() id from rc=0
     airdeed node --init-cluster 4 --dir nodes --base-port 0 >log2 || return 1
@@ -132,14 +121,11 @@ nodes() {
     done
     airdeed ledger submit --node nodes/cluster.yaml --key nodes/n1.key --timeout 60s \
         "{\"op\": \"hop-epoch\", \"epoch\": 2, \"channels\": [1, 2], \"from_ns\": $from, \"seats\": [0, 1, 2]}" || rc=1
-    for id in {1..600}; do # n1 has it soon after whoever answered
-        airdeed ledger state nodes/n1.db hop | grep -q "hop_epoch 2 " && break
-        sleep .1
-    done
+    await n1_has_epoch_2 || rc=1 # soon after whoever answered
     kill "${pids[@]}"
     wait "${pids[@]}"
     airdeed ledger state nodes/n1.db hop | grep -c "  box " | grep -qx 3 && airdeed ledger verify nodes/n1.db && return "$rc"
 }
 check "nodes carry a member's epoch, refuse a client's, and seal the next one to those who stay" nodes
 
-echo "1..$n"
+end_tests

@@ -2,22 +2,10 @@
 # Responses to jamming, each alone against none at packet fidelity: what they are for grows, and nobody sends without a deed.
 # Prints TAP.
 set -u
+. "$(dirname "$0")/../tap.bash"
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-n=0
-
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >log 2>&1; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' log | tail -20
-    fi
-}
 
 run() { # run SCENARIO RESPONSES OUT
     airdeed run "$1" --fidelity packet --responses "$2" --json --out "$3" >"$3.json"
@@ -54,4 +42,4 @@ shortens() {
 
 check "a lease holder whose data a reactive jammer destroys takes another channel" migrates
 check "short frames bring blocks through a pulse jammer" shortens
-echo "1..$n"
+end_tests
