@@ -1,7 +1,8 @@
-/* Three stages, each over what the one before let through. Gates: 16 products of samples 64 apart, every 48 samples: the field holds
+/* Four stages, each over what the one before let through. Gates: 16 products of samples 64 apart, every 48 samples: the field holds
  * 96 such products, 64 where its guard is gone, so that one gate at least lies within, and the 16 products before it or behind it, too:
  * a data symbol's guard is 16 in all. Windows: 64 products, and no strong correlation at a lag of 16, which tones and narrow bands have
- * (a long training symbol has 1/52). Symbols: the comparison that the detector makes
+ * (a long training symbol has 1/52). Periods: does what repeats explain itself by the long symbol, wherever that begins? Carriers a few
+ * subcarriers apart, which repeat all the time, do not. Symbols: the comparison that the detector makes
  * behind a short training field, with a stricter threshold, since here it stands alone. */
 #include "phy/wifi/detect_long.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "phy/air/simd_math.h"
+#include "phy/wifi/detect_period.h"
 
 enum {
     N_FFT = PHY_WIFI_N_FFT,
@@ -26,6 +28,7 @@ static const float gate_share = 0.3f;    /* noise: 1 gate in 65, with a neighbou
 static const float tone_share = 0.5f;    /* beyond it, a gate is a tone or a narrow band */
 static const double window_share = 0.5;  /* squared normalised correlation; noise: (1/2)^63 */
 static const double short_ratio = 0.5;   /* of that at a lag of 16 to that at a lag of 64 */
+static const float period_share = 0.4f;  /* what passes the next one has .57 and more, four carriers .15 */
 static const float symbols_share = 0.6f; /* one symbol that is there twice, but is not the known one: 1/8, beyond .5 once in 1e7 */
 
 void phy_wifi_long_restart(struct phy_wifi_long *l, uint64_t sample, double max_cfo)
@@ -154,8 +157,13 @@ static double turns_of(const struct correlation *sum)
     return atan2(sum->im, sum->re) / (two_pi * N_FFT);
 }
 
-/* The window around a gate that repeats best after 64 samples, and not after 16; its carrier offset modulo a subcarrier. */
-static bool find_window(const struct phy_wifi_long *l, const float complex *samples, uint64_t base, double *cfo_out)
+struct window {
+    uint64_t start; /* of the later samples of its products */
+    double cfo;     /* modulo a subcarrier */
+};
+
+/* The window around a gate that repeats best after 64 samples, and not after 16. */
+static bool find_window(const struct phy_wifi_long *l, const float complex *samples, uint64_t base, struct window *out)
 {
     double best = window_share;
     uint64_t first = l->first_sample + N_FFT, start = l->gate > first + REACH ? l->gate - REACH : first;
@@ -169,7 +177,7 @@ static bool find_window(const struct phy_wifi_long *l, const float complex *samp
         if (share_of(&at_16) > short_ratio * share)
             continue;
         best = share;
-        *cfo_out = turns_of(&at_64);
+        *out = (struct window){start, turns_of(&at_64)};
     }
     return best > window_share;
 }
@@ -190,13 +198,15 @@ static void try_places(const struct phy_wifi_long *l, const struct phy_wifi_trai
 
 /* Offsets within max_cfo that a lag of 64 cannot tell apart. */
 static bool match_symbols(const struct phy_wifi_long *l, const struct phy_wifi_training *t, enum phy_simd simd,
-                          const float complex *samples, uint64_t base, double cfo, struct phy_wifi_long_found *out)
+                          const float complex *samples, uint64_t base, const struct window *window, struct phy_wifi_long_found *out)
 {
     struct phy_wifi_long_found best = {.share = symbols_share};
+    struct phy_wifi_period period;
     int n = (int)ceil(l->max_cfo * N_FFT);
+    phy_wifi_period_take(&period, &t->fft, simd, samples + (window->start - N_FFT - base), window->cfo);
     for (int i = -n; i <= n; i++) {
-        double candidate = cfo + (double)i / N_FFT;
-        if (fabs(candidate) <= l->max_cfo)
+        double candidate = window->cfo + (double)i / N_FFT;
+        if (fabs(candidate) <= l->max_cfo && phy_wifi_period_share(&period, &t->fft, simd, i) > period_share)
             try_places(l, t, simd, samples, base, candidate, &best);
     }
     if (best.share <= symbols_share)
@@ -214,15 +224,15 @@ bool phy_wifi_long_find(struct phy_wifi_long *l, const struct phy_wifi_training 
                         uint64_t base, uint64_t end, struct phy_wifi_long_found *out)
 {
     while (l->gate + PHY_WIFI_LONG_DELAY <= end) {
-        double cfo = 0.0;
+        struct window window;
         size_t n_gates = (size_t)(end - PHY_WIFI_LONG_DELAY - l->gate) / PHY_WIFI_LONG_STEP + 1;
         const float *x = (const float *)(samples + (l->gate - base));
         size_t n_quiet = simd == PHY_SIMD_AVX2 ? scan_avx2(x, n_gates) : scan_plain(x, n_gates);
         l->gate += n_quiet * PHY_WIFI_LONG_STEP;
         if (n_quiet == n_gates)
             return false;
-        bool is_found = l->gate >= l->taken && find_window(l, samples, base, &cfo) &&
-                        match_symbols(l, t, simd, samples, base, cfo, out);
+        bool is_found = l->gate >= l->taken && find_window(l, samples, base, &window) &&
+                        match_symbols(l, t, simd, samples, base, &window, out);
         l->gate += PHY_WIFI_LONG_STEP;
         if (is_found) {
             phy_wifi_long_skip(l, out->long_sample);

@@ -44,6 +44,7 @@ void phy_wifi_training_make(struct phy_wifi_training *t)
         t->short_re[i] = crealf(sum);
         t->short_im[i] = cimagf(sum);
     }
+    phy_wifi_fft_init(&t->fft);
 }
 
 /* --- short training --- */

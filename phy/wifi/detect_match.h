@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "phy/simd.h"
-#include "phy/wifi/wifi.h"
+#include "phy/wifi/fft.h"
 
 enum {
     PHY_WIFI_MATCH_PLACES = 16,    /* places for the first long symbol that one call tries */
@@ -19,6 +19,7 @@ enum {
 struct phy_wifi_training {
     float long_re[PHY_WIFI_N_FFT], long_im[PHY_WIFI_N_FFT];
     float short_re[16], short_im[16];
+    struct phy_wifi_fft fft;
 };
 
 struct phy_wifi_match {
