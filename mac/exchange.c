@@ -69,7 +69,7 @@ static int64_t exchange_ns(const struct mac *m, const struct mac_queue_item *ite
 static bool burst_holds(const struct mac *m, const struct mac_queue_item *item, unsigned fragment, int64_t start_ns)
 {
     int64_t ns = exchange_ns(m, item, fragment);
-    if (m->exposure.copies > 0)
+    if (m->exposure.copies > 1)
         return false;
     return start_ns + ns - m->burst_start_ns <= m->cfg.profile.txop_ns && start_ns >= m->medium.deaf_ns &&
            mac_medium_held_until(&m->medium, start_ns, ns) == INT64_MIN;

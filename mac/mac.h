@@ -139,8 +139,8 @@ struct mac_rx_quality {
     int64_t error_ns;          /* offset at which the errors begin, where power shows nothing, too; 0 or less: unknown, or nowhere */
 };
 
-/* How much of a message is on the air at once: for a medium on which long frames are lost. No fragment follows another one in a burst, so
- * that one disturbance costs one frame. Frames that announce slots or go in one go once. */
+/* How much of a message is on the air at once: for a medium on which long frames are lost. With copies, no fragment follows another one in a
+ * burst, so that one disturbance costs one frame. Frames that announce slots or go in one go once. */
 struct mac_exposure {
     unsigned copies;       /* of each frame to all, 1..MAC_MAX_COPIES, each with its own access; 0: all is as the profile says */
     unsigned rate_index;   /* of frames to all, and of the first tries of the others where their rate is fixed */

@@ -69,9 +69,12 @@ static bool leaves_gaps(enum mac_jam_kind kind)
 struct mac_exposure app_respond_exposure(enum mac_jam_kind kind, const struct app_links *links, const struct phy_waveform *waveform,
                                    const struct mac_profile *profile, int64_t now_ns)
 {
-    struct mac_exposure exposure = {.copies = COPIES, .rate_index = profile->basic_rate, .fragment_bytes = profile->fragment_bytes};
+    struct mac_exposure exposure = {.copies = 1, .rate_index = profile->basic_rate, .fragment_bytes = profile->fragment_bytes};
     double known_db = weakest_db(links, now_ns) - margin_db;
-    for (unsigned i = 0; leaves_gaps(kind) && i < waveform->n_rates; i++)
+    if (!leaves_gaps(kind))
+        return exposure;
+    exposure.copies = COPIES;
+    for (unsigned i = 0; i < waveform->n_rates; i++)
         if (waveform->sure_snr_db[i] <= known_db && waveform->rate_kbps_at_1msps[i] > waveform->rate_kbps_at_1msps[exposure.rate_index])
             exposure.rate_index = i;
     if (exposure.fragment_bytes > FRAGMENT_BYTES)

@@ -37,9 +37,10 @@ struct app_links {
 void app_links_init(struct app_links *l);
 void app_links_heard(struct app_links *l, uint32_t station, double snr_db, int64_t now_ns);
 
-/* How messages go while the channel is jammed like that: in short frames, those to all twice, each with its own access to the medium. Where the
- * jammer leaves gaps, at the fastest rate that everybody heard of late is sure to receive: a frame is lost to what begins while it
- * is on the air. Where it leaves none, or nobody was heard, at the most robust rate. */
+/* How messages go while the channel is jammed like that. Where the jammer leaves gaps: in short frames, those to all twice, each with its own access
+ * to the medium, at the fastest rate that everybody heard of late is sure to receive, or the most robust one where nobody was heard: a frame
+ * is lost to what begins while it is on the air. Where it leaves none: at the most robust rate, as whole and as often as ever, for what
+ * more of them does is to fill the medium once the jammer is elsewhere. */
 struct mac_exposure app_respond_exposure(enum mac_jam_kind kind, const struct app_links *links, const struct phy_waveform *waveform,
                                    const struct mac_profile *profile, int64_t now_ns);
 
