@@ -17,6 +17,14 @@ static bool is_full(const struct chain_node *m)
            chain_mempool_waiting_ops(m->pool) >= CHAIN_MAX_BATCH_OPS;
 }
 
+/* The first height of a new leader's own comes once all before it is executed here: its mempool still holds what those hold that it was not told
+ * of as proposed, and members that have executed them refuse a batch with any of it. */
+static bool repeats_others(const struct chain_node *m, const struct chain_engine_stats *s)
+{
+    bool first = m->proposed_height == 0 || s->view != m->proposed_view;
+    return first && s->proposes > node_tip(m) + 1;
+}
+
 int64_t node_propose_at(const struct chain_node *m)
 {
     int64_t at_ns = chain_mempool_waiting_since(m->pool);
@@ -26,7 +34,7 @@ int64_t node_propose_at(const struct chain_node *m)
     node_engine_stats(m, &s);
     if (m->holds_back && s.view == m->proposed_view && !s.own_term_committed)
         return INT64_MAX;
-    if (s.proposes == 0 || s.proposes <= node_tip(m) || (s.proposes <= m->proposed_height && s.view == m->proposed_view))
+    if (s.proposes == 0 || s.proposes <= node_tip(m) || repeats_others(m, &s) || (s.proposes <= m->proposed_height && s.view == m->proposed_view))
         return INT64_MAX;
     if (!is_full(m))
         at_ns += m->cfg.propose_delay_ns;

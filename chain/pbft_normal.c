@@ -253,8 +253,10 @@ int chain_pbft_on_pre_prepare(struct pbft *m, const struct chain_msg *msg)
     slot = chain_pbft_open_slot(m, msg->seq);
     bool unlike = (required && !chain_pbft_same(required, &msg->digest))
                   || (chain_pbft_holds_prop(m, slot) && !chain_pbft_same(&slot->prop_digest, &msg->digest));
-    if (unlike || !chain_pbft_store_batch(m, slot, &msg->digest, msg->body, msg->body_len))
+    if (unlike)
         return refuse(&m->base.stats.refused_batch);
+    if (!chain_pbft_store_batch(m, slot, &msg->digest, msg->body, msg->body_len))
+        return refuse(&m->base.stats.refused_stale); /* its NEW-VIEW, after which what is in the way is dead, comes later */
     if (!chain_pbft_holds_prop(m, slot))
         chain_pbft_store_prop(slot, msg->view, &msg->digest, msg->sig);
     return 0;
