@@ -73,11 +73,23 @@ static uint64_t find_present(const struct app_air_port *p)
     return p->rx_position + p->n_rx;
 }
 
+/* A connection may end and another begin between two looks at it. Whoever heard ended with it: that is looked at before it is answered. */
+static void notice_successor(struct app_air_port *p)
+{
+    if (p->source.fresh && (p->tx_position > 0 || p->n_tx > 0)) {
+        begin_anew(p);
+        p->sink.look_ns = 0;
+    }
+    p->source.fresh = false;
+}
+
 /* A block, and at once what is to be passed over before it */
 static int ask_for_samples(struct app_air_port *p)
 {
     uint64_t present = find_present(p), n = p->sink.up && present > p->tx_position ? present - p->tx_position : 0;
-    return phy_zmq_source_ask(&p->source, (uint32_t)(n < MAX_CATCH_UP ? n : MAX_CATCH_UP) + p->block);
+    int asked = phy_zmq_source_ask(&p->source, (uint32_t)(n < MAX_CATCH_UP ? n : MAX_CATCH_UP) + p->block);
+    notice_successor(p);
+    return asked;
 }
 
 static int take_samples(struct app_air_port *p)
@@ -88,6 +100,10 @@ static int take_samples(struct app_air_port *p)
         got = 0;
     if (p->source.socket && was_up && !p->source.up && got == 0 && (p->tx_position > 0 || p->n_tx > 0))
         begin_anew(p);
+    if (p->source.fresh && got >= 0) {
+        notice_successor(p);
+        got = p->source.n_held > 0;
+    }
     if (got == 0 && p->source.socket)
         got = ask_for_samples(p) < 0 ? -EIO : 0;
     return got;
