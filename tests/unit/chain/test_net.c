@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { N_MEMBERS = 2, N_PARTIES = 3, MAX_MESSAGE_BYTES = 4096, CLIENT = 2 };
+enum { N_MEMBERS = 2, N_PARTIES = 3, MAX_MESSAGE_BYTES = 4096, CLIENT = 2, PATIENCE_MS = 60000, PATIENCE_POLLS = 30000 };
 
 static struct {
     uint8_t secrets[N_PARTIES + 1][32]; /* the last is nobody's */
@@ -74,10 +74,10 @@ static struct chain_net_stats stats_of(uint32_t i)
     return stats;
 }
 
-/* Both members are polled until `member` has an event of this kind; false after 5 s */
+/* Both members are polled until `member` has an event of this kind; false after a minute or more */
 static bool wait_for(uint32_t member, enum chain_net_kind kind, struct chain_net_event *event)
 {
-    for (int i = 0; i < 2500; i++) {
+    for (int i = 0; i < PATIENCE_POLLS; i++) {
         uint32_t turn = (uint32_t)i % N_MEMBERS;
         if (!house.nets[turn])
             continue;
@@ -92,7 +92,7 @@ static bool wait_for(uint32_t member, enum chain_net_kind kind, struct chain_net
 static void wait_until_up(void)
 {
     struct chain_net_event event;
-    for (int i = 0; i < 2500 && !(stats_of(0).n_up == 1 && stats_of(1).n_up == 1); i++)
+    for (int i = 0; i < PATIENCE_POLLS && !(stats_of(0).n_up == 1 && stats_of(1).n_up == 1); i++)
         ck_assert_int_ge(chain_net_poll(house.nets[i % 2], 2, &event), 0);
     ck_assert(chain_net_is_up(house.nets[0], 1) && chain_net_is_up(house.nets[1], 0));
 }
@@ -123,7 +123,7 @@ START_TEST(a_member_that_went_away_is_reported_and_found_again)
     ck_assert_uint_eq(event.from, 1);
     /* what is sent now is not kept for later: at once, or when the closing connection is gone altogether, it is dropped and counted */
     uint64_t dropped = stats_of(0).dropped_full;
-    for (int i = 0; i < 1000 && stats_of(0).dropped_full == dropped; i++) {
+    for (int i = 0; i < PATIENCE_POLLS && stats_of(0).dropped_full == dropped; i++) {
         chain_net_send(house.nets[0], 1, "lost", 4);
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
@@ -174,7 +174,7 @@ START_TEST(a_stranger_is_not_let_in_and_counted)
     struct raw unarmed = connect_raw(NULL, NULL, house.endpoints[0]);
     zmq_send(unarmed.socket, "B", 1, ZMQ_SNDMORE);
     zmq_send(unarmed.socket, "let me in", 9, 0);
-    for (int i = 0; i < 1000 && !(stats_of(0).strangers && stats_of(0).bad_handshakes); i++)
+    for (int i = 0; i < PATIENCE_POLLS && !(stats_of(0).strangers && stats_of(0).bad_handshakes); i++)
         ck_assert_int_eq(chain_net_poll(house.nets[0], 5, &event), 0);
     ck_assert_uint_ge(stats_of(0).strangers, 1);
     ck_assert_uint_ge(stats_of(0).bad_handshakes, 1);
@@ -305,9 +305,9 @@ static int ask(const uint8_t secret[32], const char *endpoint, char *answer_out)
     const uint8_t *answer;
     size_t len;
     ck_assert_int_eq(chain_net_client_open(endpoint, house.parties[0].key, secret, MAX_MESSAGE_BYTES, &client), 0);
-    int err = chain_net_client_ask(client, "one", 3, 3000, &answer, &len);
+    int err = chain_net_client_ask(client, "one", 3, PATIENCE_MS, &answer, &len);
     if (!err)
-        err = chain_net_client_ask(client, "two", 3, 3000, &answer, &len); /* the second on the same connection */
+        err = chain_net_client_ask(client, "two", 3, PATIENCE_MS, &answer, &len); /* the second on the same connection */
     if (!err) {
         memcpy(answer_out, answer, len);
         answer_out[len] = '\0';
