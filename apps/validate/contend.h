@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apps/validate/stations.h"
 #include "apps/validate/saturate.h"
 #include "phy/packet/tables.h"
 #include "phy/phy.h"
 
-enum { APP_CONTEND_RATE_HZ = 10000000, APP_CONTEND_MAX_STATIONS = 20 };
+enum { APP_CONTEND_RATE_HZ = APP_STATIONS_RATE_HZ, APP_CONTEND_MAX_STATIONS = APP_STATIONS_MAX };
 
 struct app_contend {
     uint32_t n;        /* stations, 2..; each sends to the next one */

@@ -8,11 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apps/validate/stations.h"
 #include "mac/mac.h"
 #include "phy/air/emitter.h"
 #include "phy/air/primary.h"
 
-enum { APP_JAM_RATE_HZ = 10000000, APP_JAM_MAX_STATIONS = 20, APP_JAM_MAX_BURST = 1 << 15 };
+enum { APP_JAM_RATE_HZ = APP_STATIONS_RATE_HZ, APP_JAM_MAX_STATIONS = APP_STATIONS_MAX, APP_JAM_MAX_BURST = 1 << 15 };
 
 /* What the episode is about; powers in dB over the noise of a receiver, times in ns. */
 struct app_jam_episode {
