@@ -65,8 +65,7 @@ run_scenario() { # name, file
 run_job() { # kind, name, file
     local start=$SECONDS n_passed n_failed n_skipped
     case $1 in
-    release) run_unit "$2" "$3" 180 ;;
-    debug | tsan) run_unit "$2" "$3" 400 ;;
+    release | debug | tsan) run_unit "$2" "$3" 400 ;;
     fuzz) run_fuzz "$2" "$3" "$root/tests/fuzz/corpus/$(basename "$3" | sed 's/^fuzz_//')" ;;
     scenario) run_scenario "$2" "$3" ;;
     esac

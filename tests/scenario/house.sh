@@ -1,20 +1,15 @@
-#!/bin/sh
+#!/bin/bash
 # House rules that a machine can hold: who includes whom, lengths, words, scripts. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 3
-n=0
-failed=0
+. tests/tap.bash
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
 
-check() { # title, a function that prints what breaks the rule
-    found=$($2)
-    n=$((n + 1))
-    if [ -z "$found" ]; then
-        echo "ok $n - $1"
-    else
-        failed=1
-        echo "not ok $n - $1"
-        printf '%s\n' "$found" | sed 's/^/# /'
-    fi
+nothing_from() { # a function that prints what breaks a rule
+    local found
+    found=$("$1")
+    [ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
 }
 
 list_sources() {
@@ -70,19 +65,17 @@ check_scripts() {
     shellcheck -S warning dev .ci/run tests/*.sh tests/*/*.sh apps/scenarios/*.sh 2>&1
 }
 
-check 'phy, mac and chain do not know of each other nor of apps' find_foreign_includes
-check 'the pure parts open, print, draw and time nothing' find_impurities
-check 'no file is longer than 600 lines' find_long_files
-check 'no function is longer than 70 lines' find_long_functions
-check 'samples reach a transmitter from the live loop and the latency probe alone' find_ways_to_a_transmitter
-check 'nothing is left to do in comments' find_loose_ends
-check 'no line has a tabulator or a blank at its end' find_unclean_lines
-check 'each header compiles alone' find_dependent_headers
+check 'phy, mac and chain do not know of each other nor of apps' nothing_from find_foreign_includes
+check 'the pure parts open, print, draw and time nothing' nothing_from find_impurities
+check 'no file is longer than 600 lines' nothing_from find_long_files
+check 'no function is longer than 70 lines' nothing_from find_long_functions
+check 'samples reach a transmitter from the live loop and the latency probe alone' nothing_from find_ways_to_a_transmitter
+check 'nothing is left to do in comments' nothing_from find_loose_ends
+check 'no line has a tabulator or a blank at its end' nothing_from find_unclean_lines
+check 'each header compiles alone' nothing_from find_dependent_headers
 if command -v shellcheck >/dev/null; then
-    check 'shellcheck finds nothing in the scripts' check_scripts
+    check 'shellcheck finds nothing in the scripts' nothing_from check_scripts
 else
-    n=$((n + 1))
-    echo "ok $n - shellcheck finds nothing in the scripts # SKIP shellcheck is not installed"
+    skip 'shellcheck finds nothing in the scripts' 'shellcheck is not installed'
 fi
-echo "1..$n"
-exit $failed
+end_tests

@@ -1,25 +1,11 @@
 #!/bin/bash
 # Clusters of production nodes through every fault, under fixed seeds; what a failure prints replays it. Prints TAP.
 set -u
+. "$(dirname "$0")/../tap.bash"
 root=${AIRDEED_SRC:?}
 sim=$root/build/release/sim/airdeed_sim
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
-
-check() { # title, command...
-    local title=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$work/out" 2>&1; then
-        echo "ok $n - $title"
-    else
-        failed=1
-        echo "not ok $n - $title"
-    fi
-    sed 's/^/# /' "$work/out"
-}
 
 # every kind of fault that one engine can meet must have happened
 happened() { # kinds...
@@ -34,7 +20,7 @@ suite() { # kinds of faults, arguments of the simulation...
     shift
     "$sim" "$@" >"$work/run" 2>&1
     local code=$?
-    cat "$work/run"
+    sed 's/^/# /' "$work/run"
     # shellcheck disable=SC2086
     [ $code = 0 ] && happened $kinds
 }
@@ -42,7 +28,7 @@ suite() { # kinds of faults, arguments of the simulation...
 is_same_again() {
     local first second
     first=$("$sim" --seed 77 --count 1 --engine "$1" | grep '^trace') && second=$("$sim" --seed 77 --count 1 --engine "$1" | grep '^trace')
-    echo "$first"
+    echo "# $first"
     [ -n "$first" ] && [ "$first" = "$second" ] && [ "$first" != "$("$sim" --seed 78 --count 1 --engine "$1" | grep '^trace')" ]
 }
 
@@ -51,7 +37,7 @@ replays() {
     local args
     "$sim" --seed 500 --count 3 --engine raft --break-at 9000 >"$work/first" && return 1
     args=$(sed -n '0,/^replay: /s/^replay: .\/dev sim //p' "$work/first" | head -n 1)
-    cat "$work/first"
+    sed 's/^/# /' "$work/first"
     [ -n "$args" ] || return 1
     # shellcheck disable=SC2086
     "$sim" $args >"$work/second" && return 1
@@ -81,5 +67,4 @@ check 'one seed gives one trace (Raft)' is_same_again raft
 check 'one seed gives one trace (PBFT)' is_same_again pbft
 check 'a failure prints the command that replays it' replays
 check 'a campaign in which no scenario ran is a failure' refuses_to_run_nothing
-echo "1..$n"
-exit $failed
+end_tests
