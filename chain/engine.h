@@ -72,9 +72,11 @@ struct chain_event {
         uint64_t height; /* STABLE, SYNCED */
         uint32_t member; /* TRANSFER, CONVICT */
         /* VOTER, for Raft, whose disk may have lost what it promised: it grants no vote in a term up to this one, and neither votes
-         * for nor becomes a candidate with less than this log and this commit index. A second VOTER replaces the first one's log and index. */
+         * for nor becomes a candidate with less than this log and this commit index. Where what
+         * it acknowledged and lost may still be counted, it gives no vote at all yet. A second VOTER replaces all but the term. */
         struct {
             uint64_t term, log_term, log_index, committed;
+            bool lost_counts;
         } floor;
         uint64_t read_id;
     };

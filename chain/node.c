@@ -437,7 +437,7 @@ int chain_node_step(struct chain_node *m, const struct chain_node_event *in, str
         node_gossip_timer(m);
         node_fetch_timer(m);
         node_pull_timer(m);
-        node_seen_timer(m);
+        node_seen_timer(m, out);
         number_update(m, out);
         if (m->fatal == 0)
             node_assemble(m, out);

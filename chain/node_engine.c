@@ -13,6 +13,7 @@ int node_engine_start(struct chain_node *m)
     m->engine_cfg.convicted = m->convicted = chain_ledger_convicted(m->ledger);
     m->votes_allowed = m->votes_allowed || !node_must_ask(m);
     m->engine_cfg.learner = !m->votes_allowed;
+    m->whole = m->votes_allowed;
     m->engine_cfg.stable_height = node_tip(m);
     const char *bad_field;
     int rc = m->cfg.engine->init(m->engine_mem, m->engine_bytes, &m->engine_cfg, &m->engine, &bad_field);
@@ -109,6 +110,7 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
         return;
     }
     node_follow_view(m);
+    node_seen_follow(m);
     if (u->below_floor)
         node_seen_again(m);
     m->engine_waits |= u->n_records > 0 && event->kind != CHAIN_EV_STABLE;

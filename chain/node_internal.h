@@ -74,10 +74,11 @@ struct node_lost {
     uint64_t view, height;
 };
 
-/* How far somebody is: the epoch, and in it the term or view that binds it, its log, and what it knows committed. */
+/* How far those are that answered, in the latest epoch of theirs: the highest term that one leads, the highest term or view that one is bound to, the
+ * longest log, and the most that is known to be committed. */
 struct node_claim {
     uint32_t epoch;
-    uint64_t promised, log_term, log_index, committed;
+    uint64_t led_term, promised, log_term, log_index, committed;
 };
 
 enum { NODE_PULL_EPOCHS_BYTES = 1 << 20 }; /* ends of epochs on the way to one snapshot: some hundreds */
@@ -201,11 +202,14 @@ struct chain_node {
     struct node_heard heard[CHAIN_MAX_KEYS];
     bool votes_allowed;      /* what others saw of us lies behind us */
     bool asks_again;         /* Raft: votes, and asks for another floor */
+    bool whole;              /* Raft: nothing that our disk may have lost can count any more */
+    uint64_t lost_term;      /* Raft: what it may have lost is of this term or an earlier one */
+    uint64_t beyond;         /* bitmap of keys that answered our question from a later one */
     uint64_t disk_view, disk_height; /* promised, by our disk when we started */
     uint64_t ask_number, answered;   /* our question; bitmap of keys that answered it */
     int64_t ask_due_ns, ask_wait_ns;
     struct node_lost lost;
-    struct node_claim claim; /* the most that those that answered are */
+    struct node_claim claim;
     uint64_t asked_number[CHAIN_MAX_KEYS]; /* others' questions; 0: none */
     int64_t asked_ns[CHAIN_MAX_KEYS], answer_due_ns;
 
@@ -266,9 +270,9 @@ void node_seen_start(struct chain_node *m);
 void node_seen_go_on(struct chain_node *m);
 /* Raft: whoever held the log that others told of may have lost it, or be gone: asks anew how far they are. */
 void node_seen_again(struct chain_node *m);
-void node_seen_timer(struct chain_node *m);
+void node_seen_timer(struct chain_node *m, const struct chain_node_update *out);
+void node_seen_follow(struct chain_node *m); /* the engine may have come to another term */
 int64_t node_seen_deadline(const struct chain_node *m);
-void node_tell_seen(struct chain_node *m);
 void node_take_seen_ask(struct chain_node *m, const struct chain_msg *msg);
 void node_take_seen(struct chain_node *m, const struct chain_msg *msg);
 /* Our own, that somebody handed on. */

@@ -49,12 +49,17 @@ static uint32_t answers_needed(const struct chain_node *m)
     return n - m->quorum + (m->cfg.engine->byzantine && f > 1 ? f : 1);
 }
 
-static uint32_t count_answers(const struct chain_node *m)
+static uint32_t count_members(const struct chain_node *m, uint64_t keys)
 {
     uint32_t n = 0;
     for (uint32_t seat = 0; seat < m->members->n; seat++)
-        n += (uint32_t)(m->answered >> m->members->seats[seat] & 1);
+        n += (uint32_t)(keys >> m->members->seats[seat] & 1);
     return n;
+}
+
+static uint32_t count_answers(const struct chain_node *m)
+{
+    return count_members(m, m->answered);
 }
 
 static void ask(struct chain_node *m)
@@ -75,12 +80,39 @@ void node_seen_start(struct chain_node *m)
     ask(m);
 }
 
+/* Raft: acknowledgements that our disk may have lost may still be counted, together with some that others give from now on. */
+static bool lost_counts(const struct chain_node *m)
+{
+    return m->votes_allowed && !m->whole && !m->cfg.engine->byzantine;
+}
+
+/* They cannot any more once a leader of their term or of a later one has named its log, or enough others theirs who are in a later term. With four members or
+ * fewer they never do (docs/consensus.md). */
+static bool is_whole(const struct chain_node *m)
+{
+    return m->whole || m->members->n <= 4 ||
+           (m->claim.epoch == m->members->epoch && (m->claim.led_term >= m->lost_term || count_members(m, m->beyond) >= answers_needed(m)));
+}
+
+static uint64_t own_term(const struct chain_node *m)
+{
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    return s.view;
+}
+
+void node_seen_follow(struct chain_node *m)
+{
+    if (lost_counts(m) && own_term(m) > m->lost_term)
+        node_seen_again(m);
+}
+
 void node_seen_again(struct chain_node *m)
 {
     if (!m->votes_allowed || m->asks_again)
         return;
     m->asks_again = true;
-    m->answered = 0;
+    m->answered = m->beyond = 0;
     m->claim = (struct node_claim){0};
     ask(m);
 }
@@ -127,35 +159,40 @@ static bool may_vote(const struct chain_node *m)
 
 bool node_become_voter(struct chain_node *m, struct chain_node_update *out)
 {
-    if (!m->engine || (m->votes_allowed && !m->asks_again) || !may_vote(m))
+    bool first = !m->votes_allowed;
+    if (!m->engine || !(first || m->asks_again || (lost_counts(m) && is_whole(m))) || !may_vote(m))
         return false;
-    uint64_t promised = m->votes_allowed ? 0 : m->claim.promised; /* what a voter promised is on its disk */
+    uint64_t promised = first ? m->claim.promised : 0; /* what a voter promised is on its disk */
+    if (first) {
+        m->lost_term = promised;
+        m->beyond = 0;
+    }
+    m->whole = is_whole(m);
     m->votes_allowed = true;
     m->asks_again = false;
-    m->ask_due_ns = INT64_MAX;
+    m->ask_due_ns = lost_counts(m) ? m->now_ns + m->ask_wait_ns : INT64_MAX;
     struct chain_event event = {.kind = CHAIN_EV_VOTER, .now_ns = m->now_ns};
     if (!m->cfg.engine->byzantine && m->claim.epoch == m->members->epoch) {
         event.floor.term = promised;
         event.floor.log_term = m->claim.log_term;
         event.floor.log_index = m->claim.log_index;
         event.floor.committed = m->claim.committed;
+        event.floor.lost_counts = !m->whole;
     }
     node_engine_step(m, &event, out);
     return true;
 }
 
-void node_seen_timer(struct chain_node *m)
+/* Who votes needs nobody but the leader, if there is one. */
+static void put_question(struct chain_node *m)
 {
-    if (m->now_ns >= m->ask_due_ns) {
-        struct chain_msg msg = {.kind = CHAIN_MSG_SEEN_ASK, .author = m->cfg.self, .seq = m->ask_number};
-        if (m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
-            node_put(m, &msg, CHAIN_TO_ALL, CHAIN_URGENT_VOTE, 0);
-        m->ask_due_ns = count_answers(m) >= answers_needed(m) ? INT64_MAX : m->now_ns + node_jitter(m, NODE_JITTER_SEEN, m->ask_wait_ns);
-        if (m->ask_wait_ns < 4 * m->cfg.gossip_ns)
-            m->ask_wait_ns *= 2;
-    }
-    if (m->now_ns >= m->answer_due_ns)
-        node_tell_seen(m);
+    struct chain_msg msg = {.kind = CHAIN_MSG_SEEN_ASK, .author = m->cfg.self, .seq = m->ask_number};
+    struct chain_engine_stats s;
+    node_engine_stats(m, &s);
+    bool asks_all = !m->votes_allowed || m->asks_again;
+    uint32_t to = asks_all || s.leader >= m->members->n ? CHAIN_TO_ALL : m->members->seats[s.leader];
+    if ((asks_all || to != CHAIN_TO_ALL) && m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
+        node_put(m, &msg, to, CHAIN_URGENT_VOTE, 0);
 }
 
 static void put_signed(struct chain_cbor_writer *w, const struct node_signed *s)
@@ -183,7 +220,8 @@ static void put_heard(struct chain_cbor_writer *w, uint32_t key, uint64_t number
             put_signed(w, &heard->latest[i]);
 }
 
-void node_tell_seen(struct chain_node *m)
+/* What it says is on disk before it leaves: who names a later term gives no word in an earlier one any more, whatever happens. */
+static void tell_seen(struct chain_node *m, const struct chain_node_update *out)
 {
     struct chain_engine_stats s;
     node_engine_stats(m, &s);
@@ -191,8 +229,10 @@ void node_tell_seen(struct chain_node *m)
     for (uint32_t key = 0; key < CHAIN_MAX_KEYS; key++)
         n += m->asked_number[key] != 0;
     struct chain_cbor_writer w = {.out = m->scratch, .cap = CHAIN_MAX_MSG_BYTES};
-    chain_cbor_put_array(&w, 6);
+    chain_cbor_put_array(&w, 8);
     chain_cbor_put_uint(&w, m->members->epoch);
+    chain_cbor_put_uint(&w, s.view);
+    chain_cbor_put_bool(&w, s.is_leader);
     chain_cbor_put_uint(&w, s.promised);
     chain_cbor_put_uint(&w, s.log_term);
     chain_cbor_put_uint(&w, s.log_index);
@@ -207,7 +247,20 @@ void node_tell_seen(struct chain_node *m)
     struct chain_msg msg = {.kind = CHAIN_MSG_SEEN, .author = m->cfg.self, .body = m->scratch, .body_len = w.len};
     if (!w.full && chain_msg_digest(m->members, msg.kind, msg.body, msg.body_len, &msg.digest) == 0 &&
         m->signer.sign(m->signer.ctx, m->members, &msg) == 0)
-        node_put(m, &msg, CHAIN_TO_ALL, CHAIN_URGENT_VOTE, m->persist_seq);
+        node_put(m, &msg, CHAIN_TO_ALL, CHAIN_URGENT_VOTE, m->persist_seq + (out->n_records > 0));
+}
+
+void node_seen_timer(struct chain_node *m, const struct chain_node_update *out)
+{
+    if (m->now_ns >= m->ask_due_ns) {
+        put_question(m);
+        bool enough = count_answers(m) >= answers_needed(m) && !lost_counts(m);
+        m->ask_due_ns = enough ? INT64_MAX : m->now_ns + node_jitter(m, NODE_JITTER_SEEN, m->ask_wait_ns);
+        if (m->ask_wait_ns < 4 * m->cfg.gossip_ns)
+            m->ask_wait_ns *= 2;
+    }
+    if (m->now_ns >= m->answer_due_ns)
+        tell_seen(m, out);
 }
 
 void node_take_seen_ask(struct chain_node *m, const struct chain_msg *msg)
@@ -306,6 +359,7 @@ static void raise_claim(struct node_claim *claim, const struct node_claim *by)
         *claim = (struct node_claim){.epoch = by->epoch};
     if (by->epoch < claim->epoch)
         return;
+    claim->led_term = by->led_term > claim->led_term ? by->led_term : claim->led_term;
     claim->promised = by->promised > claim->promised ? by->promised : claim->promised;
     claim->committed = by->committed > claim->committed ? by->committed : claim->committed;
     if (by->log_term > claim->log_term || (by->log_term == claim->log_term && by->log_index > claim->log_index)) {
@@ -316,7 +370,8 @@ static void raise_claim(struct node_claim *claim, const struct node_claim *by)
 
 void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
 {
-    if ((m->votes_allowed && !m->asks_again) || m->ask_number == 0 || (m->answered >> msg->author & 1)) {
+    bool waits = !m->votes_allowed || m->asks_again, had = m->answered >> msg->author & 1;
+    if (m->ask_number == 0 || (waits ? had : !lost_counts(m))) {
         m->stats.duplicates++;
         return;
     }
@@ -324,8 +379,10 @@ void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
         return;
     struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
     struct node_claim claim;
-    chain_cbor_expect_array(&r, 6);
+    chain_cbor_expect_array(&r, 8);
     claim.epoch = chain_cbor_get_u32(&r);
+    uint64_t term = chain_cbor_get_uint(&r);
+    claim.led_term = chain_cbor_get_bool(&r) ? term : 0;
     claim.promised = chain_cbor_get_uint(&r);
     claim.log_term = chain_cbor_get_uint(&r);
     claim.log_index = chain_cbor_get_uint(&r);
@@ -341,7 +398,11 @@ void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
     }
     if (!ours)
         return; /* for somebody else */
+    bool beyond = claim.epoch == m->members->epoch && term > m->lost_term;
+    if (lost_counts(m) && own_term(m) > m->lost_term && !beyond && claim.epoch <= m->members->epoch)
+        return; /* it may come to our term yet */
     m->answered |= UINT64_C(1) << msg->author;
+    m->beyond |= beyond ? UINT64_C(1) << msg->author : 0;
     m->lost = lost;
     if (m->cfg.engine->byzantine)
         return;

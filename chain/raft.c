@@ -24,7 +24,7 @@ static int raft_init(void *mem, size_t len, const struct chain_engine_config *cf
     m->majority = chain_majority(m->n);
     m->window = cfg->window > 0 ? cfg->window : CHAIN_WINDOW;
     m->learner = cfg->learner;
-    m->proven = true;
+    m->proven = m->whole = true;
     m->voted_for = m->leader = m->transfer_to = CHAIN_TO_ALL;
     m->committed = m->stable = m->commit_target = m->base.stats.committed = cfg->stable_height;
     m->election_ns = INT64_MIN; /* the first tick starts the clock */
@@ -76,7 +76,7 @@ static void run_timers(struct raft *m)
         return;
     }
     if (m->base.now_ns >= m->election_ns)
-        chain_raft_start_pre_vote(m);
+        chain_raft_start_pre_vote(m, false);
     else if (m->base.now_ns >= m->resend_ns && chain_base_settled(&m->base))
         chain_raft_resend_vote(m);
 }
@@ -118,10 +118,17 @@ static void become_voter(struct raft *m, const struct chain_event *in)
         m->voted_for = m->self;
         chain_raft_record_term(m);
     }
-    if (!m->learner)
+    m->whole = !in->floor.lost_counts;
+    if (m->learner) {
+        m->learner = false;
+        chain_raft_reset_election(m);
         return;
-    m->learner = false;
-    chain_raft_reset_election(m);
+    }
+    bool stands = m->role == RAFT_PRE_CANDIDATE || m->role == RAFT_CANDIDATE;
+    if (stands && !chain_raft_meets_floor(m, m->last_index, chain_raft_last_term(m)))
+        chain_raft_follow(m, m->term, CHAIN_TO_ALL);
+    else if (m->role == RAFT_CANDIDATE)
+        chain_raft_count_votes(m);
 }
 
 static int dispatch(struct raft *m, const struct chain_event *in)
@@ -180,7 +187,8 @@ static void raft_stats(const struct chain_engine *engine, struct chain_engine_st
 {
     const struct raft *m = (const struct raft *)engine;
     *out = m->base.stats;
-    out->view = out->promised = m->term;
+    out->view = m->term;
+    out->promised = m->pre_voted > m->term ? m->pre_voted : m->term;
     out->log_term = chain_raft_last_term(m);
     out->log_index = m->last_index;
     out->leader = m->leader;

@@ -48,6 +48,7 @@ struct raft {
     enum raft_role role;
     bool learner;
     uint64_t term;
+    uint64_t pre_voted; /* the highest term that it helped somebody to stand in; on disk like the vote */
     uint32_t voted_for, leader; /* CHAIN_TO_ALL: none */
     /* The log: entries base_index + 1 .. last_index; what is below is committed and in the store. base_term is the term at
      * base_index, or where base_exact is false a lower bound of it: blocks came from elsewhere (see docs/consensus.md). */
@@ -64,6 +65,7 @@ struct raft {
     uint64_t round;         /* of our pre-vote: answers to older ones count nothing */
     bool base_exact;
     bool started, reply_due, lacking, handed_over;
+    bool whole; /* no acknowledgement that the disk may have lost can count any more: before that it gives no vote, not even to itself */
     bool proven; /* what this term's leader says may show that it lives: not after a restart within the term, when replays might */
     bool hurried; /* stood early in this term, as a candidate with a shorter log was about */
     int64_t election_ns, heard_leader_ns, beat_ns, notice_ns, resend_ns, told_ns;
@@ -115,8 +117,8 @@ int chain_raft_restore(struct raft *m, uint64_t key, const uint8_t *data, size_t
 bool chain_raft_meets_floor(const struct raft *m, uint64_t last_index, uint64_t last_term);
 void chain_raft_follow(struct raft *m, uint64_t term, uint32_t leader);
 void chain_raft_reset_election(struct raft *m);
-void chain_raft_start_pre_vote(struct raft *m);
-void chain_raft_start_election(struct raft *m, bool handed_over);
+void chain_raft_start_pre_vote(struct raft *m, bool handed_over);
+void chain_raft_count_votes(struct raft *m);
 void chain_raft_resend_vote(struct raft *m);
 bool chain_raft_may_tell(struct raft *m); /* not more often than each half heartbeat to those of another term */
 int chain_raft_on_vote(struct raft *m, const struct chain_msg *msg);

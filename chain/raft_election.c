@@ -70,15 +70,15 @@ static bool have_majority(const struct raft *m)
 {
     uint32_t n_granted = 0;
     for (uint32_t i = 0; i < m->n; i++)
-        n_granted += m->peers[i].granted;
+        n_granted += m->peers[i].granted && (i != m->self || m->whole || m->role == RAFT_PRE_CANDIDATE);
     return n_granted >= m->majority;
 }
 
-static void campaign(struct raft *m, enum raft_role role)
+static void campaign(struct raft *m, enum raft_role role, bool handed_over)
 {
     m->role = role;
     m->leader = CHAIN_TO_ALL;
-    m->handed_over = false;
+    m->handed_over = handed_over;
     m->round = 0;
     m->beat_ns = m->notice_ns = INT64_MAX;
     m->resend_step = 0;
@@ -88,30 +88,35 @@ static void campaign(struct raft *m, enum raft_role role)
     m->resend_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, m->base.cfg.heartbeat_ns));
 }
 
-void chain_raft_start_election(struct raft *m, bool handed_over)
+void chain_raft_count_votes(struct raft *m)
 {
-    campaign(m, RAFT_CANDIDATE);
-    m->handed_over = handed_over;
-    m->base.stats.view_changes++;
-    enter_term(m, m->term + 1, m->self);
-    send_vote(m);
     if (have_majority(m))
         chain_raft_lead(m);
 }
 
-/* The round makes an answer to an earlier question of the same term worthless: it tells what its author thought then. */
-void chain_raft_start_pre_vote(struct raft *m)
+static void start_election(struct raft *m)
+{
+    campaign(m, RAFT_CANDIDATE, m->handed_over);
+    m->base.stats.view_changes++;
+    enter_term(m, m->term + 1, m->self);
+    send_vote(m);
+    chain_raft_count_votes(m);
+}
+
+/* Nobody stands in a term for which it has no majority of pre-votes, which are on their authors' disks: so of a term's votes more than their
+ * authors know. The round makes an answer to an earlier question of the same term worthless: it tells what its author thought then. */
+void chain_raft_start_pre_vote(struct raft *m, bool handed_over)
 {
     if (!chain_raft_meets_floor(m, m->last_index, chain_raft_last_term(m))) {
         chain_raft_reset_election(m);
         m->base.out->below_floor = true;
         return;
     }
-    campaign(m, RAFT_PRE_CANDIDATE);
+    campaign(m, RAFT_PRE_CANDIDATE, handed_over);
     m->round = (uint64_t)m->base.now_ns;
     send_vote(m);
     if (have_majority(m))
-        chain_raft_start_election(m, false);
+        start_election(m);
 }
 
 static void send_vote_reply(struct raft *m, const struct chain_msg *asked, bool pre, bool granted, uint64_t round)
@@ -128,7 +133,7 @@ static void send_vote_reply(struct raft *m, const struct chain_msg *asked, bool 
     chain_base_take(&m->base, w.len);
     struct chain_msg msg = {.kind = CHAIN_MSG_RAFT_VOTE_REPLY, .view = granted ? asked->view : m->term, .seq = m->counter, .body = room,
                             .body_len = w.len};
-    chain_base_send(&m->base, &msg, asked->author, !pre);
+    chain_base_send(&m->base, &msg, asked->author, !pre || granted);
 }
 
 /* Is a log no less than what others held when we started? */
@@ -213,20 +218,33 @@ static void judge_vote(struct raft *m, const struct chain_msg *msg, const struct
     } else if (!chain_base_settled(&m->base)) {
         return; /* the first answer leaves once the vote is on disk */
     }
-    send_vote_reply(m, msg, false, true, 0);
+    if (m->whole) /* else VOTER comes soon, for the others come to this term too, and the candidate asks again */
+        send_vote_reply(m, msg, false, true, 0);
+}
+
+static void grant_pre_vote(struct raft *m, const struct chain_msg *msg, const struct vote *vote)
+{
+    if (msg->view > m->pre_voted) {
+        m->pre_voted = msg->view;
+        chain_raft_record_term(m);
+    } else if (!chain_base_settled(&m->base)) {
+        return;
+    }
+    send_vote_reply(m, msg, true, true, vote->round);
 }
 
 /* A leader tells a pre-candidate of its term that it lives, and repeats at once what is open. Who else hears it is silent. */
 static void judge_pre_vote(struct raft *m, const struct chain_msg *msg, const struct vote *vote)
 {
-    if (m->role == RAFT_LEADER && msg->view == m->term + 1) {
+    if (m->role == RAFT_LEADER && msg->view == m->term + 1 && !vote->handed_over) {
         send_vote_reply(m, msg, true, false, vote->round);
         if (m->beat_step > 1 && m->last_index > m->commit_target) {
             m->beat_step = 0;
             m->beat_ns = m->base.now_ns;
         }
-    } else if (!hears_leader(m) && is_up_to_date(m, msg->seq, vote->last_term))
-        send_vote_reply(m, msg, true, true, vote->round);
+    } else if ((vote->handed_over || !hears_leader(m)) && is_up_to_date(m, msg->seq, vote->last_term)) {
+        grant_pre_vote(m, msg, vote);
+    }
 }
 
 int chain_raft_on_vote(struct raft *m, const struct chain_msg *msg)
@@ -282,11 +300,9 @@ int chain_raft_on_vote_reply(struct raft *m, const struct chain_msg *msg)
     if (!fits)
         return refuse(&m->base.stats.refused_stale);
     m->peers[msg->author].granted = true;
-    if (!have_majority(m))
-        return 0;
-    if (pre)
-        chain_raft_start_election(m, false);
-    else
-        chain_raft_lead(m);
+    if (!pre)
+        chain_raft_count_votes(m);
+    else if (have_majority(m))
+        start_election(m);
     return 0;
 }

@@ -22,12 +22,13 @@ static void end_record(struct raft *m, struct chain_cbor_writer *w, uint64_t key
 void chain_raft_record_term(struct raft *m)
 {
     struct chain_cbor_writer w = begin_record(m);
-    chain_cbor_put_array(&w, 2);
+    chain_cbor_put_array(&w, 3);
     chain_cbor_put_uint(&w, m->term);
     if (m->voted_for == CHAIN_TO_ALL)
         chain_cbor_put_null(&w);
     else
         chain_cbor_put_uint(&w, m->voted_for);
+    chain_cbor_put_uint(&w, m->pre_voted);
     end_record(m, &w, RAFT_KEY_TERM);
 }
 
@@ -53,13 +54,15 @@ void chain_raft_forget(struct raft *m, uint64_t from, uint64_t to)
 
 static int restore_term(struct raft *m, struct chain_cbor_reader *r)
 {
-    chain_cbor_expect_array(r, 2);
+    chain_cbor_expect_array(r, 3);
     uint64_t term = chain_cbor_get_uint(r);
     uint64_t voted_for = chain_cbor_get_null(r) ? CHAIN_TO_ALL : chain_cbor_get_uint(r);
+    uint64_t pre_voted = chain_cbor_get_uint(r);
     if (chain_cbor_end(r) != 0 || (voted_for >= m->n && voted_for != CHAIN_TO_ALL))
         return -EBADMSG;
     m->term = term;
     m->voted_for = (uint32_t)voted_for;
+    m->pre_voted = pre_voted;
     m->proven = term == 0;
     return 0;
 }

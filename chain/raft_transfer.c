@@ -48,6 +48,6 @@ int chain_raft_on_timeout_now(struct raft *m, const struct chain_msg *msg)
         return -EBADMSG;
     }
     m->counter = counter;
-    chain_raft_start_election(m, true);
+    chain_raft_start_pre_vote(m, true);
     return 0;
 }

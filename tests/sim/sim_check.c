@@ -388,7 +388,7 @@ static void log_msg(const struct sim_world *w, const struct sim_node *node, uint
             msg->digest.octets[2], msg->digest.octets[3], msg->body_len);
 }
 
-/* A vote for a Raft candidate that leaves is on the disk: others' memory may replace that, but must not have to. The transaction that ends an
+/* A vote or pre-vote for a Raft candidate that leaves is on the disk: others' memory may replace that, but must not have to. The transaction that ends an
  * epoch takes its rows away: a restart begins in the next one, where a vote of before binds nobody. */
 static void check_raft_vote(struct sim_world *w, const struct sim_node *node, const struct chain_msg *msg, uint32_t epoch)
 {
@@ -399,15 +399,20 @@ static void check_raft_vote(struct sim_world *w, const struct sim_node *node, co
     struct chain_cbor_reader r = {.data = msg->body, .len = msg->body_len};
     chain_cbor_expect_array(&r, 3);
     bool pre = chain_cbor_get_bool(&r), granted = chain_cbor_get_bool(&r);
-    if (r.bad || pre || !granted)
+    if (r.bad || !granted)
         return;
     for (size_t i = 0; i < node->disk.n_rows; i++) {
         struct chain_cbor_reader row = {.data = node->disk.rows[i].data, .len = node->disk.rows[i].len};
-        chain_cbor_expect_array(&row, 2);
-        if (node->disk.rows[i].key == RAFT_KEY_TERM && chain_cbor_get_uint(&row) >= msg->view && !row.bad && !chain_cbor_get_null(&row))
+        if (node->disk.rows[i].key != RAFT_KEY_TERM)
+            continue;
+        chain_cbor_expect_array(&row, 3);
+        uint64_t term = chain_cbor_get_uint(&row);
+        bool voted = !chain_cbor_get_null(&row) && (chain_cbor_get_uint(&row), true);
+        uint64_t pre_voted = chain_cbor_get_uint(&row);
+        if (!row.bad && ((term >= msg->view && (voted || pre)) || (pre && pre_voted >= msg->view)))
             return;
     }
-    sim_fail(w, "node %u votes in term %llu, which is not on its disk", node->index, (unsigned long long)msg->view);
+    sim_fail(w, "node %u %svotes in term %llu, which is not on its disk", node->index, pre ? "pre-" : "", (unsigned long long)msg->view);
 }
 
 /* The fields of the next message of a bundle, without hashing its body. */

@@ -357,6 +357,31 @@ static inline void cluster_free_disk(struct cluster_disk *d)
     free(d);
 }
 
+/* A deep copy of what is on a disk now. */
+static inline struct cluster_disk *cluster_copy_disk(const struct cluster_disk *d)
+{
+    struct cluster_disk *copy = calloc(1, sizeof *copy);
+    for (uint64_t h = 1; h <= d->height; h++) {
+        copy->blocks[h] = d->blocks[h];
+        copy->blocks[h].batch = cluster_copy(d->blocks[h].batch, d->blocks[h].batch_len);
+        copy->blocks[h].header = cluster_copy(d->blocks[h].header, d->blocks[h].header_len);
+        copy->blocks[h].cert = d->blocks[h].cert ? cluster_copy(d->blocks[h].cert, d->blocks[h].cert_len) : NULL;
+    }
+    copy->height = d->height;
+    copy->n_rows = d->n_rows;
+    for (size_t k = 0; k < d->n_rows; k++) {
+        copy->rows[k] = d->rows[k];
+        copy->rows[k].data = cluster_copy(d->rows[k].data, d->rows[k].len);
+    }
+    return copy;
+}
+
+static inline void cluster_roll_back(struct cluster *c, uint32_t i, struct cluster_disk *to)
+{
+    cluster_free_disk(c->disks[i]);
+    c->disks[i] = to;
+}
+
 static inline void cluster_close(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->n; i++) {

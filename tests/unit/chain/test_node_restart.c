@@ -14,31 +14,6 @@ static bool all_vote(const struct cluster *c)
     return true;
 }
 
-/* A deep copy of what is on a disk now. */
-static struct cluster_disk *copy_disk(const struct cluster_disk *d)
-{
-    struct cluster_disk *copy = calloc(1, sizeof *copy);
-    for (uint64_t h = 1; h <= d->height; h++) {
-        copy->blocks[h] = d->blocks[h];
-        copy->blocks[h].batch = cluster_copy(d->blocks[h].batch, d->blocks[h].batch_len);
-        copy->blocks[h].header = cluster_copy(d->blocks[h].header, d->blocks[h].header_len);
-        copy->blocks[h].cert = d->blocks[h].cert ? cluster_copy(d->blocks[h].cert, d->blocks[h].cert_len) : NULL;
-    }
-    copy->height = d->height;
-    copy->n_rows = d->n_rows;
-    for (size_t k = 0; k < d->n_rows; k++) {
-        copy->rows[k] = d->rows[k];
-        copy->rows[k].data = cluster_copy(d->rows[k].data, d->rows[k].len);
-    }
-    return copy;
-}
-
-static void roll_back(struct cluster *c, uint32_t i, struct cluster_disk *to)
-{
-    cluster_free_disk(c->disks[i]);
-    c->disks[i] = to;
-}
-
 static void load(struct cluster *c, uint32_t at, uint32_t n)
 {
     for (uint32_t k = 0; k < n; k++) {
@@ -122,14 +97,14 @@ START_TEST(a_raft_member_that_forgot_elects_nobody_who_lacks_what_it_promised)
     for (uint64_t seed = 50; seed < 58; seed++) {
         struct cluster *c = cluster_open_registered(&chain_raft_ops, 3, seed, 600 * MS, 600 * MS);
         cluster_stop(c, 2);
-        struct cluster_disk *old = copy_disk(c->disks[1]);
+        struct cluster_disk *old = cluster_copy_disk(c->disks[1]);
         cluster_run(c, 800 * MS);
         load(c, 0, 8);
         cluster_run(c, 500 * MS);
         uint64_t promised = cluster_stats(c, 0).height;
         ck_assert_uint_gt(promised, old->height);
         cluster_stop(c, 1);
-        roll_back(c, 1, old);
+        cluster_roll_back(c, 1, old);
         cluster_start(c, 1);
         cluster_start(c, 2);
         for (int k = 0; k < 400 && !(cluster_stats(c, 1).votes && cluster_stats(c, 2).votes); k++)
@@ -161,7 +136,7 @@ START_TEST(raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more)
     for (uint64_t seed = 90; seed < 94; seed++) {
         struct cluster *c = cluster_open_registered(&chain_raft_ops, 4, seed, 1000 * MS, 1000 * MS);
         uint32_t leader = cluster_stats(c, 0).engine.leader;
-        struct cluster_disk *old = copy_disk(c->disks[leader]);
+        struct cluster_disk *old = cluster_copy_disk(c->disks[leader]);
         c->blackout = true;
         load(c, leader, 1);
         for (uint32_t i = 0; i < c->n; i++)
@@ -177,7 +152,7 @@ START_TEST(raft_members_do_not_wait_for_a_log_that_nobody_holds_any_more)
             ck_assert(i == leader || cluster_stats(c, i).engine.log_index < held.log_index);
         cluster_stop(c, leader);
         if (_i == 1) {
-            roll_back(c, leader, old);
+            cluster_roll_back(c, leader, old);
             cluster_start(c, leader);
         } else {
             cluster_free_disk(old);
@@ -197,10 +172,10 @@ START_TEST(a_pbft_member_that_forgot_learns_and_votes_again_once_that_lies_behin
 {
     uint32_t i = (uint32_t)_i;
     struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 60, 300 * MS, 300 * MS);
-    struct cluster_disk *old = copy_disk(c->disks[i]);
+    struct cluster_disk *old = cluster_copy_disk(c->disks[i]);
     load(c, 1, 8);
     cluster_stop(c, i);
-    roll_back(c, i, old);
+    cluster_roll_back(c, i, old);
     cluster_start(c, i);
     for (int k = 0; k < 100 && !cluster_stats(c, i).forgot; k++)
         cluster_run(c, MS);
@@ -224,7 +199,7 @@ END_TEST
 START_TEST(a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning)
 {
     struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 61, 300 * MS, 300 * MS);
-    struct cluster_disk *old = copy_disk(c->disks[3]);
+    struct cluster_disk *old = cluster_copy_disk(c->disks[3]);
     cluster_stop(c, 0); /* leads view 0 */
     load(c, 1, 1);
     cluster_run(c, 3000 * MS);
@@ -233,7 +208,7 @@ START_TEST(a_pbft_member_that_forgot_and_starts_once_more_goes_on_learning)
     cluster_start(c, 0);
     cluster_run(c, 600 * MS);
     cluster_stop(c, 3);
-    roll_back(c, 3, old);
+    cluster_roll_back(c, 3, old);
     struct chain_msg suspicion = {.kind = CHAIN_MSG_PBFT_VIEW_CHANGE, .author = 3, .view = view + 1, .body = claims_nothing, .body_len = sizeof claims_nothing};
     cluster_start(c, 3);
     hand_on(c, 3, &suspicion);

@@ -82,7 +82,7 @@ static int answer(struct bench *b, uint8_t kind, uint32_t author, uint64_t seq, 
 /* Figure 8 of the paper: an entry of an older term that a majority holds may still be overwritten, until one of the leader's own is there. */
 START_TEST(an_entry_of_an_older_term_commits_only_below_one_of_the_leaders_own)
 {
-    static const bool granted[2] = {false, true}, plain[2] = {false, false};
+    static const bool granted[2][2] = {{true, true}, {false, true}}, plain[2] = {false, false};
     uint8_t body[512];
     struct bench *b = bench_new(&chain_raft_ops, 5, 0);
     struct chain_event tick = {.kind = CHAIN_EV_TICK};
@@ -91,8 +91,11 @@ START_TEST(an_entry_of_an_older_term_commits_only_below_one_of_the_leaders_own)
     persist_all(b);
     ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_TIMEOUT_NOW, 1, 1, 100, 0, plain, true), 0); /* 1 hands over */
     persist_all(b);
-    for (uint32_t i = 2; i <= 3; i++)
-        ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_VOTE_REPLY, i, 0, 0, 2, granted, false), 0);
+    for (int round = 0; round < 2; round++) { /* pre-votes, then votes */
+        for (uint32_t i = 2; i <= 3; i++)
+            ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_VOTE_REPLY, i, 0, round == 0 ? (uint64_t)b->now_ns : 0, 2, granted[round], false), 0);
+        persist_all(b);
+    }
     ck_assert(bench_stats(b, &chain_raft_ops).is_leader);
     persist_all(b);
     for (uint32_t i = 2; i <= 3; i++) {
@@ -109,11 +112,39 @@ START_TEST(an_entry_of_an_older_term_commits_only_below_one_of_the_leaders_own)
 }
 END_TEST
 
+/* What it forgot may be counted against its own vote; and what it is told then may be more than it holds itself. */
+START_TEST(a_candidate_counts_its_own_vote_once_nothing_that_it_lost_can_count_and_its_log_is_as_long_as_what_it_is_told)
+{
+    static const bool granted[2][2] = {{true, true}, {false, true}};
+    struct bench *b = bench_new(&chain_raft_ops, 5, 0);
+    struct chain_event tick = {.kind = CHAIN_EV_TICK}, voter = {.kind = CHAIN_EV_VOTER, .floor = {.term = 1, .lost_counts = true}};
+    ck_assert_int_eq(bench_step(b, &chain_raft_ops, voter), 0);
+    persist_all(b);
+    b->now_ns += MS(900);
+    ck_assert_int_eq(bench_step(b, &chain_raft_ops, tick), 0);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 1; i <= 2; i++)
+            ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_VOTE_REPLY, i, 0, round == 0 ? (uint64_t)b->now_ns : 0, 2, granted[round], false), 0);
+        persist_all(b);
+    }
+    ck_assert_uint_eq(bench_stats(b, &chain_raft_ops).view, 2);
+    ck_assert(!bench_stats(b, &chain_raft_ops).is_leader);
+    uint64_t log = _i == 0 ? 0 : 1;
+    voter = (struct chain_event){.kind = CHAIN_EV_VOTER, .floor = {.log_term = log, .log_index = log}};
+    ck_assert_int_eq(bench_step(b, &chain_raft_ops, voter), 0);
+    ck_assert_int_eq(bench_stats(b, &chain_raft_ops).is_leader, _i == 0);
+    if (_i == 1)
+        ck_assert_int_eq(answer(b, CHAIN_MSG_RAFT_VOTE_REPLY, 3, 0, 0, 2, granted[1], false), -EBADMSG); /* it does not stand any more */
+    bench_free(b);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("raft_base");
     tcase_add_test(tc, a_follower_takes_an_unknown_term_for_nothing_but_what_it_knows_to_be_committed);
     tcase_add_test(tc, a_restart_does_not_make_a_bound_exact);
     tcase_add_test(tc, an_entry_of_an_older_term_commits_only_below_one_of_the_leaders_own);
+    tcase_add_loop_test(tc, a_candidate_counts_its_own_vote_once_nothing_that_it_lost_can_count_and_its_log_is_as_long_as_what_it_is_told, 0, 2);
     suite_add_tcase(suite, tc);
 }
