@@ -389,6 +389,8 @@ static inline void cluster_close(struct cluster *c)
             cluster_stop(c, i);
         cluster_free_disk(c->disks[i]);
     }
+    for (size_t k = 0; k < c->n_flying; k++) /* to nodes that were stopped before */
+        free(c->flying[k].data);
     free(c->update);
     free(c);
 }
