@@ -109,6 +109,7 @@ struct chain_update {
     size_t n_records;
     struct chain_record records[CHAIN_MAX_RECORDS];
     uint64_t persist_seq;   /* PERSISTED with this number releases what this update wrote; 0 if it wrote nothing */
+    bool hurry;             /* false: nobody waits for these records, they may go to disk with the next ones */
     size_t n_commits;
     struct chain_commit commits[CHAIN_MAX_COMMITS]; /* in order, each height once */
     size_t n_reads;

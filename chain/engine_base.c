@@ -53,7 +53,7 @@ void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in,
 {
     out->n_msgs = out->n_records = out->n_commits = 0;
     out->n_reads = out->n_proofs = 0;
-    out->below_floor = false;
+    out->below_floor = out->hurry = false;
     out->persist_seq = 0;
     b->out = out;
     b->now_ns = in->now_ns;
@@ -127,6 +127,7 @@ static struct chain_record *add_record(struct chain_engine_base *b)
     assert(b->out->n_records < CHAIN_MAX_RECORDS);
     if (b->out->persist_seq == 0)
         b->out->persist_seq = ++b->written_seq;
+    b->out->hurry = true;
     return &b->out->records[b->out->n_records++];
 }
 

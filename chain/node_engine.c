@@ -113,7 +113,7 @@ void node_engine_step(struct chain_node *m, const struct chain_event *event, str
     node_seen_follow(m);
     if (u->below_floor)
         node_seen_again(m);
-    m->engine_waits |= u->n_records > 0 && event->kind != CHAIN_EV_STABLE;
+    m->engine_waits |= u->hurry && event->kind != CHAIN_EV_STABLE;
     for (size_t i = 0; i < u->n_records; i++)
         out->records[out->n_records++] = u->records[i];
     for (size_t i = 0; i < u->n_reads; i++)

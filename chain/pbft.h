@@ -46,6 +46,7 @@ struct pbft_slot {
     struct chain_hash prop_digest, batch_digest;
     uint8_t prop_sig[CHAIN_SIG_BYTES];
     int64_t opened_ns;
+    uint64_t commit_seq; /* our COMMIT counts once this is on disk */
     struct pbft_vote prepares[CHAIN_MAX_MEMBERS], commits[CHAIN_MAX_MEMBERS];
     struct pbft_cert cert; /* the newest, over views */
     size_t batch_len;

@@ -37,8 +37,10 @@ static void commit(struct pbft *m, struct pbft_slot *slot)
     slot->decided = true;
     m->committed = slot->height;
     m->next = m->next > m->committed ? m->next : m->committed + 1;
+    bool hurry = m->base.out->hurry;
     if (!slot->cert_saved)
-        chain_pbft_record_cert(m, slot); /* the proof for those behind, until a quorum has signed the block */
+        chain_pbft_record_cert(m, slot); /* the proof for those behind, until a quorum has signed the block: no message of ours rests on it */
+    m->base.out->hurry = hurry;
     chain_base_commit(&m->base, slot->height, slot->batch, slot->batch_len);
     make_progress(m);
 }
@@ -46,7 +48,9 @@ static void commit(struct pbft *m, struct pbft_slot *slot)
 static bool is_like(const struct pbft *m, const struct pbft_slot *slot, uint32_t i, const struct pbft_vote *like)
 {
     const struct pbft_vote *vote = &slot->commits[i];
-    return vote->have && chain_pbft_counts(m, i) && vote->view == like->view && chain_pbft_same(&vote->digest, &like->digest);
+    /* a crash takes back what is not on disk, and a client may have been told */
+    bool lasts = i != m->self || slot->commit_seq <= m->base.persisted_seq;
+    return lasts && vote->have && chain_pbft_counts(m, i) && vote->view == like->view && chain_pbft_same(&vote->digest, &like->digest);
 }
 
 static uint32_t count_like(const struct pbft *m, const struct pbft_slot *slot, const struct pbft_vote *like)

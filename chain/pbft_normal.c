@@ -88,6 +88,7 @@ static bool become_prepared(struct pbft *m, struct pbft_slot *slot)
     struct chain_msg commit = make_vote(m, slot, CHAIN_MSG_PBFT_COMMIT);
     chain_base_relay(&m->base, &commit, CHAIN_TO_ALL, true);
     store_vote(&slot->commits[m->self], &commit);
+    slot->commit_seq = m->base.written_seq;
     return true;
 }
 

@@ -49,6 +49,26 @@ START_TEST(under_strict_votes_a_quorum_of_commits_waits_for_the_prepares)
 }
 END_TEST
 
+/* Whoever crashes forgets a COMMIT that was not on its disk, while a client may have been told. */
+START_TEST(the_own_commit_counts_once_it_is_on_disk)
+{
+    struct bench *b = bench_new(&chain_pbft_ops, 4, 1);
+    struct chain_hash digest = propose(b);
+    ck_assert(b->out.hurry);
+    ck_assert_uint_eq(commit_by(b, &digest, 2), 0);
+    ck_assert(b->out.n_records > 0 && b->out.hurry);
+    struct chain_event persisted = {.kind = CHAIN_EV_PERSISTED, .persisted_seq = b->out.persist_seq - 1};
+    ck_assert_uint_eq(commit_by(b, &digest, 0), 0);
+    ck_assert_int_eq(bench_step(b, &chain_pbft_ops, persisted), 0);
+    ck_assert_uint_eq(b->out.n_commits, 0);
+    persisted.persisted_seq++;
+    ck_assert_int_eq(bench_step(b, &chain_pbft_ops, persisted), 0);
+    ck_assert_uint_eq(b->out.n_commits, 1);
+    ck_assert(b->out.n_records > 0 && !b->out.hurry); /* the proof for others, which no message of ours waits for */
+    bench_free(b);
+}
+END_TEST
+
 static void put_sig(const struct bench *b, struct chain_msg msg, uint8_t *out)
 {
     sign_fast(NULL, &b->members, &msg);
@@ -223,6 +243,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, what_somebody_proved_is_nothing_that_one_has_voted_on);
     tcase_add_test(tc, a_proof_takes_a_proposals_place_and_what_comes_then_gets_no_second_prepare);
     tcase_add_test(tc, under_strict_votes_a_quorum_of_commits_waits_for_the_prepares);
+    tcase_add_test(tc, the_own_commit_counts_once_it_is_on_disk);
     tcase_add_test(tc, a_certificate_of_fewer_than_a_quorum_proves_nothing);
     tcase_add_test(tc, a_certificate_with_a_signature_that_is_none_proves_nothing);
     suite_add_tcase(suite, tc);
