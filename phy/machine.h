@@ -2,6 +2,7 @@
 #ifndef PHY_MACHINE_H
 #define PHY_MACHINE_H
 
+#include "phy/packet/render.h"
 #include "phy/packet/receive.h"
 #include "phy/phy.h"
 #include "phy/sensing/energy.h"
@@ -35,6 +36,7 @@ struct phy {
     struct phy_config cfg;
     struct phy_waveform_demod *demod; /* iq fidelity, else NULL */
     struct phy_packet *packet;        /* packet fidelity, else NULL */
+    struct phy_packet_render *render; /* packet fidelity: of the samples whose shape is told */
     double noise_power;
     double cca_power;
     uint64_t position;      /* index of the next sample */
@@ -81,6 +83,10 @@ void phy_power_describe(const struct phy *m, struct phy_frame *frame);
 
 /* Shapes: a piece of PHY_PIECE_SAMPLES at multiples of that, in two halves. */
 void phy_shape_begin(struct phy *m);
+/* Packet fidelity: each half by itself. */
+void phy_shape_begin_half(struct phy *m);
+/* The half that begins now, or did before, may still become a shape. */
+bool phy_shape_is_wanted(const struct phy *m);
 /* A CCA block was quiet that ends with this sample; a lock began or ended. */
 void phy_shape_silence(struct phy *m, uint64_t sample);
 void phy_shape_lock(struct phy *m, uint64_t sample, bool locked);

@@ -9,6 +9,8 @@
 #include "phy/decibel.h"
 #include "phy/machine.h"
 
+enum { SHAPE_NOISE = 0x73686170 }; /* keeps the noise of shapes apart from all else that is drawn */
+
 struct phy_signal *phy_signal_add(struct phy *m, enum phy_signal_kind kind, uint64_t sample)
 {
     struct phy_update *out = m->out;
@@ -153,6 +155,7 @@ static void on_packet_lock(void *ctx, uint64_t sample)
     m->locked = true;
     m->lock_sample = sample;
     m->stats.n_locks++;
+    phy_shape_lock(m, sample, true);
     phy_signal_add(m, PHY_LOCK, sample);
 }
 
@@ -162,6 +165,7 @@ static void on_packet_frame(void *ctx, uint64_t sample, unsigned rate_index, con
     struct phy_frame frame = *received;
     if (frame.header_ok)
         frame.rate_kbps = (uint32_t)((uint64_t)m->cfg.waveform->rate_kbps_at_1msps[rate_index] * m->cfg.sample_rate_hz / 1000000);
+    phy_shape_lock(m, sample, false);
     finish_frame(m, sample, &frame);
 }
 
@@ -182,20 +186,39 @@ static bool is_arrival(const struct phy *m, const struct phy_arrival *a, uint64_
            (!a->psdu || (a->psdu_len > 0 && a->psdu_len <= PHY_MAX_RX_PSDU_BYTES && a->rate_index < m->cfg.waveform->n_rates));
 }
 
+/* At most up to the next half of a piece. */
+static void take_stretch(struct phy *m, const struct phy_arrival *arrivals, size_t n_arrivals, uint64_t n)
+{
+    phy_shape_begin_half(m);
+    if (!phy_packet_arrives(arrivals, n_arrivals, m->position, n))
+        n_arrivals = 0;
+    bool wanted = n_arrivals > 0 && phy_shape_is_wanted(m) &&
+                  phy_packet_render(m->render, arrivals, n_arrivals, m->position, n, m->recent + m->n_recent);
+    m->n_recent = wanted ? m->n_recent + n : 0;
+    phy_packet_advance(m->packet, arrivals, n_arrivals, n, m->cca_busy);
+    advance(m, n);
+    if (wanted)
+        phy_shape_measure(m, m->position - n);
+}
+
 static int take_arrivals(struct phy *m, const struct phy_event *in)
 {
-    uint64_t n = in->arrivals.n;
+    uint64_t n = in->arrivals.n, left = n;
     double power;
     if (n > PHY_MAX_STEP_SAMPLES)
         return -EAGAIN;
     for (size_t i = 0; i < in->arrivals.n_arrivals; i++)
         if (!is_arrival(m, &in->arrivals.arrivals[i], m->position + n))
             return -EBADMSG;
-    phy_packet_advance(m->packet, in->arrivals.arrivals, in->arrivals.n_arrivals, n, m->cca_busy);
+    while (left > 0) {
+        uint64_t to_half = PHY_SHAPE_SAMPLES - m->position % PHY_SHAPE_SAMPLES;
+        uint64_t n_here = in->arrivals.n_arrivals == 0 || left < to_half ? left : to_half;
+        take_stretch(m, in->arrivals.arrivals, in->arrivals.n_arrivals, n_here);
+        left -= n_here;
+    }
     m->stats.n_samples += n;
     if (phy_packet_sensed(m->packet, &power))
         phy_sense_take(m, power);
-    advance(m, n);
     return 0;
 }
 
@@ -338,7 +361,7 @@ size_t phy_bytes(const struct phy_config *cfg)
     if (!cfg->waveform)
         return machine_bytes();
     if (cfg->packet)
-        return machine_bytes() + phy_packet_bytes();
+        return machine_bytes() + phy_packet_bytes() + sizeof(struct phy_packet_render);
     return machine_bytes() + demod_bytes(cfg->waveform) + longest_burst(cfg->waveform) * sizeof(float complex);
 }
 
@@ -373,6 +396,8 @@ static int open_packet(struct phy *m, void *mem)
                                           .first_sample = m->cfg.first_sample};
     const struct phy_packet_sink sink = {on_packet_lock, on_packet_frame, on_packet_profile, on_packet_cca, m};
     m->packet = phy_packet_init(mem, &cfg, &sink);
+    m->render = (struct phy_packet_render *)((unsigned char *)mem + phy_packet_bytes());
+    phy_packet_render_init(m->render, m->cfg.seed ^ SHAPE_NOISE, m->cfg.stream, phy_simd_choose(m->cfg.simd), m->noise_power);
     return 0;
 }
 

@@ -50,6 +50,8 @@ struct phy_arrival {
     size_t psdu_len;
     unsigned rate_index;
     double cfo_hz;
+    const float complex *samples; /* of what is no frame: scale times these arrive from start_sample on; NULL: not known. Borrowed */
+    float scale;
 };
 
 enum phy_format {
@@ -97,7 +99,8 @@ struct phy_sense {
     bool occupied;
 };
 
-/* What 512 samples of energy look like in which there is no frame. IQ fidelity only. */
+/* What 512 samples of energy look like in which there is no frame. At packet fidelity only where the samples of all that is there are
+ * known, those of frames but for their octets. */
 struct phy_shape {
     double power_dbfs;
     double kurtosis;  /* E|x|^4 / (E|x|^2)^2: 1 of a carrier, 2 of noise and of OFDM */

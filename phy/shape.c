@@ -18,6 +18,23 @@ void phy_shape_begin(struct phy *m)
     m->had_lock[0] = m->had_lock[1] = m->locked;
 }
 
+void phy_shape_begin_half(struct phy *m)
+{
+    unsigned half = (unsigned)(m->position / PHY_SHAPE_SAMPLES % 2);
+    if (m->position % PHY_SHAPE_SAMPLES != 0)
+        return;
+    m->had_silence[half] = !m->cca_busy;
+    m->had_lock[half] = m->locked;
+    m->n_recent = 0;
+}
+
+bool phy_shape_is_wanted(const struct phy *m)
+{
+    uint64_t done = m->position % PHY_SHAPE_SAMPLES, end = m->position - done + PHY_SHAPE_SAMPLES;
+    unsigned half = (unsigned)(m->position / PHY_SHAPE_SAMPLES % 2);
+    return m->n_recent == done && !m->had_silence[half] && !m->had_lock[half] && end >= m->shape_next;
+}
+
 /* In which half of the present piece, seen from where the samples of this call begin; 2: in the next piece. */
 static unsigned half_of(const struct phy *m, uint64_t sample)
 {

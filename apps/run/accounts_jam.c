@@ -9,7 +9,6 @@
 
 enum { GRACE_NS = 50000000 };
 
-/* At packet fidelity nothing has a shape: what can be told of a jammer is when it sends. */
 static enum mac_jam_kind verdict_by_times(enum phy_emitter_kind kind)
 {
     switch (phy_emitter_schedule(kind)) {
@@ -22,10 +21,10 @@ static enum mac_jam_kind verdict_by_times(enum phy_emitter_kind kind)
     }
 }
 
-static enum mac_jam_kind verdict_of(const struct app_scenario *sc, const struct app_scenario_jammer *jammer)
+static enum mac_jam_kind verdict_of(const struct app_scenario_jammer *jammer)
 {
     enum phy_emitter_kind kind = (enum phy_emitter_kind)phy_emitter_kind_of(jammer->kind);
-    switch (app_scenario_is_packet(sc) ? PHY_EMITTER_N_KINDS : kind) {
+    switch (kind) {
     case PHY_EMITTER_TONE: return MAC_JAM_TONE;
     case PHY_EMITTER_SWEEP: return MAC_JAM_SWEEP;
     case PHY_EMITTER_PREAMBLE: return MAC_JAM_PREAMBLE;
@@ -36,16 +35,16 @@ static enum mac_jam_kind verdict_of(const struct app_scenario *sc, const struct 
 }
 
 /* What a follower does on one channel is noise for as long as it dwells there, and begins within a frame. */
-static bool names(const struct app_scenario *sc, const struct app_scenario_jammer *jammer, enum mac_jam_kind kind)
+static bool names(const struct app_scenario_jammer *jammer, enum mac_jam_kind kind)
 {
     bool follows = phy_emitter_kind_of(jammer->kind) == PHY_EMITTER_FOLLOWER;
-    return kind == verdict_of(sc, jammer) || (follows && kind == MAC_JAM_CONSTANT);
+    return kind == verdict_of(jammer) || (follows && kind == MAC_JAM_CONSTANT);
 }
 
-static bool matches(const struct app_scenario *sc, const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
+static bool matches(const struct app_scenario_jammer *jammer, const struct mac_jam_verdict *v, int64_t at_ns)
 {
     return app_scenario_jams(jammer, v->channel) && at_ns >= jammer->start_ns && at_ns <= jammer->stop_ns + GRACE_NS &&
-           names(sc, jammer, v->kind);
+           names(jammer, v->kind);
 }
 
 static void journal_verdict(struct app_accounts *a, uint32_t station, const struct app_station_note *n)
@@ -70,7 +69,7 @@ void app_accounts_verdict(struct app_accounts *a, uint32_t station, const struct
     a->n_verdicts++;
     bool matched = false;
     for (uint32_t j = 0; j < a->scenario->n_jammers; j++) {
-        if (!matches(a->scenario, &a->scenario->jammers[j], &n->verdict, n->at_ns))
+        if (!matches(&a->scenario->jammers[j], &n->verdict, n->at_ns))
             continue;
         matched = true;
         if (a->jams[j].n_verdicts++ == 0) {
@@ -114,7 +113,7 @@ json_t *app_accounts_jam_json(const struct app_accounts *a)
         missed += jam->n_verdicts == 0;
         json_array_append_new(kinds, jam->n_verdicts ? json_string(a->kinds[j]) : json_null());
         if (jam->n_verdicts && jam->first_burst_ns != INT64_MIN)
-            delays_ns[n_delays++] = jam->first_verdict_ns - jam->first_burst_ns;
+            delays_ns[n_delays++] = jam->first_verdict_ns > jam->first_burst_ns ? jam->first_verdict_ns - jam->first_burst_ns : 0;
     }
     qsort(delays_ns, n_delays, sizeof delays_ns[0], compare_int64);
     json_t *p50 = n_delays ? json_real((double)delays_ns[(n_delays - 1) / 2] / 1e6) : json_null();

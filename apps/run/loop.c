@@ -261,6 +261,14 @@ static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const s
     struct world_jammer *jammer = &w->jammers[i];
     uint32_t node = world_jammer_node(w, i);
     int rc = 0;
+    size_t k = 0;
+    while (k < jammer->n_bursts && jammer->free_after[k] > now)
+        k++;
+    if (k == jammer->n_bursts)
+        return -ENOBUFS;
+    float complex *samples = jammer->bursts[k];
+    jammer->free_after[k] = b->start_sample + b->n_samples + 1 + (w->packet_air ? w->max_delay : phy_air_tail(w->air, b->n_samples));
+    phy_emitter_fill(jammer->machine, b, samples);
     for (uint32_t c = 0; c < n_channels && w->packet_air && rc == 0; c++) {
         const struct phy_packet_emission emission = {.emitter = node,
                                                      .channel = channels[c],
@@ -269,21 +277,14 @@ static int put_jam_on_air(struct app_world *w, uint32_t i, uint64_t now, const s
                                                      .power = 1.0,
                                                      .kind = strcmp(w->scenario.jammers[i].kind, "tone") == 0
                                                                  ? PHY_INTERFERENCE_TONE
-                                                                 : PHY_INTERFERENCE_NOISE};
+                                                                 : PHY_INTERFERENCE_NOISE,
+                                                     .samples = samples};
         phy_packet_air_forget(w->packet_air, now);
         rc = phy_packet_air_emit(w->packet_air, &emission);
     }
     if (w->packet_air)
         return rc;
-    size_t k = 0;
-    while (k < jammer->n_bursts && jammer->free_after[k] > now)
-        k++;
-    if (k == jammer->n_bursts)
-        return -ENOBUFS;
-    float complex *samples = jammer->bursts[k];
-    jammer->free_after[k] = b->start_sample + b->n_samples + phy_air_tail(w->air, b->n_samples) + 1;
     phy_air_forget(w->air, now);
-    phy_emitter_fill(jammer->machine, b, samples);
     for (uint32_t c = 0; c < n_channels && rc == 0; c++) {
         long id = phy_air_emit(w->air, node, channels[c], b->start_sample, samples, b->n_samples, 1.0f);
         rc = id < 0 ? (int)id : 0;

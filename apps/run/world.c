@@ -253,6 +253,7 @@ static int play_runs(struct app_world *w, uint32_t i, uint64_t start, uint64_t e
                                            .kind = strcmp(p->kind, "narrowband") == 0 ? PHY_INTERFERENCE_TONE
                                                    : strcmp(p->kind, "radar") == 0    ? PHY_INTERFERENCE_PULSED
                                                                                       : PHY_INTERFERENCE_OFDM,
+                                           .samples = w->primaries[i].loop,
                                            .runs = w->runs[i],
                                            .n_runs = w->n_runs[i]};
     return phy_packet_air_emit(w->packet_air, &emission) ? fail(w, -EINVAL, p->name, "does not fit on the air") : 0;

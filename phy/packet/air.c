@@ -1,6 +1,7 @@
 #include "phy/packet/air.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "phy/decibel.h"
@@ -115,14 +116,17 @@ static void add_runs(struct phy_packet_air *air, struct listening *l, const stru
 {
     uint64_t first = l->start > whole->start_sample ? l->start : whole->start_sample;
     uint64_t at = whole->start_sample + (first - whole->start_sample) / e->period * e->period;
+    uint64_t played = 0; /* of the period */
     for (size_t i = 0; at < l->end && at < whole->end_sample; i = (i + 1) % e->what.n_runs) {
         const struct phy_packet_run *run = &e->what.runs[i];
         struct phy_arrival a = *whole;
         a.start_sample = at;
         a.end_sample = at + run->n_samples < whole->end_sample ? at + run->n_samples : whole->end_sample;
         a.power = (double)run->power * gain;
+        a.samples = whole->samples ? whole->samples + played : NULL;
         if (run->power > 0.0f)
             add_arrival(air, l, &a);
+        played = i + 1 < e->what.n_runs ? played + run->n_samples : 0;
         at += run->n_samples;
     }
 }
@@ -144,6 +148,8 @@ size_t phy_packet_air_arrivals(struct phy_packet_air *air, uint32_t listener, ui
                                           .psdu = e->what.psdu ? e->octets : NULL,
                                           .psdu_len = e->what.psdu_len,
                                           .rate_index = e->what.rate_index,
+                                          .samples = e->what.samples,
+                                          .scale = (float)sqrt(e->what.power * air->gain[link]),
                                           .cfo_hz = air->carrier_hz[e->what.emitter] - air->carrier_hz[listener]};
         if (whole.start_sample >= l.end || whole.end_sample <= l.start)
             continue;

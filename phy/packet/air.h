@@ -23,6 +23,8 @@ struct phy_packet_emission {
     const uint8_t *psdu;           /* a frame's octets with FCS, copied (<= PHY_MAX_PSDU_BYTES); NULL: no frame */
     size_t psdu_len;
     unsigned rate_index;
+    const float complex *samples; /* of what is no frame: sqrt(power) times these are sent, one period of the runs where there are any; NULL:
+                                   * not known. Borrowed until phy_packet_air_forget passes the emission */
     const struct phy_packet_run *runs; /* not NULL: its power follows these, in a loop from start_sample on; borrowed */
     size_t n_runs;
 };

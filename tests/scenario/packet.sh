@@ -44,6 +44,12 @@ quickstart() { # keeps what it promises, names the jammer, and says at which fid
     grep -q '"fidelity": "packet"' q.json && grep -q '"missed": 0' q.json && grep -q '"false": 0' q.json && grep -q '"suspended": 1' q.json
 }
 
+# With all responses, the control channel hopping: visits of 50 ms.
+names() { # names KIND VERDICT
+    airdeed run "jamming-$1" --fidelity packet --duration 4s --seed 3 --json --out "j$1" >j.json
+    tr -d ' \n' <j.json | grep -q "\"missed\":0,\"false\":0,\"kinds\":\[\"$2\"\]" || { grep -A8 '"jam"' j.json; return 1; }
+}
+
 refuses() { # refuses MESSAGE COMMAND...
     local message=$1
     shift
@@ -58,6 +64,9 @@ check 'the same bytes from other mathematical functions of the C library' same_b
 check 'the quickstart keeps its promises (pbft)' quickstart 4 pbft
 check 'the quickstart keeps its promises (raft)' quickstart 5 raft
 check 'the capture holds no malformed packet' sh -c '! command -v tshark >/dev/null || [ -z "$(tshark -r q5/air.pcapng -Y _ws.malformed 2>/dev/null)" ]'
+for kind in noise:constant tone:tone pulse:pulse random:pulse reactive:reactive follower:constant insider:constant; do
+    check "a hopping control channel's jammer is named: ${kind%:*}" names "${kind%:*}" "${kind#*:}"
+done
 check 'fading has no tables' refuses 'fading' airdeed run fading --fidelity packet --out no
 check 'there are no samples to record' refuses 'no samples to record' airdeed run --fidelity packet --record --out no
 check 'a waveform without shipped tables is named' refuses "no tables for waveform 'flex'" sh -c 'echo "waveform: flex" >>two.yaml; airdeed run two.yaml --fidelity packet --out no'

@@ -192,18 +192,18 @@ START_TEST(a_verdict_matches_a_jammer_that_sends_as_it_says)
 }
 END_TEST
 
-START_TEST(at_packet_fidelity_a_verdict_is_held_against_when_a_jammer_sends)
+START_TEST(at_packet_fidelity_verdicts_have_to_name_the_kind_too)
 {
-    struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = MAC_JAM_CONSTANT, .channel = 2}};
+    struct app_station_note verdict = {.kind = APP_NOTE_VERDICT, .at_ns = 1500 * MS, .verdict = {.kind = MAC_JAM_TONE, .channel = 2}};
     strcpy(scenario.fidelity, "packet");
     scenario.n_jammers = 1;
     scenario.jammers[0] = (struct app_scenario_jammer){.n_channels = 1, .channels = {2}, .start_ns = 1000 * MS, .stop_ns = 2000ll * MS, .kind = "tone"};
     app_accounts_verdict(&accounts, 0, &verdict);
     ck_assert_uint_eq(accounts.n_false_verdicts, 0);
-    verdict.verdict.kind = MAC_JAM_PULSE;
+    verdict.verdict.kind = MAC_JAM_CONSTANT;
     app_accounts_verdict(&accounts, 0, &verdict);
     ck_assert_uint_eq(accounts.n_false_verdicts, 1);
-    strcpy(scenario.jammers[0].kind, "preamble");
+    strcpy(scenario.jammers[0].kind, "noise");
     app_accounts_verdict(&accounts, 0, &verdict);
     ck_assert_uint_eq(accounts.n_false_verdicts, 1);
 }
@@ -267,6 +267,6 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_primary_user_that_comes_and_goes_is_journalled_each_time);
     tcase_add_test(t, each_message_sent_is_acknowledged_lost_or_unanswered);
     tcase_add_test(t, a_verdict_matches_a_jammer_that_sends_as_it_says);
-    tcase_add_test(t, at_packet_fidelity_a_verdict_is_held_against_when_a_jammer_sends);
+    tcase_add_test(t, at_packet_fidelity_verdicts_have_to_name_the_kind_too);
     suite_add_tcase(suite, t);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "phy/air/awgn.h"
 #include "phy/crc.h"
 #include "phy/decibel.h"
 #include "phy/packet/receive.h"
@@ -105,6 +106,19 @@ static void add_frame(struct scene *s, uint64_t start, double snr_db)
     a->cfo_hz = 1234.0;
 }
 
+static float complex shaped[60 * 2048];
+
+static void add_noise(struct scene *s, uint64_t start, uint64_t n, double snr_db)
+{
+    static struct phy_awgn g;
+    struct phy_arrival *a = add(s, start, n, snr_db, PHY_INTERFERENCE_NOISE);
+    memset(shaped, 0, sizeof shaped);
+    phy_awgn_init(&g, 7, 7, PHY_SIMD_AUTO);
+    phy_awgn_add(&g, 0, 1.0f, shaped, n);
+    a->samples = shaped;
+    a->scale = (float)sqrt(a->power);
+}
+
 static void step(struct scene *s, const struct phy_event *event)
 {
     static struct phy_update update;
@@ -173,6 +187,7 @@ END_TEST
 
 START_TEST(results_do_not_depend_on_how_time_is_cut)
 {
+    size_t n_shapes = 0;
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct scene *a = open_scene(seed), *b = open_scene(seed);
         struct scene *both[2] = {a, b};
@@ -182,6 +197,8 @@ START_TEST(results_do_not_depend_on_how_time_is_cut)
             add(s, 2345, 777, 5.0, PHY_INTERFERENCE_PULSED);
             add_frame(s, 1003 + 2 * frame_samples(), 9.0);
             add_frame(s, 1203 + 2 * frame_samples(), 4.0);
+            add_noise(s, 1500 + 3 * frame_samples(), 20000, 12.0);
+            add_frame(s, 8000 + 3 * frame_samples(), 5.0);
             run_until(s, 60000, k == 0 ? 4096 : 37);
         }
         ck_assert_uint_eq(a->n_kept, b->n_kept);
@@ -191,10 +208,86 @@ START_TEST(results_do_not_depend_on_how_time_is_cut)
             ck_assert_uint_eq(a->kept[i].sample, b->kept[i].sample);
             if (a->kept[i].kind == PHY_FRAME)
                 ck_assert_mem_eq(&a->kept[i].frame, &b->kept[i].frame, sizeof a->kept[i].frame);
+            if (a->kept[i].kind == PHY_SHAPE)
+                ck_assert_mem_eq(&a->kept[i].shape, &b->kept[i].shape, sizeof a->kept[i].shape);
+            n_shapes += a->kept[i].kind == PHY_SHAPE;
         }
         close_scene(a);
         close_scene(b);
     }
+    ck_assert_uint_ge(n_shapes, 20 * 5);
+}
+END_TEST
+
+static size_t mean_shape(const struct scene *s, struct phy_shape *mean)
+{
+    const struct phy_signal *signal;
+    size_t n = 0;
+    memset(mean, 0, sizeof *mean);
+    for (; (signal = find(s, PHY_SHAPE, n)) != NULL; n++) {
+        mean->power_dbfs += signal->shape.power_dbfs;
+        mean->kurtosis += signal->shape.kurtosis;
+        mean->narrow += signal->shape.narrow;
+        mean->repeat += signal->shape.repeat;
+    }
+    mean->power_dbfs /= (double)n;
+    mean->kurtosis /= (double)n;
+    mean->narrow /= (double)n;
+    mean->repeat /= (double)n;
+    return n;
+}
+
+/* Of 512 samples of noise the correlations have a mean of sqrt(pi / (4 x 512)), 64 fewer of them sqrt(pi / (4 x 448)). */
+START_TEST(noise_tones_and_frames_that_nobody_locks_on_have_their_shapes)
+{
+    enum { N = 60 * 2048 };
+    struct phy_shape mean;
+    struct scene *s = open_scene(1);
+    add_noise(s, 0, N, 20.0);
+    run_until(s, N, 80);
+    ck_assert_uint_ge(mean_shape(s, &mean), 55);
+    ck_assert_double_eq_tol(mean.power_dbfs, -60.0 + 0.04, 0.1);
+    ck_assert_double_eq_tol(mean.kurtosis, 2.0, 0.06);
+    ck_assert_double_eq_tol(mean.narrow, sqrt(3.14159 / 2048.0), 0.01);
+    ck_assert_double_eq_tol(mean.repeat, sqrt(3.14159 / 1792.0), 0.012);
+    close_scene(s);
+    s = open_scene(2);
+    for (size_t i = 0; i < N; i++)
+        shaped[i] = CMPLXF(cosf(0.3f * (float)(i % 1000)), sinf(0.3f * (float)(i % 1000)));
+    struct phy_arrival *tone = add(s, 0, N, 20.0, PHY_INTERFERENCE_TONE);
+    tone->samples = shaped;
+    tone->scale = (float)sqrt(tone->power);
+    run_until(s, N, 80);
+    ck_assert_uint_ge(mean_shape(s, &mean), 55);
+    ck_assert_double_lt(mean.kurtosis, 1.1);
+    ck_assert_double_gt(mean.narrow, 0.95);
+    close_scene(s);
+    s = open_scene(3);
+    skip(s, 2048);
+    for (uint64_t i = 0; i < 40; i++) { /* their preambles are missed */
+        s->n_arrivals = 0;
+        add_frame(s, s->position - 1000, 20.0);
+        s->arrivals[0].id = i;
+        run_until(s, s->position + frame_samples() - 1000, 80);
+        skip(s, 2048);
+    }
+    ck_assert_uint_ge(mean_shape(s, &mean), 30);
+    ck_assert_double_eq_tol(mean.kurtosis, 2.0, 0.1);
+    ck_assert_double_eq_tol(mean.repeat, 0.2, 0.04);
+    close_scene(s);
+}
+END_TEST
+
+START_TEST(a_locked_frame_and_what_has_no_samples_have_no_shape)
+{
+    struct scene *s = open_scene(1);
+    add_frame(s, 10007, 20.0);
+    add(s, 40000, 20000, 20.0, PHY_INTERFERENCE_NOISE);
+    run_until(s, 80000, 4096);
+    ck_assert(find(s, PHY_FRAME, 0) != NULL);
+    ck_assert(find(s, PHY_CCA_BUSY, 1) != NULL);
+    ck_assert(find(s, PHY_SHAPE, 0) == NULL);
+    close_scene(s);
 }
 END_TEST
 
@@ -433,6 +526,8 @@ static void add_cases(Suite *suite)
     TCase *tc = tcase_create("packet");
     tcase_add_test(tc, a_strong_frame_comes_through_with_exact_times_and_levels);
     tcase_add_test(tc, results_do_not_depend_on_how_time_is_cut);
+    tcase_add_test(tc, noise_tones_and_frames_that_nobody_locks_on_have_their_shapes);
+    tcase_add_test(tc, a_locked_frame_and_what_has_no_samples_have_no_shape);
     tcase_add_test(tc, locks_and_frames_are_lost_as_often_as_the_tables_say);
     tcase_add_test(tc, a_stronger_frame_captures_the_receiver_and_a_weaker_one_does_not);
     tcase_add_test(tc, where_the_waveform_does_not_capture_the_first_frame_keeps_the_receiver);

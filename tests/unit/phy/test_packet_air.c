@@ -52,8 +52,9 @@ START_TEST(runs_loop_and_are_cut_at_the_end)
 {
     void *mem;
     struct phy_packet_air *air = open_air(&mem);
+    static const float complex played[175];
     const struct phy_packet_run runs[] = {{100, 1.0f}, {50, 0.0f}, {25, 4.0f}};
-    struct phy_packet_emission e = {.emitter = 0, .start_sample = 1000, .end_sample = 1300, .power = 2.0, .runs = runs, .n_runs = 3};
+    struct phy_packet_emission e = {.emitter = 0, .start_sample = 1000, .end_sample = 1300, .power = 2.0, .samples = played, .runs = runs, .n_runs = 3};
     ck_assert_int_eq(phy_packet_air_emit(air, &e), 0);
     struct phy_arrival got[8];
     ck_assert_uint_eq(phy_packet_air_arrivals(air, 1, 0, 0, 5000, got, 8), 3);
@@ -62,6 +63,8 @@ START_TEST(runs_loop_and_are_cut_at_the_end)
         ck_assert_uint_eq(got[i].start_sample, edges[i][0]);
         ck_assert_uint_eq(got[i].end_sample, edges[i][1]);
         ck_assert_double_eq_tol(got[i].power, i == 1 ? 8e-4 : 2e-4, 1e-12);
+        ck_assert_ptr_eq(got[i].samples, played + (i == 1 ? 150 : 0));
+        ck_assert_double_eq_tol((double)got[i].scale, sqrt(2e-4), 1e-9);
     }
     ck_assert_uint_eq(phy_packet_air_arrivals(air, 1, 0, 1160, 10, got, 8), 1);
     ck_assert_uint_eq(got[0].start_sample, 1153);
