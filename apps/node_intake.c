@@ -153,6 +153,13 @@ static void answer(struct app_node_intake *in, uint32_t i_caller, uint64_t numbe
     in->stats.answered++;
 }
 
+static void settle(struct app_node_intake *in, struct app_intake_op *op, uint64_t height, int code)
+{
+    answer(in, op->caller, op->number, height, code);
+    in->callers[op->caller].n_open--;
+    remove_pending(in, op);
+}
+
 static void refuse(struct app_node_intake *in, uint32_t i_caller, uint64_t number, int code)
 {
     in->stats.refused_busy += code == APP_INTAKE_BUSY;
@@ -204,6 +211,20 @@ void app_node_intake_verify(void *ctx, size_t i)
         tx->n_ops = n;
 }
 
+/* It waits at the node already, by way of another member, or was executed: answered from what is remembered, or once the node's disk has it, or given up soon. */
+static void await_or_recall(struct app_node_intake *in, const struct app_intake_tx *tx, int64_t now_ns)
+{
+    struct app_node_answer a = {.author = tx->msg.author, .n_ops = (uint32_t)tx->n_ops, .nonce = tx->msg.seq, .digest = tx->msg.digest};
+    in->recall(in->ctx, &a);
+    for (uint32_t i = 0; i < a.n_ops; i++) {
+        struct app_intake_op *op = find_pending(in, a.author, a.nonce + i);
+        if (op->used && app_node_answer_known(&a))
+            settle(in, op, a.height, a.codes[i]);
+        else if (op->used && a.taken == APP_NONCE_USED)
+            op->until_ns = now_ns + SWEEP_NS;
+    }
+}
+
 /* A signed transaction: to the node. -EIO: fatal; else 0. */
 static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, int64_t now_ns)
 {
@@ -229,6 +250,10 @@ static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, i
     if (result == -EIO)
         return result;
     in->stats.submitted += (uint64_t)n;
+    if (result == -EALREADY && !known && in->recall) {
+        await_or_recall(in, tx, now_ns);
+        return 0;
+    }
     for (int i = 0; result != 0 && i < n; i++) {
         struct app_intake_op *pending = find_pending(in, msg.author, msg.seq + (uint64_t)i);
         if (!known && pending->used && pending->caller == tx->caller) {
@@ -388,13 +413,6 @@ int app_node_intake_pack(struct app_node_intake *in, int64_t now_ns)
 }
 
 /* --- what comes out ----------------------------------------------------------------------------------------------------------------- */
-
-static void settle(struct app_node_intake *in, struct app_intake_op *op, uint64_t height, int code)
-{
-    answer(in, op->caller, op->number, height, code);
-    in->callers[op->caller].n_open--;
-    remove_pending(in, op);
-}
 
 void app_node_intake_executed(struct app_node_intake *in, const struct chain_ledger_event *event)
 {

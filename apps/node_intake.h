@@ -11,13 +11,14 @@
 #define APPS_NODE_INTAKE_H
 
 #include "apps/crew.h"
+#include "apps/node_results.h"
 #include "chain/ledger.h"
 #include "chain/net/net.h"
 
 enum app_intake_code {
     APP_INTAKE_BUSY = -1,     /* too much waits at this node: hand it in again, later */
     APP_INTAKE_MALFORMED = -2, /* no operation, or no transaction of this ledger with a good signature */
-    APP_INTAKE_UNKNOWN = -3   /* not executed in APP_INTAKE_MAX_WAIT_S; it may still be. A used nonce: executed before, or never */
+    APP_INTAKE_UNKNOWN = -3   /* not executed in APP_INTAKE_MAX_WAIT_S; it may still be. A used nonce: executed long before, or never */
 };
 
 enum {
@@ -73,6 +74,8 @@ struct app_node_intake {
     /* Both step the node: chain_response or negative errno, -EIO: fatal. */
     int (*submit_body)(void *ctx, const uint8_t *body, size_t len, uint64_t *nonce_out); /* a transaction's body, to be signed by this node */
     int (*submit_tx)(void *ctx, const struct chain_msg *tx, const uint8_t *octets, size_t len); /* its signature was verified */
+    /* What became of a transaction that the node knows: as in node_results.h, taken where it or another one with its nonce was executed. NULL: nobody can say */
+    void (*recall)(void *ctx, struct app_node_answer *a);
     void (*send)(void *ctx, const struct chain_net_caller *to, const uint8_t *answers, size_t len);
     struct app_intake_stats stats;
     uint32_t last_caller;
@@ -105,7 +108,7 @@ __attribute__((warn_unused_result)) int app_node_intake_collect(struct app_node_
 void app_node_intake_verify(void *ctx, size_t i);
 /* Puts what is queued into transactions, as far as the node takes them. -EIO: fatal; else 0. */
 __attribute__((warn_unused_result)) int app_node_intake_pack(struct app_node_intake *in, int64_t now_ns);
-/* An operation was executed. */
+/* An operation was executed; told again once this node's disk has it, it answers who asked in between. */
 void app_node_intake_executed(struct app_node_intake *in, const struct chain_ledger_event *event);
 /* Sends what there is to answer. */
 void app_node_intake_flush(struct app_node_intake *in, int64_t now_ns);

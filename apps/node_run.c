@@ -60,7 +60,16 @@ static void deliver(void *ctx, const struct chain_ledger_event *event)
 {
     struct loop *l = ctx;
     app_node_requests_executed(&l->requests, event);
+    app_node_intake_executed(&l->intake, event);
     app_node_log_ledger(&l->log, event);
+}
+
+static void recall(void *ctx, struct app_node_answer *a)
+{
+    struct loop *l = ctx;
+    app_node_results_recall(&l->requests.results, a);
+    if (!app_node_answer_known(a) && chain_ledger_nonce_used(chain_node_ledger(l->node), a->author, a->nonce, a->n_ops))
+        a->taken = APP_NONCE_USED;
 }
 
 static void readable(void *ctx, const struct chain_node_read *read)
@@ -451,6 +460,7 @@ static int open_all(struct loop *l)
     l->intake.ctx = l;
     l->intake.submit_body = submit_body;
     l->intake.submit_tx = submit_verified;
+    l->intake.recall = recall;
     l->intake.send = send_answers;
     l->status.config = l->config;
     l->status.log = &l->log;

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <zmq.h>
 
-enum { QUEUE_MESSAGES = 256 };
+enum { QUEUE_MESSAGES = 256, MAX_WAIT = 16 };
 
 struct chain_net_client {
     void *context, *dealer, *monitor;
@@ -163,4 +163,16 @@ int chain_net_client_receive(struct chain_net_client *c, int timeout_ms, enum ch
         *len_out = zmq_msg_size(&c->answer);
     }
     return got;
+}
+
+int chain_net_client_wait(struct chain_net_client *const *clients, size_t n, int timeout_ms)
+{
+    zmq_pollitem_t items[2 * MAX_WAIT];
+    if (n > MAX_WAIT)
+        return -EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        items[2 * i] = (zmq_pollitem_t){clients[i]->monitor, 0, ZMQ_POLLIN, 0};
+        items[2 * i + 1] = (zmq_pollitem_t){clients[i]->dealer, 0, ZMQ_POLLIN, 0};
+    }
+    return zmq_poll(items, (int)(2 * n), timeout_ms) < 0 && errno != EINTR ? -errno : 0;
 }

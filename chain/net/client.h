@@ -20,5 +20,7 @@ bool chain_net_client_is_up(const struct chain_net_client *client);
 /* The next message, valid until the next call: 1. 0: none within the time, or the connection has just come up. Negative errno as above. */
 __attribute__((warn_unused_result)) int chain_net_client_receive(struct chain_net_client *client, int timeout_ms, enum chain_net_kind *kind_out,
                                                                  const uint8_t **data_out, size_t *len_out);
+/* Until one of the n, 16 at most, has a message or news of its connection, or the time is over. 0 or negative errno. */
+__attribute__((warn_unused_result)) int chain_net_client_wait(struct chain_net_client *const *clients, size_t n, int timeout_ms);
 void chain_net_client_close(struct chain_net_client *client);
 #endif

@@ -4,7 +4,9 @@
  * BATCH 0: operations without a signature of the client's. N: each N operations in one transaction that the client signs. All of a batch
  * come from one client: CLIENTS operations are under way in all. Transactions are signed before the load begins, so that signing takes nothing
  * from the nodes' processors while it is measured; past SIGNED_A_SECOND of them they are signed as they are handed in. KEY "a.key,b.key": the first opens the connections, all take turns at
- * signing. */
+ * signing.
+ * With Raft nobody lies, and MEMBER's answer counts. With PBFT each transaction goes to MEMBER and the f members behind it, and is done once all of these
+ * f + 1 have told the same block and codes: one of them is honest. */
 #include "apps/keyfile.h"
 #include "apps/node_cluster.h"
 #include "chain/cbor.h"
@@ -19,13 +21,21 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_CONNECTIONS = 256, MAX_KEYS = 16, MESSAGE_BYTES = 200 * 1024, MAX_CLIENTS = 1 << 16, MAX_VALUE = CHAIN_MAX_PUT_BYTES, SIGNED_A_SECOND = 24000 };
+enum { MAX_CONNECTIONS = 256, MAX_ASKED = 11, MAX_KEYS = 16, MESSAGE_BYTES = 200 * 1024, MAX_CLIENTS = 1 << 16, MAX_VALUE = CHAIN_MAX_PUT_BYTES, SIGNED_A_SECOND = 24000 };
 
-struct connection {
-    struct chain_net_client *net;
+struct operation { /* under way */
+    int64_t since_ns;
+    uint64_t height;
+    int64_t code;
+    size_t n_answers;
+    bool alike;
+};
+
+struct connection { /* to each of those that are asked */
+    struct chain_net_client *nets[MAX_ASKED];
     uint64_t next_number;
-    size_t n_free;     /* of its clients: those without an operation under way */
-    int64_t *since_ns; /* ring by number */
+    size_t n_free; /* of its clients: those without an operation under way */
+    struct operation *operations; /* ring by number */
 };
 
 struct author {
@@ -44,7 +54,7 @@ struct load {
     struct stock stock;
     struct ledger_meter meter;
     struct app_node_cluster cluster;
-    size_t n, batch, value_octets;
+    size_t n, n_asked, batch, value_octets;
     uint64_t n_refused;
     size_t n_authors, i_author;
     struct author authors[MAX_KEYS];
@@ -137,15 +147,26 @@ static int hand_in(struct load *l, struct connection *c)
             size_t len = l->batch ? put_transaction(l, number, item, sizeof item) : put_operation(l, number, item, sizeof item);
             chain_cbor_put_bytes(&w, item, len);
         }
-        int err = w.full ? -ENOSPC : chain_net_client_send(c->net, CHAIN_NET_SUBMIT, l->message, w.len);
+        int err = w.full ? -ENOSPC : 0;
+        for (size_t i = 0; i < l->n_asked && !err; i++)
+            err = chain_net_client_send(c->nets[i], CHAIN_NET_SUBMIT, l->message, w.len);
         if (err)
             return err;
         for (uint64_t i = c->next_number; i < number; i++)
-            c->since_ns[i % MAX_CLIENTS] = now_ns;
+            c->operations[i % MAX_CLIENTS] = (struct operation){.since_ns = now_ns};
         c->next_number = number;
         c->n_free -= n * per_item;
     }
     return 0;
+}
+
+/* True: all that were asked have answered */
+static bool take_answer(const struct load *l, struct operation *op, uint64_t height, int64_t code)
+{
+    op->alike = op->n_answers == 0 || (op->alike && op->height == height && op->code == code);
+    op->height = height;
+    op->code = code;
+    return ++op->n_answers == l->n_asked;
 }
 
 static int take_answers(struct load *l, struct connection *c, const uint8_t *data, size_t len)
@@ -159,23 +180,26 @@ static int take_answers(struct load *l, struct connection *c, const uint8_t *dat
         size_t n = chain_cbor_get_array(&r, 256);
         for (size_t k = 0; k < n && !r.bad; k++, number++) {
             int64_t code = chain_cbor_get_int(&r);
-            bool good = height > 0 && code == 0;
+            struct operation *op = &c->operations[number % MAX_CLIENTS];
+            if (!take_answer(l, op, height, code))
+                continue;
+            bool good = height > 0 && code == 0 && op->alike;
             if (!good && l->n_refused++ == 0)
-                fprintf(stderr, "ledger_load: operation %llu: height %llu, code %lld\n", (unsigned long long)number, (unsigned long long)height,
-                        (long long)code);
-            ledger_meter_count(&l->meter, c->since_ns[number % MAX_CLIENTS], now_ns, good);
+                fprintf(stderr, "ledger_load: operation %llu: height %llu, code %lld%s\n", (unsigned long long)number, (unsigned long long)height,
+                        (long long)code, op->alike ? "" : ", and another member says otherwise");
+            ledger_meter_count(&l->meter, op->since_ns, now_ns, good);
             c->n_free++;
         }
     }
     return chain_cbor_end(&r);
 }
 
-static int serve(struct load *l, struct connection *c, int timeout_ms)
+static int serve(struct load *l, struct connection *c, struct chain_net_client *net, int timeout_ms)
 {
     enum chain_net_kind kind;
     const uint8_t *data;
     size_t len;
-    int got = chain_net_client_receive(c->net, timeout_ms, &kind, &data, &len);
+    int got = chain_net_client_receive(net, timeout_ms, &kind, &data, &len);
     if (got < 0)
         return got;
     if (got == 1 && (kind != CHAIN_NET_ANSWERS || take_answers(l, c, data, len)))
@@ -205,10 +229,22 @@ static int read_keys(struct load *l, const char *keys, struct app_keyfile *first
     return l->n_authors > 0 ? 0 : -EINVAL;
 }
 
+static int open_net(const struct app_node_party *party, const struct app_keyfile *key, struct chain_net_client **out)
+{
+    int err = chain_net_client_open(party->endpoint, party->curve_key, key->curve_secret, MESSAGE_BYTES, out);
+    for (int turn = 0; turn < 50 && !err && !chain_net_client_is_up(*out); turn++) {
+        enum chain_net_kind kind;
+        const uint8_t *data;
+        size_t len;
+        err = chain_net_client_receive(*out, 100, &kind, &data, &len);
+        err = err > 0 ? -EPROTO : err;
+    }
+    return err;
+}
+
 static int open_connections(struct load *l, uint32_t member, const char *keys, size_t n_clients, double seconds)
 {
     struct app_keyfile key;
-    const struct app_node_party *party = &l->cluster.members[member];
     int bad = read_keys(l, keys, &key);
     if (!bad && l->batch > 0)
         bad = fill_stock(l, n_clients, seconds);
@@ -217,15 +253,10 @@ static int open_connections(struct load *l, uint32_t member, const char *keys, s
     for (size_t i = 0; i < l->n; i++) {
         struct connection *c = &l->connections[i];
         c->n_free = n_clients / l->n;
-        c->since_ns = calloc(MAX_CLIENTS, sizeof *c->since_ns);
-        int err = c->since_ns ? chain_net_client_open(party->endpoint, party->curve_key, key.curve_secret, MESSAGE_BYTES, &c->net) : -ENOMEM;
-        for (int turn = 0; turn < 50 && !err && !chain_net_client_is_up(c->net); turn++) {
-            enum chain_net_kind kind;
-            const uint8_t *data;
-            size_t len;
-            err = chain_net_client_receive(c->net, 100, &kind, &data, &len);
-            err = err > 0 ? -EPROTO : err;
-        }
+        c->operations = calloc(MAX_CLIENTS, sizeof *c->operations);
+        int err = c->operations ? 0 : -ENOMEM;
+        for (uint32_t k = 0; k < l->n_asked && !err; k++)
+            err = open_net(&l->cluster.members[(member + k) % l->cluster.n_members], &key, &c->nets[k]);
         if (err)
             return err;
     }
@@ -240,9 +271,11 @@ static int open_connections(struct load *l, uint32_t member, const char *keys, s
 static int run(struct load *l)
 {
     int err = 0;
-    while (!err && !ledger_meter_done(&l->meter, ledger_meter_now()))
-        for (size_t i = 0; i < l->n && !err; i++)
-            err = serve(l, &l->connections[i], l->n == 1 ? 100 : 0);
+    while (!err && !ledger_meter_done(&l->meter, ledger_meter_now())) {
+        err = l->n == 1 ? chain_net_client_wait(l->connections[0].nets, l->n_asked, 100) : 0;
+        for (size_t i = 0; i < l->n * l->n_asked && !err; i++)
+            err = serve(l, &l->connections[i / l->n_asked], l->connections[i / l->n_asked].nets[i % l->n_asked], 0);
+    }
     return err;
 }
 
@@ -261,6 +294,10 @@ int main(int argc, char **argv)
     l.batch = (size_t)atoi(argv[6]);
     l.value_octets = (size_t)atoi(argv[7]);
     uint32_t member = app_node_cluster_find(&l.cluster, argv[2]);
+    bool byzantine = strcmp(l.cluster.genesis.engine, "pbft") == 0;
+    l.n_asked = byzantine ? (l.cluster.n_members - 1) / 3 + 1 : 1;
+    if ((byzantine && l.batch == 0) || l.n_asked > MAX_ASKED)
+        return 2; /* what nobody signed but the member that took it, others do not answer */
     if (l.n == 0 || l.n > MAX_CONNECTIONS || l.batch > CHAIN_MAX_TX_OPS || l.value_octets > MAX_VALUE || n_clients >= MAX_CLIENTS ||
         member >= l.cluster.n_members)
         return 2;
@@ -274,6 +311,7 @@ int main(int argc, char **argv)
         return 3;
     }
     for (size_t i = 0; i < l.n; i++)
-        chain_net_client_close(l.connections[i].net);
+        for (size_t k = 0; k < l.n_asked; k++)
+            chain_net_client_close(l.connections[i].nets[k]);
     return ledger_meter_finish(&l.meter);
 }

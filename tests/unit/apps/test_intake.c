@@ -361,6 +361,48 @@ START_TEST(a_transaction_that_somebody_waits_for_already_is_not_answered_twice)
 }
 END_TEST
 
+static void recall(void *ctx, struct app_node_answer *a)
+{
+    (void)ctx;
+    if (a->nonce == 70) { /* executed, and remembered */
+        a->height = 6;
+        a->known = 3;
+        a->codes[0] = CHAIN_SUCCESS;
+        a->codes[1] = CHAIN_GRANT_CONFLICT;
+    } else if (a->nonce == 90) {
+        a->taken = APP_NONCE_USED;
+    }
+}
+
+/* It came by way of other members, and the client wants f + 1 answers. */
+START_TEST(a_transaction_that_the_node_knows_already_is_answered_with_what_became_of_it)
+{
+    house.in.recall = recall;
+    house.result = -EALREADY;
+    submit_signed(1, 5, 70, 2, S);
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 2);
+    ck_assert(house.sent[0].number == 5 && house.sent[0].height == 6 && house.sent[0].code == CHAIN_SUCCESS);
+    ck_assert(house.sent[1].number == 6 && house.sent[1].height == 6 && house.sent[1].code == CHAIN_GRANT_CONFLICT);
+    submit_signed(1, 7, 80, 2, S); /* it waits there */
+    submit_signed(1, 9, 90, 2, S); /* executed, and not remembered yet */
+    submit_signed(1, 11, 94, 1, S);
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 2);
+    execute(1, 80, 2, 9, CHAIN_SUCCESS);
+    execute(1, 90, 2, 8, CHAIN_SUCCESS);
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 6);
+    ck_assert(house.sent[2].number == 7 && house.sent[2].height == 9 && house.sent[5].number == 10 && house.sent[5].height == 8);
+    submit_signed(1, 13, 90, 2, S); /* executed long ago */
+    app_node_intake_flush(&house.in, 3 * S);
+    ck_assert_uint_eq(house.n_sent, 8);
+    ck_assert(house.sent[6].number == 13 && house.sent[6].height == 0 && house.sent[6].code == APP_INTAKE_UNKNOWN);
+    ck_assert_uint_eq(house.in.n_pending, 1); /* 94: it waits at the node */
+    ck_assert_uint_eq(house.in.callers[0].n_open, 1);
+}
+END_TEST
+
 START_TEST(what_never_comes_is_given_up_after_its_time)
 {
     submit(1, 5, 2);
@@ -428,6 +470,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(cases, a_crew_finds_the_forged_ones_among_many);
     tcase_add_test(cases, what_a_crew_has_under_way_is_answered_to_whom_it_belongs);
     tcase_add_test(cases, a_transaction_that_somebody_waits_for_already_is_not_answered_twice);
+    tcase_add_test(cases, a_transaction_that_the_node_knows_already_is_answered_with_what_became_of_it);
     tcase_add_test(cases, what_never_comes_is_given_up_after_its_time);
     tcase_add_test(cases, octets_without_sense_are_refused_and_counted);
     tcase_add_test(cases, ten_thousand_operations_in_any_order_are_each_answered_once);
