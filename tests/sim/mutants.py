@@ -45,6 +45,9 @@ class Mutant:
                     self.catchers.append(word[11:].split())
                 elif word:
                     sys.exit(f'{path}: what is "{word}"?')
+        for catcher in self.catchers:
+            if catcher[0] != 'sim' and (catcher[0] != 'unit' or len(catcher) != 2):
+                sys.exit(f'{path}: "{" ".join(catcher)}" is neither "sim ..." nor "unit FOLDER/TEST"')
         if not self.changes or not self.catchers:
             sys.exit(f'{path}: no change, or nothing that catches it')
 
