@@ -2,7 +2,6 @@
 #include "apps/ether_internal.h"
 #include "mac/draw.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -81,7 +80,7 @@ static void hand_out(struct app_ether *e, size_t i, const struct mac_update *out
     app_ether_push(e, f->start_ns, ETHER_LEAVE, index);
 }
 
-static void carry_out(struct app_ether *e, size_t i, const struct mac_update *out)
+void app_ether_carry_out(struct app_ether *e, size_t i, const struct mac_update *out)
 {
     const struct app_ether_config *cfg = &e->cfg;
     bool refused = out->transmit && cfg->gate && !cfg->gate(cfg->ctx, i, out);
@@ -99,25 +98,6 @@ static void carry_out(struct app_ether *e, size_t i, const struct mac_update *ou
         assert(rc == 0);
         (void)rc;
     }
-}
-
-void app_ether_look(struct app_ether *e, size_t i)
-{
-    e->deadline_ns[i] = mac_deadline(e->receivers[i].mac);
-}
-
-int app_ether_step(struct app_ether *e, size_t i, struct mac_event *event)
-{
-    assert(e->depth < ETHER_MAX_DEPTH);
-    struct mac_update *out = &e->updates[e->depth++];
-    struct mac *mac = e->receivers[i].mac;
-    event->now_ns = e->now_ns;
-    e->stats.n_steps++;
-    int rc = mac_step(mac, event, out);
-    if (rc == 0 && (out->transmit || out->has_verdict || out->n_reports > 0 || out->n_deliveries > 0))
-        carry_out(e, i, out);
-    e->depth--;
-    return rc;
 }
 
 /* --- time --- */

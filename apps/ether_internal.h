@@ -5,6 +5,8 @@
 #include "apps/ether.h"
 #include "phy/crc.h"
 
+#include <assert.h>
+
 enum { ETHER_MAX_PULSES = 256, ETHER_MAX_DEPTH = 4, ETHER_NOBODY = -1 };
 
 /* In the order in which they happen within one instant; the MACs' deadlines come before LEAVE. */
@@ -65,9 +67,25 @@ struct app_ether {
 };
 
 /* ether.c */
-int app_ether_step(struct app_ether *e, size_t station, struct mac_event *event);
+/* What a MAC wants done. */
+void app_ether_carry_out(struct app_ether *e, size_t station, const struct mac_update *out);
+static inline int app_ether_step(struct app_ether *e, size_t station, struct mac_event *event)
+{
+    assert(e->depth < ETHER_MAX_DEPTH);
+    struct mac_update *out = &e->updates[e->depth++];
+    event->now_ns = e->now_ns;
+    e->stats.n_steps++;
+    int rc = mac_step(e->receivers[station].mac, event, out);
+    if (rc == 0 && (out->transmit || out->has_verdict || out->n_reports > 0 || out->n_deliveries > 0))
+        app_ether_carry_out(e, station, out);
+    e->depth--;
+    return rc;
+}
 /* Behind the last step of a station in this round: when does it want to be called again? */
-void app_ether_look(struct app_ether *e, size_t station);
+static inline void app_ether_look(struct app_ether *e, size_t station)
+{
+    e->deadline_ns[station] = mac_deadline(e->receivers[station].mac);
+}
 void app_ether_push(struct app_ether *e, int64_t at_ns, enum app_ether_kind kind, uint32_t index);
 /* Uniform on [0, 1), the i-th for this purpose. */
 double app_ether_draw(const struct app_ether *e, uint32_t purpose, uint64_t i);

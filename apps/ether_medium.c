@@ -1,7 +1,6 @@
 /* Who hears what, and what becomes of a frame at a receiver. */
 #include "apps/ether_internal.h"
 
-#include <assert.h>
 
 enum { DRAW_LOSS = 0x6c6f7373, DRAW_DETECT = 0x64657465 };
 

@@ -11,7 +11,7 @@ static const int64_t tx_done_grace_ns = 10000000;
 static inline unsigned contending(const struct mac *m)
 {
     unsigned mask = m->queue.filled;
-    return m->cfg.profile.edca ? mask : mask & (~mask + 1);
+    return m->backoff.edca ? mask : mask & (~mask + 1);
 }
 
 /* Without a draw go, under the DCF, unicast messages and those that reserve slots, since nothing caused others to send at the same
@@ -99,8 +99,6 @@ void mac_access_expire(struct mac *m, int64_t now_ns, struct mac_update *out)
 void mac_access_interrupt(struct mac *m, int64_t now_ns)
 {
     struct mac_backoff *b = &m->backoff;
-    if (mac_medium_sensed(&m->medium) || m->phase != MAC_PHASE_CONTEND || b->access != MAC_ACCESS_DCF)
-        return;
     for (unsigned left = contending(m) & b->pending; left != 0; left &= left - 1) {
         unsigned c = mac_first(left);
         int64_t due_ns = mac_backoff_due_ns(b, c);
@@ -114,7 +112,7 @@ void mac_access_interrupt(struct mac *m, int64_t now_ns)
 }
 
 /* The caller came too late for these slots. */
-static void redraw_committed(struct mac *m)
+static __attribute__((noinline)) void redraw_committed(struct mac *m)
 {
     for (unsigned c = 0; c < MAC_N_CATEGORIES; c++)
         if ((m->committed >> c & 1) != 0)
@@ -124,11 +122,11 @@ static void redraw_committed(struct mac *m)
 }
 
 /* Heads of queues that have no draw yet: some may go now, the others draw. */
-static void ask_for_access(struct mac *m, unsigned asking, int64_t ready_ns, int64_t now_ns)
+static __attribute__((noinline)) void ask_for_access(struct mac *m, unsigned asking, int64_t ready_ns, int64_t now_ns)
 {
     for (; asking != 0; asking &= asking - 1) {
         unsigned c = mac_first(asking);
-        int64_t idle_ns = ready_ns == INT64_MAX ? INT64_MAX : ready_ns + m->backoff.wait_ns[c];
+        int64_t idle_ns = ready_ns == INT64_MAX ? INT64_MAX : ready_ns + m->backoff.of[c].wait_ns;
         if (may_go_at_once(m, mac_queue_head(&m->queue, c)) && idle_ns <= now_ns)
             mac_backoff_immediate(&m->backoff, c, now_ns);
         else
@@ -136,7 +134,8 @@ static void ask_for_access(struct mac *m, unsigned asking, int64_t ready_ns, int
     }
 }
 
-void mac_access_arm(struct mac *m, int64_t now_ns)
+/* Who counts down from here on. True if that changed anything. */
+static inline bool arm(struct mac *m, int64_t now_ns)
 {
     struct mac_backoff *b = &m->backoff;
     if (m->commit_ns < now_ns)
@@ -146,15 +145,20 @@ void mac_access_arm(struct mac *m, int64_t now_ns)
         ready_ns = b->access == MAC_ACCESS_DCF ? mac_medium_ready_ns(&m->medium) : mac_medium_free_ns(&m->medium);
     unsigned mask = contending(m), asking = mask & ~b->pending;
     /* a post-backoff runs down without a message, too */
-    unsigned running = m->cfg.profile.edca ? (1u << MAC_N_CATEGORIES) - 1 : mask != 0 ? mask : b->running;
+    unsigned running = b->edca ? (1u << MAC_N_CATEGORIES) - 1 : mask != 0 ? mask : b->running;
     if (ready_ns == b->ready_ns && running == b->running && asking == 0 && !b->stale)
-        return; /* what most events of others come to */
-    m->deadline_moved = true;
+        return false; /* what most events of others come to */
+    if (asking != 0) {
+        mac_backoff_arm(b, ready_ns, running, now_ns);
+        ask_for_access(m, asking, ready_ns, now_ns);
+    }
     mac_backoff_arm(b, ready_ns, running, now_ns);
-    if (asking == 0)
-        return;
-    ask_for_access(m, asking, ready_ns, now_ns);
-    mac_backoff_arm(b, ready_ns, running, now_ns);
+    return true;
+}
+
+void mac_access_arm(struct mac *m, int64_t now_ns)
+{
+    (void)arm(m, now_ns);
 }
 
 /* Categories whose counters have run out. */
@@ -216,22 +220,43 @@ static int64_t min_ns(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-int64_t mac_access_deadline(const struct mac *m)
+static int64_t find_expiry(const struct mac *m)
 {
-    int64_t deadline_ns = m->commit_ns;
-    unsigned mask = contending(m);
-    if (m->phase == MAC_PHASE_AWAIT && !m->medium.receiving)
-        deadline_ns = min_ns(deadline_ns, m->answer_deadline_ns);
-    else if (m->phase == MAC_PHASE_SENDING || m->phase == MAC_PHASE_RESPONDING)
-        deadline_ns = min_ns(deadline_ns, m->tx_end_ns + tx_done_grace_ns);
-    for (unsigned left = m->queue.filled; left != 0; left &= left - 1) {
-        unsigned c = mac_first(left);
-        if (m->phase == MAC_PHASE_CONTEND && (mask >> c & 1) != 0)
-            deadline_ns = min_ns(deadline_ns, mac_backoff_due_ns(&m->backoff, c));
-        if (!in_flight(m, c))
-            deadline_ns = min_ns(deadline_ns, mac_queue_peek(&m->queue, c)->expires_ns);
-    }
+    int64_t expiry_ns = INT64_MAX;
+    for (unsigned left = m->queue.filled; left != 0; left &= left - 1)
+        if (!in_flight(m, mac_first(left)))
+            expiry_ns = min_ns(expiry_ns, mac_queue_peek(&m->queue, mac_first(left))->expires_ns);
+    return expiry_ns;
+}
+
+static int64_t find_deadline(const struct mac *m)
+{
+    int64_t deadline_ns = min_ns(m->commit_ns, m->expiry_ns);
+    if (m->phase == MAC_PHASE_AWAIT)
+        return m->medium.receiving ? deadline_ns : min_ns(deadline_ns, m->answer_deadline_ns);
+    if (m->phase != MAC_PHASE_CONTEND)
+        return min_ns(deadline_ns, m->tx_end_ns + tx_done_grace_ns);
+    for (unsigned left = contending(m); left != 0; left &= left - 1)
+        deadline_ns = min_ns(deadline_ns, mac_backoff_due_ns(&m->backoff, mac_first(left)));
     return deadline_ns;
+}
+
+static unsigned find_lone(const struct mac *m)
+{
+    const struct mac_backoff *b = &m->backoff;
+    unsigned filled = m->queue.filled;
+    bool alone = b->access == MAC_ACCESS_DCF && filled == b->pending && filled == b->running && (filled & (filled - 1)) == 0;
+    return alone ? filled : 0;
+}
+
+void mac_access_settle_all(struct mac *m, int64_t now_ns, bool waited)
+{
+    bool moved = arm(m, now_ns);
+    m->lone = find_lone(m);
+    if (!waited)
+        m->expiry_ns = find_expiry(m);
+    if (moved || !waited)
+        m->access_deadline_ns = find_deadline(m);
 }
 
 int64_t mac_access_blocked_ns(const struct mac *m, int64_t now_ns)

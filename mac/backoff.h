@@ -7,22 +7,25 @@
 #include "mac/mac.h"
 
 struct mac_backoff {
-    struct mac_draw_key key;
+    int64_t ready_ns;      /* start of the grid of slots; INT64_MAX: the medium is not idle */
+    int64_t slot_ns;       /* what is counted: a slot, under slotted Aloha a slot of that */
+    unsigned pending;      /* bit c: category c has a draw */
+    unsigned running;      /* bit c: it may count down */
+    bool stale;            /* one of them does not run yet though it might */
+    bool edca;             /* more than one may */
     enum mac_access access;
-    int64_t slot_ns;  /* what is counted: a slot, under slotted Aloha a slot of that */
-    uint32_t stretch; /* pure Aloha: slots of the DCF in one of aloha_slot_ns */
-    unsigned one_in;  /* slotted Aloha */
+    struct mac_backoff_counter {
+        int64_t count_from_ns; /* where its slots begin; INT64_MAX: they do not run, or there is no draw */
+        int64_t wait_ns;       /* AIFS less DIFS */
+        uint32_t slots;        /* left */
+        uint32_t cw, cw_min;
+    } of[MAC_N_CATEGORIES];
+    uint32_t cw_max;
+    uint32_t stretch;      /* pure Aloha: slots of the DCF in one of aloha_slot_ns */
+    unsigned one_in;       /* slotted Aloha */
     int64_t turnaround_ns;
-    int64_t wait_ns[MAC_N_CATEGORIES]; /* AIFS less DIFS */
-    uint32_t cw_min[MAC_N_CATEGORIES], cw_max;
-    uint32_t cw[MAC_N_CATEGORIES];
-    uint32_t slots[MAC_N_CATEGORIES];         /* left */
-    int64_t count_from_ns[MAC_N_CATEGORIES];  /* where they begin; INT64_MAX: they do not run */
-    unsigned pending;                         /* bit c: category c has a draw */
-    unsigned running;                         /* bit c: it may count down */
-    bool stale;                               /* one of them does not run yet though it might */
+    struct mac_draw_key key;
     uint64_t n_draws;
-    int64_t ready_ns;                         /* start of the grid of slots; INT64_MAX: the medium is not idle */
 };
 
 void mac_backoff_init(struct mac_backoff *b, const struct mac_config *cfg);
@@ -35,7 +38,7 @@ void mac_backoff_reset(struct mac_backoff *b, enum mac_category category);
 void mac_backoff_clear(struct mac_backoff *b, enum mac_category category);
 /* The grid of slots begins at ready_ns, for each category its AIFS later, and the categories of the mask `running` count down on it; slots
  * that have passed on the grid before are taken off. INT64_MAX: the medium is no longer idle. */
-void mac_backoff_arm(struct mac_backoff *b, int64_t ready_ns, unsigned running, int64_t now_ns);
+static inline void mac_backoff_arm(struct mac_backoff *b, int64_t ready_ns, unsigned running, int64_t now_ns);
 /* Access without a draw: due now, as long as the medium stays idle. */
 void mac_backoff_immediate(struct mac_backoff *b, enum mac_category category, int64_t now_ns);
 /* A post-backoff that has run out. */
@@ -53,8 +56,61 @@ static inline unsigned mac_first(unsigned mask)
 /* When a category's counter reaches zero; INT64_MAX while it does not run. */
 static inline int64_t mac_backoff_due_ns(const struct mac_backoff *b, unsigned category)
 {
-    if ((b->pending >> category & 1) == 0 || b->count_from_ns[category] == INT64_MAX)
+    if (b->of[category].count_from_ns == INT64_MAX)
         return INT64_MAX;
-    return b->count_from_ns[category] + (int64_t)b->slots[category] * b->slot_ns;
+    return b->of[category].count_from_ns + (int64_t)b->of[category].slots * b->slot_ns;
+}
+
+/* --- what each frame of others comes to, at each station --- */
+
+/* Takes off the slots that have passed. */
+static inline void mac_backoff_count(struct mac_backoff *b, unsigned category, int64_t now_ns)
+{
+    if (now_ns <= b->of[category].count_from_ns)
+        return;
+    uint64_t ns = (uint64_t)(now_ns - b->of[category].count_from_ns), slot_ns = (uint64_t)b->slot_ns;
+    uint64_t passed = (ns | slot_ns) >> 32 == 0 ? (uint32_t)ns / (uint32_t)slot_ns : ns / slot_ns; /* the short division is a fast one */
+    if (passed > b->of[category].slots)
+        passed = b->of[category].slots;
+    b->of[category].slots -= (uint32_t)passed;
+    b->of[category].count_from_ns += (int64_t)passed * b->slot_ns;
+}
+
+/* Where the slots of a category begin that may count on a grid from ready_ns on. */
+int64_t mac_backoff_place(const struct mac_backoff *b, unsigned category, int64_t ready_ns, int64_t now_ns);
+
+/* What arm comes to where, under the DCF, this category alone has a draw and may count. When its counter reaches zero. */
+static inline int64_t mac_backoff_arm_one(struct mac_backoff *b, unsigned category, int64_t ready_ns, int64_t now_ns)
+{
+    mac_backoff_count(b, category, now_ns);
+    b->ready_ns = ready_ns;
+    if (ready_ns == INT64_MAX)
+        return b->of[category].count_from_ns = INT64_MAX;
+    int64_t from_ns = ready_ns + b->of[category].wait_ns;
+    b->of[category].count_from_ns = from_ns >= now_ns ? from_ns : mac_backoff_place(b, category, ready_ns, now_ns);
+    return b->of[category].count_from_ns + (int64_t)b->of[category].slots * b->slot_ns;
+}
+
+static inline void mac_backoff_arm(struct mac_backoff *b, int64_t ready_ns, unsigned running, int64_t now_ns)
+{
+    bool dcf = b->access == MAC_ACCESS_DCF, moved = ready_ns != b->ready_ns && dcf;
+    if (!moved && !b->stale && running == b->running)
+        return;
+    for (unsigned left = b->pending; left != 0; left &= left - 1) {
+        unsigned c = mac_first(left);
+        bool runs = (running >> c & 1) != 0;
+        if (!moved && runs && b->of[c].count_from_ns != INT64_MAX)
+            continue;
+        mac_backoff_count(b, c, now_ns);
+        if (!runs || ready_ns == INT64_MAX)
+            b->of[c].count_from_ns = INT64_MAX;
+        else if (dcf && ready_ns + b->of[c].wait_ns >= now_ns)
+            b->of[c].count_from_ns = ready_ns + b->of[c].wait_ns;
+        else
+            b->of[c].count_from_ns = mac_backoff_place(b, c, ready_ns, now_ns);
+    }
+    b->ready_ns = ready_ns;
+    b->running = running;
+    b->stale = ready_ns == INT64_MAX && !dcf; /* a moving grid places all of them anyway */
 }
 #endif

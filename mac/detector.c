@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* A bad frame this close to the floor needs no attacker, and a lock on noise is no frame. */
-static const double weak_db = 10.0, present_db = 6.0;
+/* A lock on noise is no frame. */
+static const double present_db = 6.0;
 /* A power step that is no ripple of the signal: 3 dB is a jammer as strong as the frame. */
 static const double step_db = 2.0;
 /* A receiver that gives up at a broken header ends its measurement there, in the jammer's first microseconds: too few to see a step,
@@ -60,11 +60,11 @@ static bool began_in_energy(const struct mac_jam *j, int64_t start_ns)
     return j->n_bursts > 0 && last->from_ns < start_ns && last->to_ns > start_ns;
 }
 
-/* A strong beginning and nothing behind it. Where a header could be read of what followed, noise was taken for a frame and lasts. */
+/* A strong beginning and nothing behind it, of a bad frame. Where a header could be read of what followed, noise was taken for a frame and lasts. */
 static void note_vanished(struct mac_jam *j, struct mac_jam_frame *f, const struct mac_rx_quality *q, int64_t now_ns)
 {
     j->vanish_ns = INT64_MIN / 4;
-    if (f->good || f->rise_ns >= 0 || began_in_energy(j, q->start_ns) || !(q->head_dbfs - j->cfg.noise_dbfs >= present_db))
+    if (f->rise_ns >= 0 || began_in_energy(j, q->start_ns) || !(q->head_dbfs - j->cfg.noise_dbfs >= present_db))
         return;
     f->vanished = q->header_ok ? q->head_dbfs - q->rssi_dbfs >= vanish_db : !j->busy;
     if (!q->header_ok && !f->vanished)
@@ -74,17 +74,17 @@ static void note_vanished(struct mac_jam *j, struct mac_jam_frame *f, const stru
 /* Returns true if the frame was bad. */
 static bool note_frame(struct mac_jam *j, const struct mac_rx_quality *q, int64_t now_ns)
 {
+    if (q->header_ok && q->fcs_ok) {
+        (void)mac_jam_note_good(j, q, q->start_ns, now_ns);
+        return false;
+    }
     struct mac_jam_frame *f = &j->frames[j->n_frames++ % MAC_JAM_FRAMES];
-    *f = (struct mac_jam_frame){.start_ns = q->start_ns, .seen_ns = now_ns, .rise_ns = -1};
+    *f = (struct mac_jam_frame){.start_ns = q->start_ns, .seen_ns = now_ns, .rise_ns = find_step(j, q), .weak = mac_jam_is_weak(j, q)};
     f->strength_db = q->rssi_dbfs - j->cfg.noise_dbfs;
-    f->good = q->header_ok && q->fcs_ok;
-    f->weak = !(q->head_dbfs - j->cfg.noise_dbfs >= weak_db); /* also when it is no number: that accuses nobody */
-    if (!f->good)
-        f->rise_ns = find_step(j, q);
     note_vanished(j, f, q, now_ns);
     if (q->header_ok)
         j->solid_from_ns = now_ns;
-    return !f->good;
+    return true;
 }
 
 static void note_busy(struct mac_jam *j, int64_t now_ns)
@@ -107,8 +107,7 @@ static void note_idle(struct mac_jam *j, int64_t now_ns)
     if (now_ns <= j->vanish_ns)
         j->frames[(j->n_frames - 1) % MAC_JAM_FRAMES].vanished = true;
     j->vanish_ns = INT64_MIN / 4;
-    j->bursts[j->n_bursts++ % MAC_JAM_BURSTS] =
-        (struct mac_jam_burst){.from_ns = j->busy_from_ns, .to_ns = now_ns, .locked = j->locked};
+    mac_jam_add_burst(j, now_ns);
 }
 
 static bool is_plain(double value)
@@ -135,17 +134,20 @@ static void note_shape(struct mac_jam *j, const struct mac_shape *shape, int64_t
 static bool note_name(struct mac_jam *j, uint64_t name, int64_t now_ns)
 {
     for (unsigned i = 0; i < MAC_JAM_NAMES && i < j->n_names; i++)
-        if (j->names[i].name == name && now_ns - j->names[i].at_ns <= j->cfg.window_ns) {
-            j->names[i].at_ns = now_ns;
+        if (j->names[i] == name && now_ns - j->named_ns[i] <= j->cfg.window_ns) {
+            j->named_ns[i] = now_ns;
             j->copied_ns[j->n_copies++ % MAC_JAM_NAMES] = now_ns;
             return true;
         }
-    j->names[j->n_names++ % MAC_JAM_NAMES] = (struct mac_jam_name){name, now_ns};
+    unsigned next = j->n_names++ % MAC_JAM_NAMES;
+    j->names[next] = name;
+    j->named_ns[next] = now_ns;
     return false;
 }
 
-static enum mac_jam_kind form_opinion(struct mac_jam *j, const struct mac_jam_statistics *s, bool trouble, int64_t now_ns)
+static enum mac_jam_kind form_opinion(struct mac_jam *j, const struct mac_jam_statistics *s, int64_t now_ns)
 {
+    bool trouble = j->trouble;
     enum mac_jam_kind judged = mac_jam_judge(j, s);
     bool lasts = j->busy && (judged == j->opinion || !mac_jam_is_attack(j->opinion)); /* energy that is there now */
     if ((mac_jam_is_attack(judged) || judged == MAC_JAM_FOREIGN) && (trouble || (lasts && s->solid_ns >= j->cfg.window_ns))) {
@@ -204,7 +206,7 @@ static bool note(struct mac_jam *j, const struct mac_jam_observation *seen, bool
     case MAC_JAM_SEEN_FRAME:
         return note_frame(j, seen->quality, seen->now_ns);
     case MAC_JAM_SEEN_LOCK:
-        j->locked = true;
+        mac_jam_note_lock(j);
         return false;
     case MAC_JAM_SEEN_BUSY:
         note_busy(j, seen->now_ns);
@@ -233,17 +235,25 @@ static bool note(struct mac_jam *j, const struct mac_jam_observation *seen, bool
     }
 }
 
-bool mac_jam_observe(struct mac_jam *j, const struct mac_jam_observation *seen, struct mac_jam_verdict *out)
+bool mac_jam_note(struct mac_jam *j, const struct mac_jam_observation *seen)
 {
     bool ignore;
-    j->blocked_ns = seen->blocked_ns;
-    bool trouble = note(j, seen, &ignore);
+    j->trouble = note(j, seen, &ignore);
     bool stuck = j->busy && seen->now_ns - j->solid_from_ns >= j->cfg.window_ns;
-    if (ignore || (!trouble && j->opinion == MAC_JAM_NONE && !stuck))
-        return false;
+    return !ignore && (j->trouble || j->opinion != MAC_JAM_NONE || stuck);
+}
+
+bool mac_jam_observe(struct mac_jam *j, const struct mac_jam_observation *seen, struct mac_jam_verdict *out)
+{
+    return mac_jam_note(j, seen) && mac_jam_form(j, seen, out);
+}
+
+bool mac_jam_form(struct mac_jam *j, const struct mac_jam_observation *seen, struct mac_jam_verdict *out)
+{
     struct mac_jam_statistics s;
+    j->blocked_ns = seen->blocked_ns;
     mac_jam_measure(j, seen->now_ns, &s);
-    enum mac_jam_kind opinion = form_opinion(j, &s, trouble, seen->now_ns);
+    enum mac_jam_kind opinion = form_opinion(j, &s, seen->now_ns);
     if (opinion == j->opinion)
         return false;
     j->opinion = opinion;

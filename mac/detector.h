@@ -22,7 +22,7 @@ enum mac_jam_seen {
 struct mac_jam_observation {
     enum mac_jam_seen kind;
     int64_t now_ns;
-    int64_t blocked_ns; /* how long the head of the queue has waited */
+    int64_t blocked_ns; /* how long the head of the queue has waited; only mac_jam_form looks at it */
     union {
         const struct mac_rx_quality *quality;
         const struct mac_shape *shape;
@@ -43,6 +43,8 @@ struct mac_jam_frame {
 struct mac_jam_burst {
     int64_t from_ns, to_ns;
     bool locked;
+    int64_t sum_ns;             /* how long it and all before it lasted */
+    unsigned n_radar, n_pulses; /* such among these */
 };
 
 struct mac_jam_form {
@@ -51,35 +53,74 @@ struct mac_jam_form {
     int32_t kurtosis_permille, narrow_permille, repeat_permille, centre_khz;
 };
 
-struct mac_jam_name {
-    uint64_t name;
-    int64_t at_ns;
-};
-
 struct mac_jam {
+    bool busy, locked;   /* now */
+    bool trouble;        /* the latest observation is, by itself: only such raise an accusation */
+    enum mac_jam_kind opinion;
+    int64_t evidence_ns; /* last observation that supports an accusing opinion */
+    int64_t vanish_ns;   /* the latest frame has vanished if there is silence by then */
+    int64_t sent_ns;     /* end of the latest own frame */
+    int64_t busy_from_ns, idle_from_ns;
+    int64_t solid_from_ns; /* start of energy that went on without a pause, a decoded header or an own frame */
+    int64_t blocked_ns;
+    uint64_t n_frames, n_bursts, n_answers, n_forms, n_names, n_copies; /* ever; the last ones are kept */
     struct mac_jam_config cfg;
     uint32_t channel;
-    uint64_t n_frames, n_bursts, n_answers, n_forms, n_names, n_copies; /* ever; the last ones are kept */
+    uint64_t names[MAC_JAM_NAMES];
+    int64_t named_ns[MAC_JAM_NAMES], copied_ns[MAC_JAM_NAMES];
     struct mac_jam_frame frames[MAC_JAM_FRAMES];
     struct mac_jam_burst bursts[MAC_JAM_BURSTS];
     bool answers[MAC_JAM_ANSWERS];
     int64_t answered_ns[MAC_JAM_ANSWERS];
     struct mac_jam_form forms[MAC_JAM_SHAPES];
-    struct mac_jam_name names[MAC_JAM_NAMES];
-    int64_t copied_ns[MAC_JAM_NAMES];
-    int64_t vanish_ns;   /* the latest frame has vanished if there is silence by then */
-    int64_t sent_ns;     /* end of the latest own frame */
-    bool busy, locked;   /* now */
-    int64_t busy_from_ns, idle_from_ns;
-    int64_t solid_from_ns; /* start of energy that went on without a pause, a decoded header or an own frame */
-    int64_t blocked_ns;
-    enum mac_jam_kind opinion;
-    int64_t evidence_ns; /* last observation that supports an accusing opinion */
 };
 
+/* A bad frame this close to the floor needs no attacker; nor does one whose strength is no number. */
+static inline bool mac_jam_is_weak(const struct mac_jam *j, const struct mac_rx_quality *q)
+{
+    return !(q->head_dbfs - j->cfg.noise_dbfs >= 10.0);
+}
+
 void mac_jam_init(struct mac_jam *j, const struct mac_jam_config *cfg, uint32_t channel);
-/* True when the opinion changed: *out says to what. An accusation is raised only by an observation that is itself trouble. */
+/* Takes an observation in; true where an opinion is to be formed on it. */
+bool mac_jam_note(struct mac_jam *j, const struct mac_jam_observation *seen);
+/* Forms it. True when it changed: *out says to what. An accusation is raised only by an observation that is itself trouble. */
+bool mac_jam_form(struct mac_jam *j, const struct mac_jam_observation *seen, struct mac_jam_verdict *out);
+/* Both. */
 bool mac_jam_observe(struct mac_jam *j, const struct mac_jam_observation *seen, struct mac_jam_verdict *out);
+/* What mac_jam_note comes to where nobody jams: a LOCK; a FRAME that arrived whole; a NAME that was not heard lately (false: it was,
+ * and nothing was taken in). */
+static inline void mac_jam_note_lock(struct mac_jam *j)
+{
+    j->locked = true;
+}
+
+static inline bool mac_jam_note_good(struct mac_jam *j, const struct mac_rx_quality *q, int64_t start_ns, int64_t now_ns)
+{
+    j->frames[j->n_frames++ % MAC_JAM_FRAMES] =
+        (struct mac_jam_frame){.start_ns = start_ns,
+                               .seen_ns = now_ns,
+                               .rise_ns = -1,
+                               .strength_db = q->rssi_dbfs - j->cfg.noise_dbfs,
+                               .good = true,
+                               .weak = mac_jam_is_weak(j, q)};
+    j->vanish_ns = INT64_MIN / 4;
+    j->solid_from_ns = now_ns;
+    j->trouble = false;
+    return j->opinion != MAC_JAM_NONE;
+}
+
+static inline bool mac_jam_note_new_name(struct mac_jam *j, uint64_t name, int64_t now_ns)
+{
+    for (unsigned i = 0; i < MAC_JAM_NAMES; i++)
+        if (j->names[i] == name)
+            return false;
+    unsigned next = j->n_names++ % MAC_JAM_NAMES;
+    j->names[next] = name;
+    j->named_ns[next] = now_ns;
+    return true;
+}
+
 /* When to send a TICK. */
 int64_t mac_jam_deadline(const struct mac_jam *j);
 
@@ -89,7 +130,8 @@ struct mac_jam_look {
     int32_t kurtosis_permille, narrow_permille, repeat_permille, centre_khz, spread_khz;
 };
 
-/* detector_rules.c: what the last window holds */
+/* detector_rules.c: energy that was there since busy_from_ns has ended; what the last window holds */
+void mac_jam_add_burst(struct mac_jam *j, int64_t now_ns);
 struct mac_jam_statistics {
     unsigned n, n_good, n_weak;          /* locks in the window; weak: bad ones near the sensitivity */
     unsigned n_vanished;                 /* bad ones that were no more than a beginning */
@@ -98,8 +140,8 @@ struct mac_jam_statistics {
     unsigned memory_rises, memory_consistent; /* the same over all frames that are remembered */
     unsigned bad_run;                    /* bad frames in a row up to now */
     unsigned busy_permille;
-    unsigned n_pulses, n_regular;        /* energy without lock, longer than a radar's pulse; such that follow each other at the median interval */
-    unsigned n_radar, n_radar_regular;   /* the same for energy that is no longer than that */
+    unsigned n_bursts, n_pulses;         /* stretches of energy; those without lock that are longer than a radar's pulse */
+    unsigned n_radar;                    /* the same that are no longer than that */
     unsigned n_answers, n_acked;
     unsigned n_copies;                   /* frames that were heard before, though nobody repeats them */
     int64_t rise_ns;                     /* median offset of the steps */

@@ -19,15 +19,28 @@ static bool knows(const struct mac_jam *j, enum mac_jam_kind kind)
     return !(j->cfg.nameless >> kind & 1);
 }
 
+/* Hoare's FIND; the values are left in another order. */
 static int64_t median_of(int64_t *values, unsigned n)
 {
-    for (unsigned i = 1; i < n; i++)
-        for (unsigned k = i; k > 0 && values[k - 1] > values[k]; k--) {
-            int64_t swap = values[k];
-            values[k] = values[k - 1];
-            values[k - 1] = swap;
+    int k = (int)n / 2;
+    for (int low = 0, high = (int)n - 1; low < high;) {
+        int64_t pivot = values[k];
+        int i = low, j = high;
+        while (i <= j) {
+            while (values[i] < pivot)
+                i++;
+            while (values[j] > pivot)
+                j--;
+            if (i > j)
+                break;
+            int64_t swap = values[i];
+            values[i++] = values[j];
+            values[j--] = swap;
         }
-    return values[n / 2];
+        low = j < k ? i : low;
+        high = k < i ? j : high;
+    }
+    return values[k];
 }
 
 static bool is_near(int64_t a, int64_t b)
@@ -67,20 +80,21 @@ static void measure_run(const struct mac_jam *j, int64_t since_ns, struct mac_ja
 static void measure_frames(const struct mac_jam *j, int64_t since_ns, struct mac_jam_statistics *s)
 {
     const struct mac_jam_frame *f;
-    unsigned n_bad = 0;
-    bool in_run = true;
-    for (unsigned i = 0; (f = frame_back(j, i)) != NULL; i++) {
+    unsigned n_bad = 0, n = j->n_frames < MAC_JAM_FRAMES ? (unsigned)j->n_frames : MAC_JAM_FRAMES;
+    for (unsigned i = 0; (f = frame_back(j, i)) != NULL && !f->good && f->seen_ns > since_ns; i++)
+        s->bad_run++;
+    for (unsigned i = 0; i < n; i++) {
+        f = frame_back(j, i);
+        s->n += f->seen_ns > since_ns;
+        if (f->good) {
+            s->n_good += f->seen_ns > since_ns;
+            continue;
+        }
         if (f->rise_ns >= 0) {
             s->memory_rises++;
             s->memory_consistent += is_near(f->rise_ns, s->rise_ns);
         }
-        in_run = in_run && !f->good && f->seen_ns > since_ns;
-        s->bad_run += in_run;
         if (f->seen_ns <= since_ns)
-            continue;
-        s->n++;
-        s->n_good += f->good;
-        if (f->good)
             continue;
         n_bad++;
         s->n_weak += f->weak;
@@ -91,47 +105,86 @@ static void measure_frames(const struct mac_jam *j, int64_t since_ns, struct mac
         s->strength_bad_db /= n_bad;
 }
 
-/* How many of these instants, latest first, follow each other at the median interval. */
-static unsigned count_regular(const int64_t *starts, unsigned n)
+/* The i-th burst from the latest on. */
+static const struct mac_jam_burst *burst_back(const struct mac_jam *j, unsigned i)
 {
-    int64_t gaps[MAC_JAM_BURSTS], sorted[MAC_JAM_BURSTS];
-    unsigned n_regular = 0;
-    if (n < least_pulses)
-        return 0;
-    for (unsigned i = 0; i + 1 < n; i++)
-        sorted[i] = gaps[i] = starts[i] - starts[i + 1];
-    int64_t middle_ns = median_of(sorted, n - 1);
-    for (unsigned i = 0; i + 1 < n; i++)
-        n_regular += gaps[i] - middle_ns <= middle_ns / 20 && middle_ns - gaps[i] <= middle_ns / 20;
-    return n_regular;
+    return &j->bursts[(j->n_bursts - 1 - i) % MAC_JAM_BURSTS];
 }
 
-/* Energy bursts without a lock at one interval: longer than a radar's they are a jammer's pulses. */
+static bool is_radar(const struct mac_jam_burst *b)
+{
+    return !b->locked && b->to_ns - b->from_ns <= longest_radar_ns;
+}
+
+static bool is_pulse(const struct mac_jam_burst *b)
+{
+    return !b->locked && b->to_ns - b->from_ns > longest_radar_ns;
+}
+
+void mac_jam_add_burst(struct mac_jam *j, int64_t now_ns)
+{
+    struct mac_jam_burst b = {.from_ns = j->busy_from_ns, .to_ns = now_ns, .locked = j->locked};
+    const struct mac_jam_burst *before = burst_back(j, 0);
+    b.sum_ns = before->sum_ns + now_ns - b.from_ns;
+    b.n_radar = before->n_radar + is_radar(&b);
+    b.n_pulses = before->n_pulses + is_pulse(&b);
+    j->bursts[j->n_bursts++ % MAC_JAM_BURSTS] = b;
+}
+
+/* How many of them ended after since_ns. */
+static unsigned count_bursts(const struct mac_jam *j, int64_t since_ns)
+{
+    unsigned low = 0, high = j->n_bursts < MAC_JAM_BURSTS ? (unsigned)j->n_bursts : MAC_JAM_BURSTS;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (burst_back(j, middle)->to_ns > since_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Energy bursts without a lock. Those at one interval are a radar, or longer than a radar's a jammer's pulses. */
 static void measure_bursts(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *s)
 {
     int64_t since_ns = now_ns - j->cfg.window_ns, busy_ns = 0;
-    int64_t starts[MAC_JAM_BURSTS], radar[MAC_JAM_BURSTS];
     int64_t oldest_ns = j->bursts[j->n_bursts % MAC_JAM_BURSTS].from_ns; /* on a full channel fewer than the window holds are remembered */
     if (j->n_bursts >= MAC_JAM_BURSTS && oldest_ns > since_ns)
         since_ns = oldest_ns;
-    for (unsigned i = 0; i < MAC_JAM_BURSTS && i < j->n_bursts; i++) {
-        const struct mac_jam_burst *b = &j->bursts[(j->n_bursts - 1 - i) % MAC_JAM_BURSTS];
-        if (b->to_ns <= since_ns)
-            break;
-        busy_ns += b->to_ns - (b->from_ns > since_ns ? b->from_ns : since_ns);
-        if (b->locked)
-            continue;
-        if (b->to_ns - b->from_ns > longest_radar_ns)
-            starts[s->n_pulses++] = b->from_ns;
-        else
-            radar[s->n_radar++] = b->from_ns;
+    s->n_bursts = count_bursts(j, since_ns);
+    if (s->n_bursts > 0) {
+        const struct mac_jam_burst *last = burst_back(j, 0), *first = burst_back(j, s->n_bursts - 1);
+        busy_ns = last->sum_ns - first->sum_ns + first->to_ns - (first->from_ns > since_ns ? first->from_ns : since_ns);
+        s->n_radar = last->n_radar - first->n_radar + is_radar(first);
+        s->n_pulses = last->n_pulses - first->n_pulses + is_pulse(first);
     }
     if (j->busy)
         busy_ns += now_ns - (j->busy_from_ns > since_ns ? j->busy_from_ns : since_ns);
     int64_t span_ns = now_ns - since_ns;
     s->busy_permille = busy_ns >= span_ns ? 1000 : (unsigned)(busy_ns * 1000 / span_ns);
-    s->n_regular = count_regular(starts, s->n_pulses);
-    s->n_radar_regular = count_regular(radar, s->n_radar);
+}
+
+/* Do three of four of them, of one sort, follow each other at the median interval? */
+static bool is_regular(const struct mac_jam *j, const struct mac_jam_statistics *s, bool radar)
+{
+    int64_t gaps[MAC_JAM_BURSTS], sorted[MAC_JAM_BURSTS], later_ns = 0;
+    unsigned n = 0, n_regular = 0;
+    for (unsigned i = 0; i < s->n_bursts; i++) {
+        const struct mac_jam_burst *b = burst_back(j, i);
+        if (radar ? !is_radar(b) : !is_pulse(b))
+            continue;
+        if (n > 0)
+            sorted[n - 1] = gaps[n - 1] = later_ns - b->from_ns;
+        later_ns = b->from_ns;
+        n++;
+    }
+    if (n < least_pulses)
+        return false;
+    int64_t middle_ns = median_of(sorted, n - 1);
+    for (unsigned i = 0; i + 1 < n; i++)
+        n_regular += gaps[i] - middle_ns <= middle_ns / 20 && middle_ns - gaps[i] <= middle_ns / 20;
+    return n_regular * 4 >= (n - 1) * 3 && (!radar || n_regular >= least_pulses);
 }
 
 static void measure_shapes(const struct mac_jam *j, int64_t now_ns, struct mac_jam_statistics *s)
@@ -209,8 +262,8 @@ static bool looks_reactive(const struct mac_jam *j, const struct mac_jam_statist
 static bool looks_pulsed(const struct mac_jam *j, const struct mac_jam_statistics *s)
 {
     unsigned bad = s->n - s->n_good;
-    return s->n_pulses >= least_pulses && s->n_regular * 4 >= (s->n_pulses - 1) * 3 && bad * 2 >= j->cfg.min_frames && bad * 10 >= s->n * 3 &&
-           s->n_weak * 2 <= bad;
+    return s->n_pulses >= least_pulses && bad * 2 >= j->cfg.min_frames && bad * 10 >= s->n * 3 && s->n_weak * 2 <= bad &&
+           is_regular(j, s, false);
 }
 
 /* On a channel that is mostly silent no strong frame survives, and none shows where another one met it. */
@@ -251,7 +304,7 @@ enum mac_jam_kind mac_jam_judge(const struct mac_jam *j, const struct mac_jam_st
     trace = judge_bursts(j, s);
     if (trace != MAC_JAM_NONE)
         return trace;
-    if (s->n_radar_regular >= least_pulses && s->n_radar_regular * 4 >= (s->n_radar - 1) * 3)
+    if (s->n_radar > least_pulses && is_regular(j, s, true))
         return MAC_JAM_FOREIGN;
     if (s->n == 0)
         return MAC_JAM_NONE;

@@ -129,7 +129,8 @@ static void build_frame(struct mac *m, const struct mac_queue_item *item, int64_
     int64_t sifs_ns = m->cfg.profile.sifs_ns;
     size_t len = fragment_len(item, item->fragment);
     size_t offset = item->fragment * item->fragment_bytes;
-    mac_queue_copy(&m->queue, item, offset, len, m->payload);
+    uint8_t *payload = m->mpdu + mpdu_len(m, item) - len; /* where it is to be */
+    mac_queue_copy(&m->queue, item, offset, len, payload);
     const struct mac_slot_plan *plan = plan_of(m, item, item->fragment);
     uint8_t slots[MAC_SLOT_PLAN_BYTES];
     int64_t own_ns = airtime_ns(m, mpdu_len(m, item), item->rate);
@@ -152,7 +153,7 @@ static void build_frame(struct mac *m, const struct mac_queue_item *item, int64_
                               .last_fragment = (uint8_t)item->last_fragment,
                               .slots = plan ? slots : NULL,
                               .slots_len = plan ? mac_slot_plan_write(plan, slots, sizeof slots) : 0,
-                              .payload = m->payload,
+                              .payload = payload,
                               .payload_len = len};
     int rc = mac_frame_write(&frame, m->mpdu, sizeof m->mpdu, &out->mpdu_len);
     assert(rc == 0); /* mac_init refused fragment_bytes that would not fit */

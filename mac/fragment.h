@@ -34,8 +34,8 @@ struct mac_reassembly {
     struct mac_reassembly_slot *slots;
     size_t n_slots;
     int64_t keep_ns;
-    int64_t deadline_ns; /* of the message that is given up first; INT64_MAX: none is begun */
     uint64_t n_done, n_dropped;
+    int64_t deadline_ns; /* of the message that is given up first; INT64_MAX: none is begun */
 };
 
 void mac_reassembly_init(struct mac_reassembly *r, struct mac_reassembly_slot *slots, size_t n_slots, uint8_t *buffers, int64_t keep_ns);

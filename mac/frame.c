@@ -1,7 +1,6 @@
 #include "mac/frame.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Frame Control, 9.2.4.1: octet 0 = version (2 bits), type (2), subtype (4); octet 1 = flags. */
 enum {
@@ -35,16 +34,6 @@ static struct mac_address get_address(const uint8_t *in)
     struct mac_address address;
     memcpy(address.octets, in, sizeof address.octets);
     return address;
-}
-
-bool mac_address_equal(const struct mac_address *a, const struct mac_address *b)
-{
-    return memcmp(a->octets, b->octets, sizeof a->octets) == 0;
-}
-
-bool mac_address_is_group(const struct mac_address *a)
-{
-    return (a->octets[0] & 0x01) != 0;
 }
 
 static int write_control(const struct mac_frame *frame, uint8_t *out, size_t cap, size_t *len_out)
@@ -90,7 +79,7 @@ static int write_data(const struct mac_frame *frame, uint8_t *out, size_t cap, s
         if (frame->slots_len > 0)
             memcpy(out + MAC_DATA_OVERHEAD_BYTES + MAC_SLOTS_LEN_BYTES, frame->slots, frame->slots_len);
     }
-    if (frame->payload_len > 0)
+    if (frame->payload_len > 0 && frame->payload != out + overhead)
         memcpy(out + overhead, frame->payload, frame->payload_len);
     *len_out = overhead + frame->payload_len;
     return 0;
@@ -105,10 +94,15 @@ int mac_frame_write(const struct mac_frame *frame, uint8_t *out, size_t cap, siz
     return write_control(frame, out, cap, len_out);
 }
 
-/* The body of a data frame under our BSSID; anything else leaves `ours` false. */
-static void read_body(const uint8_t *body, size_t len, struct mac_frame *out)
+void mac_frame_read_body(const uint8_t *mpdu, size_t mpdu_len, struct mac_frame *out)
 {
-    if (len < MAC_LLC_BYTES + MAC_FRAGMENT_HEADER_BYTES)
+    /* 802.11's own fragments are nobody's here: sixteen of them do not hold a message (docs/mac.md) */
+    bool foreign = (mpdu[1] & (FLAG_TO_DS | FLAG_FROM_DS | FLAG_PROTECTED | FLAG_ORDER)) != 0 || out->more_fragments ||
+                   out->fragment_number != 0 || !mac_address_equal(&out->bssid, &mac_bssid) ||
+                   mac_address_is_group(&out->transmitter);
+    const uint8_t *body = mpdu + MAC_DATA_HEADER_BYTES;
+    size_t len = mpdu_len - MAC_DATA_HEADER_BYTES;
+    if (foreign || len < MAC_LLC_BYTES + MAC_FRAGMENT_HEADER_BYTES)
         return;
     bool slots = memcmp(body, llc_snap_slots, sizeof llc_snap_slots) == 0;
     const uint8_t *header = body + MAC_LLC_BYTES;
@@ -140,18 +134,20 @@ static int read_data(const uint8_t *mpdu, size_t len, struct mac_frame *out)
     uint16_t control = get_u16(mpdu + 22);
     out->sequence = (uint16_t)(control >> 4);
     out->fragment_number = (uint8_t)(control & 0x0f);
-    /* 802.11's own fragments are nobody's here: sixteen of them do not hold a message (docs/mac.md) */
-    bool foreign = (mpdu[1] & (FLAG_TO_DS | FLAG_FROM_DS | FLAG_PROTECTED | FLAG_ORDER)) != 0 || out->more_fragments ||
-                   out->fragment_number != 0 || !mac_address_equal(&out->bssid, &mac_bssid) ||
-                   mac_address_is_group(&out->transmitter);
-    if (!foreign)
-        read_body(mpdu + MAC_DATA_HEADER_BYTES, len - MAC_DATA_HEADER_BYTES, out);
     return 0;
 }
 
 int mac_frame_read(const uint8_t *mpdu, size_t len, struct mac_frame *out)
 {
-    memset(out, 0, sizeof *out);
+    int rc = mac_frame_read_header(mpdu, len, out);
+    if (rc == 0 && out->kind == MAC_FRAME_DATA)
+        mac_frame_read_body(mpdu, len, out);
+    return rc;
+}
+
+int mac_frame_read_header(const uint8_t *mpdu, size_t len, struct mac_frame *out)
+{
+    *out = (struct mac_frame){0};
     if (len < MAC_ACK_BYTES || len > MAC_MAX_MPDU_BYTES || (mpdu[0] & 0x03) != 0)
         return -EBADMSG;
     unsigned type = mpdu[0] >> 2 & 0x03, subtype = mpdu[0] >> 4;

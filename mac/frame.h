@@ -6,6 +6,8 @@
 
 #include "mac/mac.h"
 
+#include <string.h>
+
 enum {
     MAC_DATA_HEADER_BYTES = 24,
     MAC_LLC_BYTES = 8,
@@ -41,11 +43,23 @@ struct mac_frame {
 
 extern const struct mac_address mac_bssid;
 
-/* Writes the MPDU; returns 0, -ENOBUFS when cap does not hold it, -EINVAL for a field out of its range or a kind that is never sent. */
+/* Writes the MPDU; the payload may already be where it belongs. Returns 0, -ENOBUFS when cap does not hold it, -EINVAL for a field out of its range or a kind that is never sent. */
 __attribute__((warn_unused_result)) int mac_frame_write(const struct mac_frame *frame, uint8_t *out, size_t cap, size_t *len_out);
 /* Reads any octets; returns 0, or -EBADMSG for what is no MPDU (too short, another protocol version). */
 __attribute__((warn_unused_result)) int mac_frame_read(const uint8_t *mpdu, size_t len, struct mac_frame *out);
-bool mac_address_equal(const struct mac_address *a, const struct mac_address *b);
+/* The same in two steps: all but `ours` and what holds only of ours, which is as much as a frame for somebody else is read for; and the
+ * rest of a data frame of those octets. */
+__attribute__((warn_unused_result)) int mac_frame_read_header(const uint8_t *mpdu, size_t len, struct mac_frame *out);
+void mac_frame_read_body(const uint8_t *mpdu, size_t len, struct mac_frame *out);
+
+static inline bool mac_address_equal(const struct mac_address *a, const struct mac_address *b)
+{
+    return memcmp(a->octets, b->octets, sizeof a->octets) == 0;
+}
+
 /* Broadcast or multicast. */
-bool mac_address_is_group(const struct mac_address *a);
+static inline bool mac_address_is_group(const struct mac_address *a)
+{
+    return (a->octets[0] & 0x01) != 0;
+}
 #endif

@@ -134,7 +134,7 @@ int mac_init(void *mem, size_t len, const struct mac_config *cfg, struct mac **o
     m->ack_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_ACK_BYTES, cfg->profile.basic_rate);
     m->rts_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_RTS_BYTES, cfg->profile.basic_rate);
     m->started_ns = INT64_MIN;
-    m->access_deadline_ns = INT64_MAX;
+    m->access_deadline_ns = m->expiry_ns = INT64_MAX;
     int64_t longest_ns = cfg->airtime_ns(cfg->airtime_ctx, MAC_MAX_MPDU_BYTES, cfg->profile.basic_rate);
     mac_medium_init(&m->medium, &cfg->profile, m->ack_ns, longest_ns);
     m->longest_reserve_ns = longest_ns + 2 * cfg->profile.sifs_ns + m->ack_ns;
@@ -186,24 +186,31 @@ static bool is_malformed(const struct mac *m, const struct mac_event *in)
     }
 }
 
+static __attribute__((noinline)) void on_cca(struct mac *m, const struct mac_event *in, struct mac_update *out)
+{
+    bool busy = in->kind == MAC_EV_CCA_BUSY;
+    mac_medium_cca(&m->medium, busy, in->now_ns);
+    if (in->cca.elsewhere)
+        return;
+    struct mac_jam_observation seen = {
+        .kind = busy ? MAC_JAM_SEEN_BUSY : MAC_JAM_SEEN_IDLE, .now_ns = in->now_ns, .power_dbfs = in->cca.power_dbfs};
+    mac_watch(m, &seen, out);
+}
+
 static void on_sense(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
-    struct mac_jam_observation seen = {.now_ns = in->now_ns};
-    mac_access_interrupt(m, in->now_ns);
-    if (in->kind == MAC_EV_LOCK) {
-        /* a frame that began before the own one ended was lost with it */
-        if (m->phase != MAC_PHASE_SENDING && m->phase != MAC_PHASE_RESPONDING)
-            mac_medium_lock(&m->medium, in->now_ns);
-        seen.kind = MAC_JAM_SEEN_LOCK;
-    } else {
-        bool busy = in->kind == MAC_EV_CCA_BUSY;
-        mac_medium_cca(&m->medium, busy, in->now_ns);
-        if (in->cca.elsewhere)
-            return;
-        seen.kind = busy ? MAC_JAM_SEEN_BUSY : MAC_JAM_SEEN_IDLE;
-        seen.power_dbfs = in->cca.power_dbfs;
+    int64_t now_ns = in->now_ns;
+    if (!mac_medium_sensed(&m->medium) && m->phase == MAC_PHASE_CONTEND && m->backoff.access == MAC_ACCESS_DCF &&
+        (m->lone == 0 || mac_backoff_due_ns(&m->backoff, mac_first(m->lone)) <= now_ns))
+        mac_access_interrupt(m, now_ns);
+    if (in->kind != MAC_EV_LOCK) {
+        on_cca(m, in, out);
+        return;
     }
-    mac_watch(m, &seen, out);
+    /* a frame that began before the own one ended was lost with it */
+    if (m->phase != MAC_PHASE_SENDING && m->phase != MAC_PHASE_RESPONDING)
+        mac_medium_lock(&m->medium, now_ns);
+    mac_jam_note_lock(&m->ear->jam);
 }
 
 static void on_tick(struct mac *m, int64_t now_ns, struct mac_update *out)
@@ -231,19 +238,12 @@ static int on_tx_done(struct mac *m, int64_t now_ns, struct mac_update *out)
     return rc;
 }
 
-static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update *out)
+/* What the station itself or its caller does. */
+static int dispatch_own(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
     switch (in->kind) {
     case MAC_EV_SEND:
         return mac_access_send(m, in);
-    case MAC_EV_CCA_BUSY:
-    case MAC_EV_CCA_IDLE:
-    case MAC_EV_LOCK:
-        on_sense(m, in, out);
-        return 0;
-    case MAC_EV_FRAME:
-        mac_receive_frame(m, in, out);
-        return 0;
     case MAC_EV_TX_DONE:
         return on_tx_done(m, in->now_ns, out);
     case MAC_EV_HOLD:
@@ -275,47 +275,61 @@ static int dispatch(struct mac *m, const struct mac_event *in, struct mac_update
     }
 }
 
-int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
+static __attribute__((noinline)) int step_own(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
-    out->transmit = out->is_response = out->has_verdict = false;
-    out->n_deliveries = out->n_reports = 0;
     if (is_malformed(m, in)) {
         m->stats.bad_event++;
         return -EBADMSG;
     }
     if (m->started_ns == INT64_MIN)
         m->started_ns = in->now_ns;
-    enum mac_phase before = m->phase;
-    m->deadline_moved = false;
-    int rc = dispatch(m, in, out);
+    int rc = dispatch_own(m, in, out);
     if (rc == -EBADMSG)
         m->stats.bad_event++;
-    mac_access_arm(m, in->now_ns);
-    if (in->kind == MAC_EV_TICK && m->slots.active && !out->transmit) {
-        mac_slots_run(m, in->now_ns, out);
+    if (in->kind == MAC_EV_TICK) {
         mac_access_arm(m, in->now_ns);
+        if (m->slots.active && !out->transmit) {
+            mac_slots_run(m, in->now_ns, out);
+            mac_access_arm(m, in->now_ns);
+        }
+        if (!out->transmit)
+            mac_access_try(m, in->now_ns, out);
     }
-    if (in->kind == MAC_EV_TICK && !out->transmit)
-        mac_access_try(m, in->now_ns, out);
-    /* what others send moves it only through the counters */
-    bool overheard = in->kind == MAC_EV_CCA_BUSY || in->kind == MAC_EV_CCA_IDLE || in->kind == MAC_EV_LOCK || in->kind == MAC_EV_FRAME;
-    if (!overheard || m->deadline_moved || m->phase != MAC_PHASE_CONTEND || before != MAC_PHASE_CONTEND)
-        m->access_deadline_ns = mac_access_deadline(m);
+    mac_access_settle(m, in->now_ns, false);
     return rc;
+}
+
+/* What others do comes first, and in as few steps as can be: it is most of what happens on a channel. */
+int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out)
+{
+    out->transmit = out->is_response = out->has_verdict = false;
+    out->n_deliveries = out->n_reports = 0;
+    bool waited = m->phase == MAC_PHASE_CONTEND, frame = in->kind == MAC_EV_FRAME && (in->frame.mpdu || in->frame.len_bytes == 0);
+    if (!frame && in->kind != MAC_EV_LOCK && in->kind != MAC_EV_CCA_BUSY && in->kind != MAC_EV_CCA_IDLE)
+        return step_own(m, in, out);
+    if (m->started_ns == INT64_MIN)
+        m->started_ns = in->now_ns;
+    if (frame)
+        mac_receive_frame(m, in, out);
+    else
+        on_sense(m, in, out);
+    mac_access_settle(m, in->now_ns, waited && m->phase == MAC_PHASE_CONTEND);
+    return 0;
+}
+
+static int64_t min_ns(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 int64_t mac_deadline(const struct mac *m)
 {
-    int64_t deadline_ns = m->access_deadline_ns, at_ns = mac_reassembly_deadline(&m->reassembly);
-    if (at_ns < deadline_ns)
-        deadline_ns = at_ns;
-    if (m->medium.receiving && m->medium.receive_limit_ns < deadline_ns)
-        deadline_ns = m->medium.receive_limit_ns;
-    at_ns = mac_slots_deadline(m);
-    if (at_ns < deadline_ns)
-        deadline_ns = at_ns;
-    at_ns = mac_watch_deadline(m);
-    return at_ns < deadline_ns ? at_ns : deadline_ns;
+    int64_t deadline_ns = min_ns(m->access_deadline_ns, mac_reassembly_deadline(&m->reassembly));
+    if (m->medium.receiving)
+        deadline_ns = min_ns(deadline_ns, m->medium.receive_limit_ns);
+    if (!m->slots.active && m->ear->jam.opinion == MAC_JAM_NONE)
+        return deadline_ns;
+    return min_ns(deadline_ns, min_ns(mac_slots_deadline(m), mac_watch_deadline(m)));
 }
 
 void mac_stats(const struct mac *m, struct mac_stats *out)

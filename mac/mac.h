@@ -227,9 +227,9 @@ struct mac_update {
 };
 
 struct mac_stats {
+    uint64_t rx_ok, rx_other, nav_set, rx_fcs_bad, rx_header_bad, rx_malformed, rx_duplicate, rx_own;
     uint64_t queued, sent_frames, sent_broadcast, retries, acked, no_ack, expired, queue_full;
-    uint64_t rx_ok, rx_fcs_bad, rx_header_bad, rx_malformed, rx_other, rx_duplicate, rx_own;
-    uint64_t reassembled, reassembly_dropped, nav_set, late_response;
+    uint64_t reassembled, reassembly_dropped, late_response;
     uint64_t sent_rts, sent_cts, no_cts; /* sent_cts: answers, and to itself */
     uint64_t rts_refused;     /* an RTS to this station that it may not answer: reserved by others, a hold, busy itself */
     uint64_t nav_dropped;     /* reservations that nothing followed */

@@ -9,11 +9,6 @@ static int64_t min_ns(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t max_ns(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, int64_t ack_ns, int64_t longest_frame_ns)
 {
     memset(d, 0, sizeof *d);
@@ -30,27 +25,16 @@ void mac_medium_init(struct mac_medium *d, const struct mac_profile *profile, in
     d->nav_check_ns = d->silent_from_ns = INT64_MAX;
 }
 
-static void account(struct mac_medium *d, bool was_busy, int64_t now_ns)
-{
-    bool busy = mac_medium_sensed(d);
-    if (busy && !was_busy)
-        d->busy_since_ns = now_ns;
-    if (!busy && was_busy)
-        d->busy_ns += max_ns(now_ns - d->busy_since_ns, 0);
-}
-
 void mac_medium_cca(struct mac_medium *d, bool busy, int64_t now_ns)
 {
-    bool was_busy = mac_medium_sensed(d);
     if (d->cca_busy && !busy)
         d->cca_idle_ns = now_ns;
-    d->cca_busy = busy;
-    account(d, was_busy, now_ns);
+    mac_medium_sense(d, busy, d->receiving, now_ns);
 }
 
 static int64_t patience_at(const struct mac_medium *d, int64_t now_ns)
 {
-    return min_ns(d->patience_ns + max_ns(now_ns - d->patience_at_ns, 0) / patience_share, d->group_gap_ns);
+    return min_ns(d->patience_ns + mac_later_ns(now_ns - d->patience_at_ns, 0) / patience_share, d->group_gap_ns);
 }
 
 /* A silence that a group frame asked for is over. In a plan that this station follows it was no waste: the plan says who is silent when. */
@@ -58,20 +42,19 @@ static void settle_silence(struct mac_medium *d, int64_t now_ns)
 {
     if (d->silent_from_ns == INT64_MAX)
         return;
-    int64_t from_ns = max_ns(d->silent_from_ns, d->own_ns), to_ns = min_ns(now_ns, min_ns(d->nav_check_ns, d->nav_ns));
-    d->patience_ns = max_ns(patience_at(d, now_ns) - max_ns(to_ns - from_ns, 0), 0);
+    int64_t from_ns = mac_later_ns(d->silent_from_ns, d->own_ns), to_ns = min_ns(now_ns, min_ns(d->nav_check_ns, d->nav_ns));
+    d->patience_ns = mac_later_ns(patience_at(d, now_ns) - mac_later_ns(to_ns - from_ns, 0), 0);
     d->patience_at_ns = now_ns;
     d->silent_from_ns = INT64_MAX;
 }
 
-/* Time has passed the check: what was reserved has gone, and is no more even if something begins later. */
-static void drop_unused_nav(struct mac_medium *d, int64_t now_ns)
+void mac_medium_drop_unused_nav(struct mac_medium *d, int64_t now_ns)
 {
     settle_silence(d, now_ns);
     if (now_ns <= d->nav_check_ns)
         return;
     if (d->nav_ns > d->nav_check_ns) {
-        d->nav_ns = max_ns(d->nav_before_ns, d->nav_check_ns);
+        d->nav_ns = mac_later_ns(d->nav_before_ns, d->nav_check_ns);
         d->nav_by_group = false;
         d->n_nav_dropped++;
     }
@@ -92,68 +75,36 @@ static bool extend_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns)
 
 bool mac_medium_nav(struct mac_medium *d, int64_t until_ns, int64_t check_ns, int64_t now_ns)
 {
-    drop_unused_nav(d, now_ns);
+    mac_medium_drop_unused_nav(d, now_ns);
     return extend_nav(d, until_ns, check_ns);
 }
 
-/* Behind a frame that ended at end_ns something has to follow. */
-static int64_t await_group(struct mac_medium *d, int64_t end_ns)
+void mac_medium_await_group(struct mac_medium *d, int64_t end_ns)
 {
     d->silent_from_ns = end_ns + d->follow_ns;
-    return end_ns + max_ns(patience_at(d, end_ns), d->follow_ns);
+    d->nav_check_ns = end_ns + mac_later_ns(patience_at(d, end_ns), d->follow_ns);
 }
 
 bool mac_medium_nav_group(struct mac_medium *d, int64_t until_ns, int64_t end_ns, int64_t now_ns)
 {
-    drop_unused_nav(d, now_ns);
+    mac_medium_drop_unused_nav(d, now_ns);
     if (!extend_nav(d, until_ns, INT64_MAX))
         return false;
     d->nav_by_group = true;
-    d->nav_check_ns = await_group(d, end_ns);
+    mac_medium_await_group(d, end_ns);
     return true;
-}
-
-int64_t mac_medium_reserved_ns(const struct mac_medium *d)
-{
-    if (d->nav_ns <= d->nav_check_ns)
-        return d->nav_ns;
-    return max_ns(d->nav_before_ns, d->nav_check_ns);
-}
-
-void mac_medium_lock(struct mac_medium *d, int64_t now_ns)
-{
-    bool was_busy = mac_medium_sensed(d);
-    drop_unused_nav(d, now_ns);
-    d->nav_check_ns = INT64_MAX;
-    d->receiving = true;
-    d->receive_limit_ns = now_ns + d->longest_frame_ns;
-    account(d, was_busy, now_ns);
-}
-
-void mac_medium_frame(struct mac_medium *d, int64_t end_ns, bool good, int64_t now_ns)
-{
-    bool was_busy = mac_medium_sensed(d);
-    d->receiving = false;
-    d->frame_end_ns = max_ns(d->frame_end_ns, end_ns);
-    /* 10.3.2.3.7: after a frame that was not understood its ACK may follow unheard; one that is understood ends that doubt */
-    d->eifs_until_ns = good ? INT64_MIN / 4 : end_ns + d->eifs_ns;
-    if (d->nav_by_group && d->nav_ns > end_ns && d->nav_check_ns == INT64_MAX)
-        d->nav_check_ns = await_group(d, end_ns);
-    account(d, was_busy, now_ns);
 }
 
 static void lose_reception(struct mac_medium *d, int64_t now_ns)
 {
-    bool was_busy = mac_medium_sensed(d);
-    d->receiving = false;
-    account(d, was_busy, now_ns);
+    mac_medium_sense(d, d->cca_busy, false, now_ns);
 }
 
 void mac_medium_deaf(struct mac_medium *d, int64_t until_ns, int64_t now_ns)
 {
     lose_reception(d, now_ns);
-    d->deaf_ns = max_ns(d->deaf_ns, until_ns);
-    d->eifs_until_ns = max_ns(d->eifs_until_ns, until_ns + d->eifs_ns);
+    d->deaf_ns = mac_later_ns(d->deaf_ns, until_ns);
+    d->eifs_until_ns = mac_later_ns(d->eifs_until_ns, until_ns + d->eifs_ns);
 }
 
 void mac_medium_retune(struct mac_medium *d, bool busy, int64_t now_ns)
@@ -170,7 +121,7 @@ void mac_medium_retune(struct mac_medium *d, bool busy, int64_t now_ns)
 void mac_medium_own(struct mac_medium *d, int64_t until_ns, int64_t now_ns)
 {
     lose_reception(d, now_ns);
-    d->own_ns = max_ns(d->own_ns, until_ns);
+    d->own_ns = mac_later_ns(d->own_ns, until_ns);
 }
 
 void mac_medium_expire(struct mac_medium *d, int64_t now_ns)
@@ -188,7 +139,7 @@ void mac_medium_hold(struct mac_medium *d, int64_t from_ns, int64_t to_ns, int64
             continue;
         if (hold.from_ns <= to_ns && from_ns <= hold.to_ns) { /* they touch: one period */
             from_ns = hold.from_ns < from_ns ? hold.from_ns : from_ns;
-            to_ns = max_ns(hold.to_ns, to_ns);
+            to_ns = mac_later_ns(hold.to_ns, to_ns);
             continue;
         }
         d->holds[kept++] = hold;
@@ -197,7 +148,7 @@ void mac_medium_hold(struct mac_medium *d, int64_t from_ns, int64_t to_ns, int64
     if (kept == MAC_MAX_HOLDS) { /* a period too many: keep to more silence than was asked, never to less */
         struct mac_hold *last = &d->holds[--d->n_holds];
         from_ns = last->from_ns < from_ns ? last->from_ns : from_ns;
-        to_ns = max_ns(last->to_ns, to_ns);
+        to_ns = mac_later_ns(last->to_ns, to_ns);
     }
     d->holds[d->n_holds++] = (struct mac_hold){.from_ns = from_ns, .to_ns = to_ns};
 }
@@ -207,25 +158,11 @@ int64_t mac_medium_held_until(const struct mac_medium *d, int64_t start_ns, int6
     int64_t until_ns = INT64_MIN;
     for (size_t i = 0; i < d->n_holds; i++)
         if (start_ns < d->holds[i].to_ns && start_ns + len_ns > d->holds[i].from_ns)
-            until_ns = max_ns(until_ns, d->holds[i].to_ns);
+            until_ns = mac_later_ns(until_ns, d->holds[i].to_ns);
     return until_ns;
-}
-
-int64_t mac_medium_ready_ns(const struct mac_medium *d)
-{
-    if (mac_medium_sensed(d))
-        return INT64_MAX;
-    /* Energy detection tells the end of a frame a block late; the frame's own end is exact and common to all who heard it, so
-     * their slots fall together. */
-    int64_t idle_ns = max_ns(d->cca_idle_ns, d->frame_end_ns);
-    if (d->cca_idle_ns >= d->frame_end_ns && d->cca_idle_ns - d->frame_end_ns <= 2 * d->slot_ns)
-        idle_ns = d->frame_end_ns;
-    idle_ns = max_ns(max_ns(idle_ns, mac_medium_reserved_ns(d)), max_ns(d->own_ns, d->hold_ns));
-    idle_ns = max_ns(idle_ns, d->deaf_ns);
-    return max_ns(idle_ns + d->difs_ns, d->eifs_until_ns) - d->turnaround_ns;
 }
 
 int64_t mac_medium_free_ns(const struct mac_medium *d)
 {
-    return max_ns(max_ns(d->own_ns, d->hold_ns), d->deaf_ns) - d->turnaround_ns;
+    return mac_later_ns(mac_later_ns(d->own_ns, d->hold_ns), d->deaf_ns) - d->turnaround_ns;
 }

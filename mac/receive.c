@@ -67,11 +67,13 @@ static bool is_unsure(const struct mac *m, const struct mac_frame *frame, int64_
            !mac_dup_knows(&m->dup, &frame->transmitter);
 }
 
-static void receive_data(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
+static void receive_data(struct mac *m, struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
 {
     bool to_me = mac_address_equal(&frame->receiver, &m->self);
     int64_t end_ns = in->frame.quality.end_ns;
-    if (!frame->ours || (!to_me && !mac_address_equal(&frame->receiver, &mac_broadcast))) {
+    if (to_me || mac_address_equal(&frame->receiver, &mac_broadcast))
+        mac_frame_read_body(in->frame.mpdu, in->frame.len_bytes, frame);
+    if (!frame->ours) {
         m->stats.rx_other++;
         return;
     }
@@ -138,17 +140,16 @@ static void reserve(struct mac *m, const struct mac_frame *frame, const struct m
 /* Nobody sends a frame twice without saying so, but who recorded it. */
 static void watch_copies(struct mac *m, const struct mac_frame *frame, const struct mac_event *in, struct mac_update *out)
 {
-    struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_NAME, .now_ns = in->now_ns, .name = frame->sequence};
+    uint64_t name = frame->sequence;
     for (size_t i = 0; i < sizeof frame->transmitter.octets; i++)
-        seen.name = seen.name << 8 | frame->transmitter.octets[i];
-    seen.name = seen.name << 4 | frame->fragment_number;
-    mac_watch(m, &seen, out);
+        name = name << 8 | frame->transmitter.octets[i];
+    mac_watch_name(m, name << 4 | frame->fragment_number, in->now_ns, out);
 }
 
 static void receive_good(struct mac *m, const struct mac_event *in, struct mac_update *out)
 {
     struct mac_frame frame;
-    if (mac_frame_read(in->frame.mpdu, in->frame.len_bytes, &frame) != 0) {
+    if (mac_frame_read_header(in->frame.mpdu, in->frame.len_bytes, &frame) != 0) {
         m->stats.rx_malformed++;
         (void)settle_wait(m, NULL, in, out);
         return;
@@ -186,13 +187,14 @@ void mac_receive_frame(struct mac *m, const struct mac_event *in, struct mac_upd
     const struct mac_rx_quality *q = &in->frame.quality;
     bool good = q->header_ok && q->fcs_ok && in->frame.mpdu;
     mac_medium_frame(&m->medium, q->end_ns, good, in->now_ns);
-    struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_FRAME, .now_ns = in->now_ns, .quality = q};
-    if (good || !cut_off_by_own(m, q))
-        mac_watch(m, &seen, out);
     if (good) {
+        mac_watch_good(m, q, in->now_ns, out);
         receive_good(m, in, out);
         return;
     }
+    struct mac_jam_observation seen = {.kind = MAC_JAM_SEEN_FRAME, .now_ns = in->now_ns, .quality = q};
+    if (!cut_off_by_own(m, q))
+        mac_watch(m, &seen, out);
     if (!q->header_ok)
         m->stats.rx_header_bad++;
     else

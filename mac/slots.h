@@ -7,10 +7,10 @@
 enum { MAC_SLOT_ANSWER_BYTES = 512 };
 
 struct mac_slots {
-    struct mac_slot_plan wanted; /* of the group message that waits */
     bool active, own;            /* a plan runs; it is this station's */
     bool again;                  /* it asks those whose slot stayed empty */
     bool answering;              /* the frame that is out goes in a slot */
+    struct mac_slot_plan wanted; /* of the group message that waits */
     uint16_t message_id;         /* own: of the message that it belongs to */
     struct mac_slot_plan plan;
     int64_t origin_ns, end_ns;   /* the frame's end; that of the last slot's frame */

@@ -36,14 +36,20 @@ static int64_t blocked_here_ns(const struct mac *m, int64_t now_ns)
     return m->ear->blocked_ns + (blocked_ns < visit_ns ? blocked_ns : visit_ns);
 }
 
+void mac_watch_form(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out)
+{
+    int64_t away_ns = m->ear->away_ns;
+    if (seen->kind == MAC_JAM_SEEN_FRAME || seen->kind == MAC_JAM_SEEN_TICK || seen->kind == MAC_JAM_SEEN_SHAPE)
+        seen->blocked_ns = blocked_here_ns(m, seen->now_ns + away_ns);
+    if (!mac_jam_form(&m->ear->jam, seen, &out->verdict))
+        return;
+    out->has_verdict = true;
+    out->verdict.from_ns += away_ns;
+    out->verdict.at_ns += away_ns;
+}
+
 void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_update *out)
 {
-    /* where an opinion may be formed that asks for it */
-    if (seen->kind == MAC_JAM_SEEN_FRAME || seen->kind == MAC_JAM_SEEN_TICK || seen->kind == MAC_JAM_SEEN_SHAPE)
-        seen->blocked_ns = blocked_here_ns(m, seen->now_ns);
-    bool good = seen->kind == MAC_JAM_SEEN_FRAME && seen->quality->header_ok && seen->quality->fcs_ok;
-    if (good || seen->kind == MAC_JAM_SEEN_SENT)
-        m->ear->blocked_ns = 0;
     int64_t away_ns = m->ear->away_ns;
     struct mac_rx_quality quality;
     if (seen->kind == MAC_JAM_SEEN_FRAME && away_ns != 0) {
@@ -53,11 +59,10 @@ void mac_watch(struct mac *m, struct mac_jam_observation *seen, struct mac_updat
         seen->quality = &quality;
     }
     seen->now_ns -= away_ns;
-    if (!mac_jam_observe(&m->ear->jam, seen, &out->verdict))
-        return;
-    out->has_verdict = true;
-    out->verdict.from_ns += away_ns;
-    out->verdict.at_ns += away_ns;
+    if (mac_jam_note(&m->ear->jam, seen))
+        mac_watch_form(m, seen, out);
+    if (seen->kind == MAC_JAM_SEEN_SENT)
+        m->ear->blocked_ns = 0;
 }
 
 /* An ear that is opened for the first time has nothing to remember, and no time to leave out. */
