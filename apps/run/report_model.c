@@ -94,6 +94,7 @@ static void read_channel(struct app_report_model *m, const json_t *e, int64_t t_
     m->channels[index].low_hz = json_number_value(json_object_get(e, "low_hz"));
     m->channels[index].high_hz = json_number_value(json_object_get(e, "high_hz"));
     m->channels[index].control = json_is_true(json_object_get(e, "control"));
+    m->channels[index].hop = json_is_true(json_object_get(e, "hop"));
 }
 
 static void read_station(struct app_report_model *m, const json_t *e, int64_t t_ns)

@@ -85,7 +85,7 @@ struct app_report_model {
     struct {
         char name[APP_REPORT_NAME];
         double low_hz, high_hz;
-        bool control;
+        bool control, hop; /* hop: of the hop set */
     } channels[APP_MAX_CHANNELS];
     uint32_t n_stations;
     char stations[APP_MAX_STATIONS][APP_REPORT_NAME];

@@ -53,6 +53,7 @@ static const char *const style =
     "svg .e{text-anchor:end}svg .c{text-anchor:middle}svg .w{fill:var(--on);font-size:11px}"
     ".grid{stroke:var(--grid)}.rule{stroke:var(--line)}.primary{fill:var(--primary)}.lease{fill:var(--lease)}"
     ".granted{fill:var(--lease);opacity:.35}.suspended{fill:url(#stripes);stroke:var(--lease)}.stripe{stroke:var(--lease)}"
+    "svg .hop{fill:var(--consensus)}"
     ".data{fill:var(--data)}.ack{fill:var(--ack)}.consensus{fill:var(--consensus)}.jam{fill:var(--jam)}.jamband{fill:var(--jam);opacity:.13}"
     ".guide{stroke:var(--muted);stroke-dasharray:2 3;opacity:.8}.sent{fill:none;stroke:var(--muted)}.free{fill:var(--line)}"
     ".curve{fill:none;stroke:var(--consensus);stroke-width:2}.mark{stroke:var(--jam);stroke-dasharray:4 3}"

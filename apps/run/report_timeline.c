@@ -178,16 +178,35 @@ static void put_windows(const struct drawing *d, uint32_t channel, double y)
     fputs("\n", d->page);
 }
 
+static bool has_hop_set(const struct app_report_model *m)
+{
+    for (uint32_t i = 0; i < m->n_channels; i++)
+        if (m->channels[i].hop)
+            return true;
+    return false;
+}
+
+/* What a channel is to stations that hop. */
+static void put_role(const struct drawing *d, uint32_t channel, double y)
+{
+    if (d->m->channels[channel].hop)
+        fprintf(d->page, "<rect class=\"hop\" x=\"0\" y=\"%.1f\" width=\"4\" height=\"%d\"><title>of the hop set</title></rect>"
+                         "<text class=\"s hop\" x=\"10\" y=\"%.1f\">hop set</text>\n",
+                y, LANE, y + 66);
+    else if (d->m->channels[channel].control && has_hop_set(d->m))
+        fprintf(d->page, "<text class=\"s hop\" x=\"10\" y=\"%.1f\">rendezvous</text>\n", y + 66);
+}
+
 static void put_channel(const struct drawing *d, uint32_t channel, double y)
 {
     char name[APP_REPORT_TEXT], range[APP_REPORT_TEXT];
-    bool control = d->m->channels[channel].control;
     const char *own = app_report_channel_name(d->m, channel);
     snprintf(name, sizeof name, "%s%s", strcmp(own, "control") == 0 ? "" : "channel ", own);
     snprintf(range, sizeof range, "%.12g\u2013%.12g MHz", d->m->channels[channel].low_hz / 1e6, d->m->channels[channel].high_hz / 1e6);
     put_lane_name(d, y, name, range);
-    if (control)
+    if (d->m->channels[channel].control || d->m->channels[channel].hop)
         fprintf(d->page, "<text class=\"m s\" x=\"10\" y=\"%.1f\">never leased</text>\n", y + 51);
+    put_role(d, channel, y);
     put_attack(d, channel, y);
     for (size_t i = 0; i < d->m->primaries.n; i++) {
         const struct app_report_episode *p = app_report_at(&d->m->primaries, i);
@@ -282,7 +301,7 @@ static void put_guides(const struct drawing *d, double bottom)
         }
 }
 
-static void put_legend(FILE *page)
+static void put_legend(FILE *page, bool hops)
 {
     static const struct {
         const char *shape, *text;
@@ -303,6 +322,10 @@ static void put_legend(FILE *page)
     fputs("<div class=\"legend\">", page);
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++)
         fprintf(page, "<span><svg width=\"18\" height=\"11\" overflow=\"visible\">%s</svg>%s</span>", entries[i].shape, entries[i].text);
+    if (hops)
+        fputs("<span><svg width=\"18\" height=\"11\"><rect class=\"hop\" width=\"4\" height=\"11\"/></svg>channel of the hop set, over which the "
+              "control channel moves</span>",
+              page);
     fputs("</div>\n", page);
 }
 
@@ -311,7 +334,7 @@ void app_report_put_timeline(FILE *page, const struct app_report_model *m)
     struct drawing d = {.page = page, .m = m};
     double bottom = TOP + (double)m->n_channels * LANE + DATA_LANE + COMMIT_LANE;
     fputs("<h2>Timeline</h2>\n", page);
-    put_legend(page);
+    put_legend(page, has_hop_set(m));
     fprintf(page,
             "<div class=\"scroll\"><svg class=\"chart\" viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"timeline of the run\">"
             "<defs><pattern id=\"stripes\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"

@@ -1,11 +1,14 @@
 #define SUITE_NAME "report"
 #include "tests/unit/check_main.h"
 
+#include "apps/run/compare_access.h"
 #include "apps/run/journal.h"
 #include "apps/run/report.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -149,14 +152,19 @@ static void put_run(void)
     ck_assert_int_eq(app_journal_close(j), 0);
 }
 
-static void make_page(void)
+static void read_page(void)
 {
-    ck_assert_msg(app_report_write(folder, error) == 0, "%s", error);
     FILE *file = fopen(path_of("report.html"), "rb");
     ck_assert_ptr_nonnull(file);
     size_t len = fread(page, 1, sizeof page - 1, file);
     page[len] = '\0';
     fclose(file);
+}
+
+static void make_page(void)
+{
+    ck_assert_msg(app_report_write(folder, error) == 0, "%s", error);
+    read_page();
 }
 
 static void check_says(const char *text)
@@ -241,10 +249,8 @@ START_TEST(a_grant_ends_with_grant_expire_time_and_not_before)
 END_TEST
 
 /* Every element is closed in order, so that one strange value cannot take the page apart; nothing is loaded from elsewhere. */
-START_TEST(the_page_is_well_formed_and_self_contained)
+static void check_well_formed(void)
 {
-    put_run();
-    make_page();
     ck_assert_ptr_null(strstr(page, "http"));
     ck_assert_ptr_null(strstr(page, "<script"));
     ck_assert_ptr_null(strstr(page, "<one>"));
@@ -270,6 +276,80 @@ START_TEST(the_page_is_well_formed_and_self_contained)
         }
     }
     ck_assert_int_eq(n, 0);
+}
+
+START_TEST(the_page_is_well_formed_and_self_contained)
+{
+    put_run();
+    make_page();
+    check_well_formed();
+    ck_assert_ptr_null(strstr(page, "hop set"));
+}
+END_TEST
+
+START_TEST(channels_of_the_hop_set_are_marked)
+{
+    struct app_journal *j;
+    ck_assert_int_eq(app_journal_open(path_of("events.jsonl"), &j), 0);
+    put_start(j);
+    app_journal_begin(j, 0, "channel", NULL);
+    app_journal_int(j, "index", 2);
+    app_journal_text(j, "name", "h1");
+    app_journal_bool(j, "control", false);
+    app_journal_bool(j, "hop", true);
+    app_journal_end(j);
+    ck_assert_int_eq(app_journal_close(j), 0);
+    make_page();
+    check_well_formed();
+    check_says(">hop set</text>");
+    check_says(">rendezvous</text>");
+    check_says("channel of the hop set, over which the control channel moves");
+}
+END_TEST
+
+/* Leases that carry as much as the identity says: of occupancy .7, each behind a gap of its own */
+static void make_leases(const double *gaps_s, int n, struct app_access_row *rows)
+{
+    for (int i = 0; i < n; i++) {
+        double tenure_s = .1 * pow(2, i);
+        rows[i] = (struct app_access_row){.access = "lease", .lease_ns = (int64_t)llround(tenure_s * 1e9), .tenure_s = tenure_s, .gap_s = gaps_s[i],
+                                          .end_s = gaps_s[i] / 2, .ask_s = gaps_s[i] / 4, .begin_s = gaps_s[i] / 4, .occupancy = .7,
+                                          .utilisation = .7 * tenure_s / (tenure_s + gaps_s[i])};
+    }
+}
+
+START_TEST(a_lease_pays_from_where_it_carries_as_much)
+{
+    enum { N = 8 };
+    struct app_access_row rows[N + 1] = {{.access = "dcf", .utilisation = .5, .p50_ms = 1, .p99_ms = 2, .jain = 1}};
+    const struct app_access_row none = {.access = "none", .utilisation = .71}, less = {.access = "less", .utilisation = .1};
+    double gaps_s[N] = {.2, .2, .2, .2, .2, .2, .2, .2};
+    make_leases(gaps_s, N, &rows[1]);
+    /* T = .2 / (1 - .5 / .7) = .7, between .6 and 1 s */
+    struct app_access_break_even b = app_compare_break_even(&rows[1], N, &rows[0]);
+    ck_assert_double_eq_tol(b.identity_s, .7, 1e-9);
+    ck_assert_double_eq_tol(b.of_means_s, .7, 1e-9);
+    ck_assert_double_eq_tol(b.measured_s, .7, 1e-9);
+    /* a gap elsewhere says nothing of the cycle from which on leases pay */
+    gaps_s[7] = 5;
+    make_leases(gaps_s, N, &rows[1]);
+    b = app_compare_break_even(&rows[1], N, &rows[0]);
+    ck_assert_double_eq_tol(b.identity_s, .7, 1e-9);
+    ck_assert_double_gt(b.of_means_s, 2);
+    ck_assert(isnan(app_compare_break_even(&rows[1], N, &none).measured_s) && isnan(app_compare_break_even(&rows[1], N, &none).identity_s));
+    ck_assert(isnan(app_compare_break_even(&rows[1], N, &less).measured_s));
+    struct app_scenario *s = calloc(1, sizeof *s);
+    snprintf(s->name, sizeof s->name, "<one>");
+    s->duration_ns = SECOND;
+    rows[2].end_s = rows[2].tenure_s = NAN;
+    ck_assert_int_eq(app_compare_write_page(path_of("report.html"), "some/where & <one>", s, rows, N + 1, &b, 1), 0);
+    free(s);
+    read_page();
+    check_well_formed();
+    check_says("leases of 0.4 s: 46.7 %");
+    check_says("<a href=\"where &amp; &lt;one&gt;-lease-400ms/report.html\">lease 0.4 s</a>");
+    check_says("carries as much as dcf from 0.700 s");
+    check_says("200 ms = 100 + 50 + 50");
 }
 END_TEST
 
@@ -319,6 +399,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(t, a_broken_promise_stands_above_everything_else);
     tcase_add_test(t, a_grant_ends_with_grant_expire_time_and_not_before);
     tcase_add_test(t, the_page_is_well_formed_and_self_contained);
+    tcase_add_test(t, channels_of_the_hop_set_are_marked);
+    tcase_add_test(t, a_lease_pays_from_where_it_carries_as_much);
     tcase_add_test(t, the_same_run_gives_the_same_page);
     tcase_add_test(t, a_run_in_which_nothing_happened_has_a_page);
     tcase_add_test(t, a_line_that_is_no_json_is_named);
