@@ -50,7 +50,9 @@ enum chain_event_kind {
     CHAIN_EV_READ,      /* which height does a read have to see? the answer comes in reads. Raft: from the leader, -EBADMSG from others; PBFT:
                          * from everybody, and a quorum has to say the same */
     CHAIN_EV_CONVICT,   /* a member's equivocation is on the ledger */
-    CHAIN_EV_VOTER      /* this learner votes from here on */
+    CHAIN_EV_VOTER,     /* this learner votes from here on */
+    CHAIN_EV_ACCESS     /* this member's own messages wait for the medium, since when; or they no longer do. Its election or view timer stands still
+                         * meanwhile, but runs out after timeout_max_ns at the latest */
 };
 
 struct chain_event {
@@ -79,6 +81,7 @@ struct chain_event {
             bool lost_counts;
         } floor;
         uint64_t read_id;
+        int64_t waiting_since_ns; /* ACCESS; INT64_MAX: nothing waits */
     };
 };
 

@@ -43,6 +43,8 @@ int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *
     b->now_ns = 0;
     b->n_draws = 0;
     b->written_seq = b->persisted_seq = 0;
+    b->waits = false;
+    b->n_waits = 0;
     b->scratch = scratch;
     b->scratch_cap = scratch_cap;
     b->scratch_len = 0;
@@ -60,6 +62,31 @@ void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in,
     b->scratch_len = 0;
     if (in->kind == CHAIN_EV_PERSISTED && in->persisted_seq > b->persisted_seq && in->persisted_seq <= b->written_seq)
         b->persisted_seq = in->persisted_seq;
+}
+
+void chain_base_access(struct chain_engine_base *b, int64_t waiting_since_ns)
+{
+    if (b->waits)
+        b->waited[(b->n_waits - 1) % CHAIN_BASE_WAITS].to_ns = b->now_ns;
+    b->waits = waiting_since_ns != INT64_MAX;
+    if (!b->waits)
+        return;
+    int64_t last_ns = b->n_waits > 0 ? b->waited[(b->n_waits - 1) % CHAIN_BASE_WAITS].to_ns : INT64_MIN;
+    size_t at = b->n_waits++ % CHAIN_BASE_WAITS;
+    b->waited[at].from_ns = waiting_since_ns > last_ns ? waiting_since_ns : last_ns; /* no time counts twice */
+    b->waited[at].to_ns = INT64_MAX;
+}
+
+int64_t chain_base_patience(const struct chain_engine_base *b, int64_t since_ns, int64_t timeout_ns)
+{
+    int64_t waited_ns = 0;
+    for (uint32_t i = 0; i < CHAIN_BASE_WAITS && i < b->n_waits; i++) {
+        int64_t from_ns = b->waited[i].from_ns > since_ns ? b->waited[i].from_ns : since_ns;
+        if (b->waited[i].to_ns > from_ns)
+            waited_ns = b->waited[i].to_ns == INT64_MAX ? INT64_MAX : chain_base_later(waited_ns, b->waited[i].to_ns - from_ns);
+    }
+    int64_t most_ns = timeout_ns < b->cfg.timeout_max_ns ? b->cfg.timeout_max_ns : timeout_ns;
+    return chain_base_later(since_ns, waited_ns < most_ns - timeout_ns ? timeout_ns + waited_ns : most_ns);
 }
 
 bool chain_base_settled(const struct chain_engine_base *b)

@@ -8,6 +8,8 @@ struct chain_engine {
     const struct chain_engine_ops *ops;
 };
 
+enum { CHAIN_BASE_WAITS = 32 };
+
 struct chain_engine_base {
     struct chain_engine head;
     struct chain_engine_config cfg;
@@ -16,6 +18,11 @@ struct chain_engine_base {
     int64_t now_ns;
     uint64_t n_draws;
     uint64_t written_seq, persisted_seq; /* of updates that hold records */
+    bool waits;                          /* own messages wait for the medium; the latest of those below lasts */
+    uint32_t n_waits;                    /* so far; the latest CHAIN_BASE_WAITS are kept */
+    struct {
+        int64_t from_ns, to_ns;
+    } waited[CHAIN_BASE_WAITS];
     size_t scratch_len, scratch_cap;
     uint8_t *scratch; /* the engine's: bodies and records of the last update */
 };
@@ -24,6 +31,12 @@ struct chain_engine_base {
 int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *ops, const struct chain_engine_config *cfg,
                     uint8_t *scratch, size_t scratch_cap, const char **bad_field_out);
 void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in, struct chain_update *out);
+
+/* ACCESS */
+void chain_base_access(struct chain_engine_base *b, int64_t waiting_since_ns);
+/* When a timer that was set at since_ns runs out: after timeout_ns and the time in which this member could not have sent, but no later than after
+ * timeout_max_ns, unless timeout_ns is more. */
+int64_t chain_base_patience(const struct chain_engine_base *b, int64_t since_ns, int64_t timeout_ns);
 
 /* Nothing that was written still waits for the disk. */
 bool chain_base_settled(const struct chain_engine_base *b);

@@ -153,7 +153,7 @@ int chain_node_init(void *mem, size_t len, const struct chain_node_config *cfg, 
     clear_node(m);
     m->cfg = *cfg;
     m->vote_next = 1;
-    m->vote_due_ns = m->status_due_ns = m->certify_due_ns = INT64_MAX;
+    m->vote_due_ns = m->status_due_ns = m->certify_due_ns = m->waiting_since_ns = INT64_MAX;
     m->gossip_due_ns = m->fetch_due_ns = m->told_pending_ns = m->pull.due_ns = INT64_MAX;
     m->tell_successor = CHAIN_MAX_MEMBERS;
     m->ask_due_ns = m->answer_due_ns = INT64_MAX;
@@ -290,6 +290,11 @@ static int take_event(struct chain_node *m, const struct chain_node_event *in, s
     case CHAIN_NODE_HAND_OVER:
         node_hand_over(m, in->successor);
         return 0;
+    case CHAIN_NODE_ACCESS:
+        m->waiting_since_ns = in->access.since_ns;
+        m->gossip_waits = in->access.gossip;
+        m->tell_access = true;
+        return 0;
     case CHAIN_NODE_PERSISTED:
         take_persisted(m, in->persisted_seq);
         return 0;
@@ -327,7 +332,7 @@ static bool take_commit(struct chain_node *m, struct chain_node_update *out)
 static bool other_work_at_hand(const struct chain_node *m)
 {
     return m->epoch_turns || m->tell_stable || m->tell_synced || m->tell_persisted || m->tell_successor < CHAIN_MAX_MEMBERS || m->n_tell_reads ||
-           m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
+           m->tell_access || m->kick || m->inbox_first < m->n_inbox || node_has_late_work(m) ||
            (m->engine && m->told_pending_ns != chain_mempool_pending_since(m->pool));
 }
 
@@ -466,7 +471,7 @@ int64_t chain_node_deadline(const struct chain_node *m)
         return INT64_MAX;
     if (work_at_hand(m) || node_outbox_ready(m))
         return m->now_ns;
-    int64_t at_ns = earlier(earlier(node_vote_deadline(m), node_seen_deadline(m)), earlier(m->gossip_due_ns, earlier(m->fetch_due_ns, m->pull.due_ns)));
+    int64_t at_ns = earlier(earlier(node_vote_deadline(m), node_seen_deadline(m)), earlier(node_gossip_deadline(m), earlier(m->fetch_due_ns, m->pull.due_ns)));
     at_ns = earlier(at_ns, chain_mempool_expires_at(m->pool));
     if (m->n_unpersisted < NODE_MAX_UNPERSISTED)
         at_ns = earlier(at_ns, m->certify_due_ns);

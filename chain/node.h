@@ -79,7 +79,9 @@ enum chain_node_event_kind {
     CHAIN_NODE_SUBMIT_TX,      /* an encoded, signed transaction of a client */
     CHAIN_NODE_PERSISTED,
     CHAIN_NODE_HAND_OVER,      /* a Raft leader that is to stop: another member shall lead; nothing comes of it anywhere else */
-    CHAIN_NODE_READ            /* which state may a read be served from? the answer comes in reads */
+    CHAIN_NODE_READ,           /* which state may a read be served from? the answer comes in reads */
+    CHAIN_NODE_ACCESS          /* own messages wait for the medium, or no longer do: gossip and status are repeated later, by four times their interval,
+                                * and the engine hears of it */
 };
 
 struct chain_node_event {
@@ -110,6 +112,10 @@ struct chain_node_event {
         const struct chain_op *op;
         uint64_t persisted_seq;
         uint32_t successor; /* HAND_OVER: key id */
+        struct {
+            int64_t since_ns; /* of votes and proposals, own clock; INT64_MAX: none waits */
+            bool gossip;      /* gossip waits */
+        } access;
         uint64_t read_id; /* of the caller's choice */
     };
 };

@@ -18,6 +18,7 @@ int node_engine_start(struct chain_node *m)
     const char *bad_field;
     int rc = m->cfg.engine->init(m->engine_mem, m->engine_bytes, &m->engine_cfg, &m->engine, &bad_field);
     node_seen_go_on(m);
+    m->tell_access = m->waiting_since_ns != INT64_MAX;
     m->tell_stable = m->certified; /* the engine's own rows may not say */
     m->kick = true;
     return rc;
@@ -196,14 +197,18 @@ bool node_tell_engine(struct chain_node *m, struct chain_node_update *out)
     int64_t pending_ns = chain_mempool_pending_since(m->pool);
     if (!m->engine) {
         m->tell_synced = m->tell_persisted = m->tell_stable = 0;
-        m->kick = false;
+        m->tell_access = m->kick = false;
         while (m->n_tell_reads > 0)
             tell_of_read(m, out);
         return false;
     }
     if (node_become_voter(m, out) || tell_of_conviction(m, out))
         return true;
-    if (m->tell_successor < CHAIN_MAX_MEMBERS) {
+    if (m->tell_access) {
+        struct chain_event event = {.kind = CHAIN_EV_ACCESS, .now_ns = m->now_ns, .waiting_since_ns = m->waiting_since_ns};
+        m->tell_access = false;
+        node_engine_step(m, &event, out);
+    } else if (m->tell_successor < CHAIN_MAX_MEMBERS) {
         struct chain_event event = {.kind = CHAIN_EV_TRANSFER, .now_ns = m->now_ns, .member = m->tell_successor};
         m->tell_successor = CHAIN_MAX_MEMBERS;
         node_engine_step(m, &event, out);

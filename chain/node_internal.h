@@ -16,6 +16,7 @@ enum {
     NODE_SEEN = 4096,         /* signatures verified lately */
     NODE_MAX_UNPERSISTED = 64,
     NODE_FETCH_BLOCKS = 16,
+    NODE_PATIENCE = 4, /* what is repeated on a timer is so many intervals late while own messages wait for the medium */
     NODE_STATUS_VOTES = 8,
     NODE_LATE_VOTES = 64,
     NODE_BATCH_OVERHEAD = 24, /* octets of a batch around its transactions, and around each */
@@ -147,6 +148,8 @@ struct chain_node {
     int64_t told_pending_ns; /* what the engine last heard by PENDING */
     uint64_t tell_stable, tell_synced, tell_persisted; /* 0: nothing to tell */
     uint32_t tell_successor;                           /* seat; CHAIN_MAX_MEMBERS: none */
+    bool tell_access, gossip_waits;                    /* for the medium */
+    int64_t waiting_since_ns;                          /* votes and proposals do; INT64_MAX */
     bool kick;              /* the state a check_batch depends on has changed: step the engine */
 
     uint64_t persist_seq, persisted_seq;
@@ -361,6 +364,7 @@ void node_submit(struct chain_node *m, const struct chain_op *op, struct chain_n
 void node_accuse(struct chain_node *m, const struct chain_equivocation *proof);
 int node_submit_tx(struct chain_node *m, const struct chain_node_event *in);
 void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry);
+int64_t node_gossip_deadline(const struct chain_node *m);
 void node_gossip_timer(struct chain_node *m);
 
 /* node_propose.c */

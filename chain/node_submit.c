@@ -158,9 +158,16 @@ void node_take_tx(struct chain_node *m, const struct node_inbox_entry *entry)
     refuse_tx(m, chain_mempool_add(m->pool, msg, class, (uint32_t)n, entry->octets, entry->len, false, m->now_ns, NULL));
 }
 
+/* What waits for the medium is not said once more so soon. */
+int64_t node_gossip_deadline(const struct chain_node *m)
+{
+    bool later = m->gossip_waits && m->gossip_due_ns != INT64_MAX;
+    return later ? m->gossip_due_ns + NODE_PATIENCE * m->cfg.gossip_ns : m->gossip_due_ns;
+}
+
 void node_gossip_timer(struct chain_node *m)
 {
-    if (m->now_ns < m->gossip_due_ns)
+    if (m->now_ns < node_gossip_deadline(m))
         return;
     m->gossip_due_ns = INT64_MAX;
     struct chain_engine_stats s;

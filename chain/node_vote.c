@@ -348,5 +348,7 @@ void node_vote_timers(struct chain_node *m)
 
 int64_t node_vote_deadline(const struct chain_node *m)
 {
-    return m->vote_due_ns < m->status_due_ns ? m->vote_due_ns : m->status_due_ns;
+    bool later = m->waiting_since_ns != INT64_MAX && m->status_due_ns != INT64_MAX;
+    int64_t status_ns = later ? m->status_due_ns + NODE_PATIENCE * m->cfg.status_ns : m->status_due_ns;
+    return m->vote_due_ns < status_ns ? m->vote_due_ns : status_ns;
 }

@@ -95,7 +95,7 @@ static int64_t find_view_deadline(const struct pbft *m)
     if (!chain_pbft_may_leave(m))
         return INT64_MAX;
     int64_t since_ns = m->active ? find_waiting_since(m) : m->view_since_ns;
-    return since_ns == INT64_MAX ? INT64_MAX : chain_base_later(find_later(since_ns, m->view_since_ns), m->timeout_ns);
+    return since_ns == INT64_MAX ? INT64_MAX : chain_base_patience(&m->base, find_later(since_ns, m->view_since_ns), m->timeout_ns);
 }
 
 static int64_t pbft_deadline(const struct chain_engine *engine)
@@ -123,6 +123,16 @@ static void run_timers(struct pbft *m)
     chain_pbft_resend(m);
     bool leaving = m->suspecting || !m->active; /* it may be a jam: who is back soon says so soon */
     m->resend_step = m->resend_step > 0 && leaving ? 1 : m->resend_step + (m->resend_step < 2);
+    schedule_resend(m);
+}
+
+/* What waited has left, or is gone: what was lost meanwhile is asked for and said again soon. */
+static void hear_of_access(struct pbft *m, int64_t waiting_since_ns)
+{
+    chain_base_access(&m->base, waiting_since_ns);
+    if (m->base.waits || m->resend_ns == INT64_MAX)
+        return;
+    m->resend_step = 0;
     schedule_resend(m);
 }
 
@@ -193,6 +203,9 @@ static int dispatch(struct pbft *m, const struct chain_event *in)
         return 0;
     case CHAIN_EV_VOTER:
         chain_pbft_become_voter(m);
+        return 0;
+    case CHAIN_EV_ACCESS:
+        hear_of_access(m, in->waiting_since_ns);
         return 0;
     case CHAIN_EV_TICK:
     case CHAIN_EV_PERSISTED:

@@ -49,12 +49,21 @@ static void start(struct raft *m)
         m->election_ns = chain_base_later(m->base.now_ns, chain_base_jitter(&m->base, m->base.cfg.heartbeat_ns));
 }
 
+/* Set back by the time in which an answer could not have left. */
+static int64_t find_election(const struct raft *m)
+{
+    if (m->election_ns == INT64_MAX || m->base.n_waits == 0)
+        return m->election_ns;
+    return chain_base_patience(&m->base, m->election_set_ns, m->election_ns - m->election_set_ns);
+}
+
 static int64_t raft_deadline(const struct chain_engine *engine)
 {
     const struct raft *m = (const struct raft *)engine;
     if (m->committed < m->commit_target)
         return m->base.now_ns;
-    int64_t at_ns = m->election_ns < m->beat_ns ? m->election_ns : m->beat_ns;
+    int64_t election_ns = find_election(m);
+    int64_t at_ns = election_ns < m->beat_ns ? election_ns : m->beat_ns;
     at_ns = m->notice_ns < at_ns ? m->notice_ns : at_ns;
     if (m->transfer_to != CHAIN_TO_ALL && m->transfer_until_ns < at_ns)
         at_ns = m->transfer_until_ns;
@@ -75,7 +84,7 @@ static void run_timers(struct raft *m)
             chain_raft_beat(m);
         return;
     }
-    if (m->base.now_ns >= m->election_ns)
+    if (m->base.now_ns >= find_election(m))
         chain_raft_start_pre_vote(m, false);
     else if (m->base.now_ns >= m->resend_ns && chain_base_settled(&m->base))
         chain_raft_resend_vote(m);
@@ -154,6 +163,9 @@ static int dispatch(struct raft *m, const struct chain_event *in)
     case CHAIN_EV_TICK:
     case CHAIN_EV_PENDING:
     case CHAIN_EV_CONVICT: /* Raft stands crashes alone: nobody's word counts less */
+        return 0;
+    case CHAIN_EV_ACCESS:
+        chain_base_access(&m->base, in->waiting_since_ns);
         return 0;
     case CHAIN_EV_TRANSFER:
         return chain_raft_on_transfer(m, in->member);

@@ -68,7 +68,7 @@ struct raft {
     bool whole; /* no acknowledgement that the disk may have lost can count any more: before that it gives no vote, not even to itself */
     bool proven; /* what this term's leader says may show that it lives: not after a restart within the term, when replays might */
     bool hurried; /* stood early in this term, as a candidate with a shorter log was about */
-    int64_t election_ns, heard_leader_ns, beat_ns, notice_ns, resend_ns, told_ns;
+    int64_t election_ns, election_set_ns, heard_leader_ns, beat_ns, notice_ns, resend_ns, told_ns;
     uint32_t beat_step, resend_step;
     uint32_t transfer_to; /* CHAIN_TO_ALL: nobody */
     int64_t transfer_until_ns;

@@ -10,6 +10,7 @@ void chain_raft_reset_election(struct raft *m)
     const struct chain_engine_config *cfg = &m->base.cfg;
     int64_t spread_ns = cfg->spread_ns > 0 ? cfg->spread_ns : cfg->timeout_ns;
     int64_t wait_ns = cfg->timeout_ns + (int64_t)(chain_base_draw(&m->base, "airdeed-raft-election") % ((uint64_t)spread_ns + 1));
+    m->election_set_ns = m->base.now_ns;
     m->election_ns = m->learner ? INT64_MAX : chain_base_later(m->base.now_ns, wait_ns);
 }
 

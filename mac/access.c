@@ -41,7 +41,7 @@ int mac_access_send(struct mac *m, const struct mac_event *in)
     m->stats.queued++;
     item->id = in->send.id;
     item->to = in->send.to;
-    item->head_ns = in->now_ns;
+    item->given_ns = item->head_ns = in->now_ns;
     item->expires_ns = in->now_ns + m->cfg.profile.lifetime_ns;
     item->message_id = m->next_message_id++;
     item->fragment_bytes = mac_fragment_payload(&m->cfg.profile);

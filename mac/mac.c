@@ -322,6 +322,11 @@ static int64_t min_ns(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+int64_t mac_waiting_since(const struct mac *m, enum mac_category category)
+{
+    return m->queue.count[category] > 0 ? mac_queue_peek(&m->queue, category)->given_ns : INT64_MAX;
+}
+
 int64_t mac_deadline(const struct mac *m)
 {
     int64_t deadline_ns = min_ns(m->access_deadline_ns, mac_reassembly_deadline(&m->reassembly));

@@ -257,6 +257,8 @@ __attribute__((warn_unused_result)) int mac_init(void *mem, size_t len, const st
 __attribute__((warn_unused_result)) int mac_step(struct mac *m, const struct mac_event *in, struct mac_update *out);
 /* INT64_MAX when only events can wake it. */
 int64_t mac_deadline(const struct mac *m);
+/* Since when the message that waits longest in a category does, the one on the air included; INT64_MAX: none. */
+int64_t mac_waiting_since(const struct mac *m, enum mac_category category);
 void mac_stats(const struct mac *m, struct mac_stats *out);
 void mac_close(struct mac *m);
 #endif

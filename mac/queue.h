@@ -8,6 +8,7 @@ struct mac_queue_item {
     uint64_t id;
     struct mac_address to;
     size_t len_bytes;
+    int64_t given_ns;
     int64_t head_ns;     /* when it came to the head of its queue */
     int64_t expires_ns;
     uint16_t message_id;

@@ -117,7 +117,7 @@ static struct mac_queue_item *find_answer(struct mac *m)
     if (!item && s->again && s->answer_len > 0) {
         item = mac_queue_push(&m->queue, MAC_CAT_VOTE, s->answer, s->answer_len);
         if (item) {
-            item->head_ns = s->origin_ns;
+            item->given_ns = item->head_ns = s->origin_ns;
             item->expires_ns = s->end_ns + m->cfg.profile.lifetime_ns;
             item->message_id = m->next_message_id++;
         }

@@ -45,6 +45,46 @@ void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int
     app_links_heard(&s->links, mac_station_of(&delivery->from), delivery->snr_db, now_ns);
 }
 
+static int64_t waiting_since(const struct app_station *s, bool with_gossip)
+{
+    const struct mac *mac = s->macs[s->control];
+    int64_t since_ns = mac_waiting_since(mac, MAC_CAT_VOTE);
+    for (enum mac_category c = MAC_CAT_PROPOSAL; c <= (with_gossip ? MAC_CAT_GOSSIP : MAC_CAT_PROPOSAL); c++)
+        if (mac_waiting_since(mac, c) < since_ns)
+            since_ns = mac_waiting_since(mac, c);
+    return since_ns;
+}
+
+/* After a heartbeat the next one would be due. */
+static int64_t slow_at(const struct app_station *s, bool with_gossip)
+{
+    int64_t since_ns = waiting_since(s, with_gossip);
+    return since_ns == INT64_MAX ? INT64_MAX : since_ns + s->cfg.node.engine_heartbeat_ns;
+}
+
+static int64_t change_due(bool told, int64_t slow_ns, int64_t now_ns)
+{
+    return !told ? slow_ns : slow_ns > now_ns ? now_ns : INT64_MAX;
+}
+
+int64_t adapt_access_due(const struct app_station *s)
+{
+    if (!s->cfg.responses.timers)
+        return INT64_MAX;
+    int64_t engine_ns = change_due(s->waits, slow_at(s, false), s->now_ns), gossip_ns = change_due(s->gossip_waits, slow_at(s, true), s->now_ns);
+    return engine_ns < gossip_ns ? engine_ns : gossip_ns;
+}
+
+struct chain_node_event adapt_access(struct app_station *s, int64_t now_ns)
+{
+    struct chain_node_event event = {.kind = CHAIN_NODE_ACCESS, .now_ns = now_ns};
+    s->waits = slow_at(s, false) <= now_ns;
+    s->gossip_waits = slow_at(s, true) <= now_ns;
+    event.access.since_ns = s->waits ? block_time(s, waiting_since(s, false)) : INT64_MAX;
+    event.access.gossip = s->gossip_waits;
+    return event;
+}
+
 static struct mac_exposure exposure_now(const struct app_station *s, bool wanted, int64_t now_ns)
 {
     const struct app_jammed *jammed = &s->jammed[s->tuned];

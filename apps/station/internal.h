@@ -142,6 +142,7 @@ struct app_station {
     unsigned n_lost;        /* data messages in a row */
     int64_t collapsed_ns[CHAIN_MAX_CHANNELS]; /* data were lost in a row there: avoided until then */
     int64_t leave_ns;       /* an attack was named: the holder looks at it then; INT64_MAX */
+    bool waits, gossip_waits; /* for the control channel's medium: what the node was told of votes and proposals, and of those with gossip */
     struct app_links links; /* on the control channel */
     struct mac_exposure exposure; /* how messages to all go there: what its MAC was told */
 
@@ -241,6 +242,9 @@ void adapt_heard(struct app_station *s, const struct mac_delivery *delivery, int
 void adapt_data(struct app_station *s, uint32_t channel, bool acked, int64_t now_ns);
 /* Channels that a lease holder stays away from: bit c. */
 uint32_t adapt_avoided(const struct app_station *s, int64_t now_ns);
+/* The medium keeps votes, proposals or gossip waiting, or no longer does: when the node has to hear of it; INT64_MAX. */
+int64_t adapt_access_due(const struct app_station *s);
+struct chain_node_event adapt_access(struct app_station *s, int64_t now_ns);
 /* Of votes in slots. */
 unsigned adapt_slot_rate(const struct app_station *s, int64_t now_ns);
 /* Before a message goes to all on the control channel. */

@@ -190,7 +190,7 @@ int64_t ledger_deadline(const struct app_station *s)
         first_ns = INT64_MAX;
     if (first_ns != INT64_MAX)
         first_ns = later(first_ns, s->cpu_free_ns);
-    int64_t candidates[4] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    int64_t candidates[5] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
     if (s->persists.count)
         candidates[0] = s->persists.slots[s->persists.head].due_ns;
     if (s->outbox.count)
@@ -199,7 +199,9 @@ int64_t ledger_deadline(const struct app_station *s)
         candidates[2] = later(letter_peek(&s->inbox)->due_ns, s->cpu_free_ns);
     if (s->ops.count && has_room(s))
         candidates[3] = later(s->ops.slots[s->ops.head].due_ns, s->cpu_free_ns);
-    for (size_t i = 0; i < 4; i++)
+    if (has_room(s))
+        candidates[4] = adapt_access_due(s);
+    for (size_t i = 0; i < 5; i++)
         if (candidates[i] < first_ns)
             first_ns = candidates[i];
     return first_ns;
@@ -217,6 +219,10 @@ int ledger_run(struct app_station *s, int64_t now_ns, struct app_station_update 
         return run_persisted(s, now_ns, out);
     if (s->outbox.count && letter_peek(&s->outbox)->due_ns <= now_ns)
         return run_outbox(s, now_ns, out);
+    if (has_room(s) && adapt_access_due(s) <= now_ns) {
+        struct chain_node_event event = adapt_access(s, now_ns);
+        return ledger_step(s, &event, out);
+    }
     if (s->cpu_free_ns > now_ns || !has_room(s))
         return 0;
     if (s->ops.count && s->ops.slots[s->ops.head].due_ns <= now_ns)

@@ -10,7 +10,7 @@ struct app_responses {
     bool hop;     /* the control channel follows the hop set that the ledger agreed on */
     bool rate;    /* what goes to all on a jammed channel goes as it survives best */
     bool slots;   /* vote slots on a jammed channel are for the rate that survives best */
-    bool timers;  /* accepted, and changes nothing */
+    bool timers;  /* elections, view changes, gossip and status wait while own messages wait for the medium */
     bool migrate; /* a lease holder leaves a jammed channel for another one that it wants */
 };
 

@@ -38,9 +38,36 @@ START_TEST(a_new_primary_proposes_nothing_that_the_heights_before_hold)
 }
 END_TEST
 
+/* Transactions and status of a node whose sends nobody hears, over a second. */
+static uint64_t count_sends(int64_t since_ns, bool gossip)
+{
+    struct cluster *c = cluster_open_registered(&chain_pbft_ops, 4, 70, 400 * MS, 400 * MS);
+    c->blackout = true;
+    struct chain_node_event event = {.kind = CHAIN_NODE_ACCESS, .access = {.since_ns = since_ns, .gossip = gossip}};
+    ck_assert_int_eq(cluster_step(c, 3, &event), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        cluster_stop(c, i);
+    struct chain_op op = evidence_op(c, 1);
+    ck_assert_int_eq(cluster_submit(c, 3, &op), CHAIN_SUCCESS);
+    uint64_t before = c->n_lost;
+    cluster_run(c, 1000 * MS);
+    uint64_t sent = (c->n_lost - before) / 3;
+    cluster_close(c);
+    return sent;
+}
+
+START_TEST(what_waits_for_the_medium_is_not_repeated_so_often_and_not_never)
+{
+    uint64_t often = count_sends(INT64_MAX, false), seldom = count_sends(INT64_MAX, true), rarely = count_sends(T0, true);
+    ck_assert_msg(rarely < seldom && seldom < often && rarely > 0, "%llu, %llu, %llu", (unsigned long long)often, (unsigned long long)seldom,
+                  (unsigned long long)rarely);
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("jam");
     tcase_add_loop_test(tc, a_new_primary_proposes_nothing_that_the_heights_before_hold, 0, 8);
+    tcase_add_test(tc, what_waits_for_the_medium_is_not_repeated_so_often_and_not_never);
     suite_add_tcase(suite, tc);
 }

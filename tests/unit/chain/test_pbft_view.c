@@ -270,6 +270,41 @@ START_TEST(a_timeout_doubles_from_view_to_view_and_is_fixed_within_one)
 }
 END_TEST
 
+static void tell_access(struct cluster *c, int64_t waiting_since_ns)
+{
+    for (uint32_t i = 1; i < c->cfg.n; i++) {
+        struct chain_event event = {.kind = CHAIN_EV_ACCESS, .now_ns = c->now_ns, .waiting_since_ns = waiting_since_ns};
+        ck_assert_int_eq(pbft->step(c->nodes[i].engine, &event, &c->update), 0);
+    }
+}
+
+/* The primary is dead; the others cannot get at the medium in [from, to), again and again. */
+START_TEST(a_view_timer_stands_still_while_own_messages_wait_but_not_for_ever)
+{
+    static const struct {
+        int64_t from_ms, to_ms, every_ms, replaced_ms;
+    } cases[] = {{1000, 2000, 5000, 400}, {100, 250, 5000, 550}, {100, 199, 200, 697}, {100, 5000, 10000, 1600}, {0, 190, 200, 1600}};
+    struct cluster_config cfg = calm_config(pbft, 4, 1);
+    cfg.timeout_max_ns = MS(1600);
+    struct cluster *c = cluster_new(&cfg);
+    cluster_run(c, c->now_ns + MS(10));
+    cluster_crash(c, 0);
+    int64_t start_ns = c->now_ns, ms = 0;
+    cluster_request(c);
+    for (; cluster_stats(c, 1).view == 0 && ms < 3000; ms++) {
+        int64_t turn_ms = ms % cases[_i].every_ms;
+        if (turn_ms == cases[_i].from_ms)
+            tell_access(c, c->now_ns);
+        if (turn_ms == cases[_i].to_ms)
+            tell_access(c, INT64_MAX);
+        cluster_run(c, start_ns + MS(ms + 1));
+    }
+    ck_assert_msg(ms >= cases[_i].replaced_ms && ms <= cases[_i].replaced_ms + 20, "replaced after %lld ms", (long long)ms);
+    ck_assert_int_eq(engine_of(c, 1)->timeout_ns, MS(800)); /* doubled from what is configured */
+    cluster_free(c);
+}
+END_TEST
+
 /* ---- what a VIEW-CHANGE binds to */
 
 static struct chain_msg make_commit(uint32_t author, uint64_t height, const struct chain_hash *digest)
@@ -362,6 +397,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_busy_primary_is_not_replaced_as_long_as_the_oldest_request_is_served);
     tcase_add_test(tc, a_primary_that_died_in_a_jam_is_replaced_two_heartbeats_and_a_half_after_it_ends);
     tcase_add_test(tc, a_timeout_doubles_from_view_to_view_and_is_fixed_within_one);
+    tcase_add_loop_test(tc, a_view_timer_stands_still_while_own_messages_wait_but_not_for_ever, 0, 5);
     tcase_add_test(tc, who_suspects_gives_no_commit_in_the_view_but_goes_on_to_take_part_and_to_follow);
     tcase_add_test(tc, a_convicted_primary_is_left_at_once_and_its_later_views_are_skipped);
     tcase_add_test(tc, a_conviction_that_would_leave_no_quorum_is_not_followed);

@@ -23,6 +23,41 @@ static void cut_off(struct cluster *c, uint32_t id, bool off)
         c->cut[i][id] = c->cut[id][i] = off;
 }
 
+/* ---- a medium that keeps own messages waiting */
+
+/* The leader is dead, and nobody else gets at the medium for so long: an election needs that time more, up to timeout_max_ns in all. */
+START_TEST(an_election_timer_stands_still_while_own_messages_wait_but_not_for_ever)
+{
+    static const int64_t waits_ms[] = {0, 300, 5000};
+    int64_t stood_ms[3];
+    for (int k = 0; k < 3; k++) {
+        struct cluster *c = start_calm(3, 5, 0);
+        commit_in_turn(c, 1, MS(500));
+        uint32_t leader = cluster_leader(c);
+        uint64_t term = cluster_stats(c, leader).view;
+        cluster_crash(c, leader);
+        int64_t start_ns = c->now_ns;
+        for (int told = 0; told < 2; told++) {
+            if (told == 1)
+                cluster_run(c, start_ns + MS(waits_ms[k] < 2500 ? waits_ms[k] : 2500));
+            struct chain_event event = {.kind = CHAIN_EV_ACCESS, .now_ns = c->now_ns, .waiting_since_ns = told == 0 ? c->now_ns : INT64_MAX};
+            for (uint32_t i = 0; i < 3; i++)
+                if (i != leader && cluster_stats(c, i).view == term)
+                    ck_assert_int_eq(raft->step(c->nodes[i].engine, &event, &c->update), 0);
+            if (cluster_leader(c) != leader && cluster_leader(c) < 3)
+                break;
+        }
+        while (cluster_stats(c, (leader + 1) % 3).view == term && c->now_ns < start_ns + MS(4000))
+            cluster_run(c, c->now_ns + MS(1));
+        stood_ms[k] = (c->now_ns - start_ns) / MS(1);
+        cluster_free(c);
+    }
+    ck_assert_int_le(stood_ms[0], 800);
+    ck_assert_msg(llabs(stood_ms[1] - stood_ms[0] - 300) <= 5, "%lld ms, and %lld", (long long)stood_ms[0], (long long)stood_ms[1]);
+    ck_assert_msg(stood_ms[2] > 1500, "%lld ms", (long long)stood_ms[2]);
+}
+END_TEST
+
 /* ---- answers that are overheard */
 
 /* The leader is deaf: it learns of no answer, and tells nobody of a commit. Returns how many others have committed what it proposed. */
@@ -374,6 +409,7 @@ END_TEST
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("leadership");
+    tcase_add_test(tc, an_election_timer_stands_still_while_own_messages_wait_but_not_for_ever);
     tcase_add_test(tc, followers_that_overhear_a_majority_commit_without_the_leaders_word_and_fewer_do_not);
     tcase_add_test(tc, leadership_goes_to_whoever_it_is_handed_to_within_five_frames_and_three_syncs);
     tcase_add_test(tc, a_successor_is_brought_up_first_and_nothing_under_way_is_lost);
