@@ -185,6 +185,12 @@ struct sim_client {
 
 struct sim_leases; /* sim_ledger.c: what the ledger's events say of each channel */
 
+/* Raft: one disk is about to turn back, or has just done so, while the leader is hardly heard. forgetful NULL: none */
+struct sim_astray {
+    struct sim_node *leader, *forgetful, *late;
+    bool met;
+};
+
 struct sim_world {
     struct sim_config cfg;
     struct chain_genesis genesis;
@@ -212,6 +218,7 @@ struct sim_world {
     /* faults and clients */
     int64_t next_fault_ns, fault_every_ns, next_op_ns;
     uint64_t faults[SIM_FAULTS];
+    struct sim_astray astray;
     const struct sim_node *forgot; /* whose disk turned back last, and how far the others were then */
     uint64_t forgot_top, forgot_log_term, forgot_log_index; /* the latter: Raft's log that it had */
     struct sim_client clients[SIM_MAX_CLIENTS];

@@ -152,6 +152,81 @@ static bool may_forget(const struct sim_world *w)
     return s.votes && s.certified_height > w->forgot_top && !w->forgot->contradicted;
 }
 
+static void forget(struct sim_world *w, struct sim_node *node, int64_t down_ns)
+{
+    struct chain_node_stats s;
+    chain_node_stats(node->node, &s);
+    w->forgot_log_term = s.engine.log_term;
+    w->forgot_log_index = s.engine.log_index;
+    sim_node_stop(w, node, SIM_DOWN, down_ns);
+    w->forgot = node;
+    node->forgot = true;
+    sim_check_witnesses(w, node);
+    w->forgot_top = w->top;
+    uint64_t lost = sim_disk_roll_back(&node->disk);
+    sim_log(w, "node %u has lost %llu turns of its disk", node->index, (unsigned long long)lost);
+    w->faults[SIM_ROLLBACK] += lost > 0;
+}
+
+/* ---- Raft with five members and more: what was said and forgotten is counted with what others say later */
+
+static struct sim_node *find_leader(struct sim_world *w)
+{
+    struct sim_node *leader = NULL;
+    for (uint32_t i = 0; i < w->n_nodes && !w->cfg.ops->byzantine && w->n_nodes >= 5; i++) {
+        struct chain_node_stats s;
+        if (w->nodes[i].state != SIM_UP)
+            continue;
+        chain_node_stats(w->nodes[i].node, &s);
+        leader = s.engine.is_leader ? &w->nodes[i] : leader;
+    }
+    return leader;
+}
+
+/* Two, or one and the same, hear nobody but each other. */
+static void cut_off(struct sim_world *w, const struct sim_node *a, const struct sim_node *b, int64_t until_ns)
+{
+    for (uint32_t i = 0; i < w->n_nodes; i++)
+        if (i != a->index && i != b->index)
+            w->cut_until_ns[a->index][i] = w->cut_until_ns[i][a->index] = w->cut_until_ns[b->index][i] = w->cut_until_ns[i][b->index] = until_ns;
+}
+
+static void forget_later(struct sim_world *w, struct sim_node *leader, struct sim_node *node)
+{
+    sim_disk_backup(&node->disk);
+    w->astray = (struct sim_astray){.leader = leader, .forgetful = node};
+    w->next_fault_ns = w->now_ns + sim_draw_ns(w, SIM_MS(10), SIM_MS(200));
+    for (uint32_t i = 0; i < w->n_nodes; i++)
+        if (i != node->index && i != leader->index)
+            w->cut_until_ns[leader->index][i] = w->cut_until_ns[i][leader->index] = w->next_fault_ns;
+}
+
+/* First the leader is heard by the one alone whose disk turns back, then by nobody while that asks the others, then by one of these alone, and then both
+ * may be away for long. */
+static void go_astray(struct sim_world *w)
+{
+    struct sim_astray *a = &w->astray;
+    if (!a->late) {
+        a->late = draw_node(w);
+        w->next_fault_ns = w->now_ns + sim_draw_ns(w, SIM_MS(20), SIM_MS(150));
+        if (a->forgetful->state == SIM_UP && a->leader->state == SIM_UP && a->late != a->leader && a->late != a->forgetful && may_forget(w)) {
+            forget(w, a->forgetful, sim_draw_ns(w, SIM_MS(1), SIM_MS(40)));
+            cut_off(w, a->leader, a->leader, w->next_fault_ns);
+            return;
+        }
+    } else if (!a->met) {
+        a->met = true;
+        w->next_fault_ns = w->now_ns + sim_draw_ns(w, SIM_MS(5), SIM_MS(150));
+        cut_off(w, a->leader, a->leader, w->next_fault_ns);
+        w->cut_until_ns[a->leader->index][a->late->index] = w->cut_until_ns[a->late->index][a->leader->index] = w->now_ns;
+        return;
+    } else {
+        int64_t until_ns = w->now_ns + sim_draw_ns(w, SIM_MS(20), SIM_MS(2000));
+        cut_off(w, a->leader, sim_draw(w, 2) == 0 ? a->late : a->leader, until_ns);
+    }
+    *a = (struct sim_astray){0};
+}
+
 static void turn_disk_back(struct sim_world *w)
 {
     struct sim_node *node = draw_node(w);
@@ -163,23 +238,21 @@ static void turn_disk_back(struct sim_world *w)
     }
     if (!may_forget(w))
         return;
-    struct chain_node_stats s;
-    chain_node_stats(node->node, &s);
-    w->forgot_log_term = s.engine.log_term;
-    w->forgot_log_index = s.engine.log_index;
-    sim_node_stop(w, node, SIM_DOWN, sim_draw_ns(w, SIM_MS(1), SIM_MS(500)));
-    w->forgot = node;
-    node->forgot = true;
-    sim_check_witnesses(w, node);
-    w->forgot_top = w->top;
-    uint64_t lost = sim_disk_roll_back(&node->disk);
-    sim_log(w, "node %u has lost %llu turns of its disk", node->index, (unsigned long long)lost);
-    w->faults[SIM_ROLLBACK] += lost > 0;
+    struct sim_node *leader = find_leader(w);
+    if (leader && leader != node && sim_draw(w, 2) == 0) {
+        forget_later(w, leader, node);
+        return;
+    }
+    forget(w, node, sim_draw_ns(w, SIM_MS(1), SIM_MS(500)));
 }
 
 void sim_fault_now(struct sim_world *w)
 {
     w->next_fault_ns = w->now_ns + sim_draw_ns(w, w->fault_every_ns / 8, 2 * w->fault_every_ns);
+    if (w->astray.forgetful) {
+        go_astray(w);
+        return;
+    }
     switch (sim_draw(w, 18)) {
     case 0:
     case 1:
