@@ -70,6 +70,13 @@ static void note_answer(struct mac_slots *s, uint32_t station, int64_t start_ns)
         s->heard |= UINT32_C(1) << at;
 }
 
+/* No plan of the group is as long as twice the longest that asks for one signature to be verified (docs/mac.md). */
+static int64_t most_plan_ns(const struct mac *m)
+{
+    int64_t known_ns = 2 * m->cfg.profile.group_gap_ns;
+    return known_ns > 0 && known_ns < longest_plan_ns ? known_ns : longest_plan_ns;
+}
+
 void mac_slots_heard(struct mac *m, const struct mac_frame *frame, int64_t start_ns, int64_t end_ns, int64_t now_ns)
 {
     struct mac_slots *s = &m->slots;
@@ -82,7 +89,7 @@ void mac_slots_heard(struct mac *m, const struct mac_frame *frame, int64_t start
     struct mac_slot_plan plan;
     enum mac_slot_fault fault = mac_slot_plan_read(frame->slots, frame->slots_len, &plan);
     if (fault == MAC_SLOT_GOOD)
-        fault = mac_slot_plan_check(&plan, m->cfg.slot_stations, m->cfg.slot_rates, m->cfg.profile.sifs_ns, longest_plan_ns);
+        fault = mac_slot_plan_check(&plan, m->cfg.slot_stations, m->cfg.slot_rates, m->cfg.profile.sifs_ns, most_plan_ns(m));
     if (fault == MAC_SLOT_GOOD && from >= m->cfg.slot_stations)
         fault = MAC_SLOT_STRANGER;
     if (fault == MAC_SLOT_GOOD && s->active && now_ns < s->end_ns)

@@ -307,6 +307,8 @@ START_TEST(a_forged_plan_is_counted_by_reason_and_its_message_still_delivered)
     plan = good;
     plan.phases[0].offset_ns = INT64_C(2000000000000);
     forge(&s, 0, octets, mac_slot_plan_write(&plan, octets, sizeof octets), sequence++);
+    plan.phases[0].offset_ns = INT64_C(240000000); /* twice what a group frame may reserve */
+    forge(&s, 0, octets, mac_slot_plan_write(&plan, octets, sizeof octets), sequence++);
     plan.phases[0].offset_ns = 0;
     forge(&s, 0, octets, mac_slot_plan_write(&plan, octets, sizeof octets), sequence++);
     plan = good;
@@ -316,7 +318,7 @@ START_TEST(a_forged_plan_is_counted_by_reason_and_its_message_still_delivered)
     ck_assert_uint_eq(stats.plans_refused[MAC_SLOT_MALFORMED], 1);
     ck_assert_uint_eq(stats.plans_refused[MAC_SLOT_STRANGER], 2);
     ck_assert_uint_eq(stats.plans_refused[MAC_SLOT_OVERLAP], 2);
-    ck_assert_uint_eq(stats.plans_refused[MAC_SLOT_TOO_LONG], 1);
+    ck_assert_uint_eq(stats.plans_refused[MAC_SLOT_TOO_LONG], 2);
     ck_assert_uint_eq(stats.plans_refused[MAC_SLOT_LATE], 1);
     ck_assert_uint_eq(stats.plans_followed, 1);
     ck_assert_uint_eq(t.n_proposals_heard[1], sequence);
