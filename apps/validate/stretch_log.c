@@ -1,6 +1,7 @@
 #include "apps/validate/stretch_log.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct group {
     struct piece *pieces[STRETCH_N_KINDS];
     size_t n_pieces[STRETCH_N_KINDS];
     uint32_t *shapes;
-    size_t n_shapes, n_lost;
+    size_t n_shapes, n_lost[STRETCH_SHORT + 1]; /* of frames that came alone */
 };
 
 struct app_stretch_log {
@@ -166,7 +167,8 @@ static void cut(struct app_stretch_log *log, struct group *g)
         if (!own) {
             count_from(&g->heard[begin], at - begin, first->from_ns);
             add_piece(g, kind, begin, at - begin);
-            g->n_lost += kind == STRETCH_DATA && !has_good_frame(&g->heard[begin], at - begin);
+            if (kind <= STRETCH_SHORT)
+                g->n_lost[kind] += !has_good_frame(&g->heard[begin], at - begin);
         }
         i = k;
     }
@@ -227,7 +229,11 @@ bool app_stretch_shape(const struct app_stretch_log *log, int group, double u, s
 double app_stretch_loss(const struct app_stretch_log *log, int group)
 {
     const struct group *g = &log->groups[group];
-    return g->n_pieces[STRETCH_DATA] ? (double)g->n_lost / (double)g->n_pieces[STRETCH_DATA] : 0;
+    double survives = 1;
+    for (int k = STRETCH_DATA; k <= STRETCH_SHORT; k++)
+        if (g->n_pieces[k] > 0)
+            survives *= 1 - (double)g->n_lost[k] / (double)g->n_pieces[k];
+    return 1 - sqrt(survives);
 }
 
 size_t app_stretch_count(const struct app_stretch_log *log, enum app_stretch_kind kind)

@@ -45,7 +45,8 @@ int app_stretch_finish(struct app_stretch_log *log);
 struct app_stretch app_stretch_pick(const struct app_stretch_log *log, int group, enum app_stretch_kind kind, double u);
 /* Any shape that was heard in a group; false where there was none. */
 bool app_stretch_shape(const struct app_stretch_log *log, int group, double u, struct mac_shape *out);
-/* Share of the data frames that came alone and did not arrive whole. */
+/* What each frame of an exchange has to lose, if all lose alike, for as many exchanges to fail as there were: data frames and responses
+ * that came alone and did not arrive whole. */
 double app_stretch_loss(const struct app_stretch_log *log, int group);
 size_t app_stretch_count(const struct app_stretch_log *log, enum app_stretch_kind kind);
 #endif

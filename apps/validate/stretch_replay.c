@@ -13,7 +13,7 @@ enum { MAX_STATIONS = 32, MAX_WAITING = 64, PURPOSE = 0x7265706c };
 enum purpose { DRAW_OFFER, DRAW_PIECE = 100, DRAW_SHAPE, DRAW_ON, DRAW_OFF };
 /* Where a queue cannot move is for the detector to know; here it never can, which is the harder case. */
 static const int64_t blocked_ns = 1000000000, shape_ns = 204800;
-static const int64_t longest_on_ns = 20000000000, longest_off_ns = 5000000000;
+static const int64_t longest_on_ns = 20000000000, longest_off_ns = 600000000;
 
 struct frame {
     int64_t from_ns, to_ns;

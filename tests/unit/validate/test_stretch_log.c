@@ -29,6 +29,7 @@ START_TEST(each_signal_is_of_the_stretch_that_it_came_with)
     app_stretch_sent(log, false, 5004 * US, 5704 * US, 228);
     app_stretch_sent(log, false, 9000 * US, 9068 * US, 10);  /* somebody's answer, unheard */
     app_stretch_sent(log, false, 12000 * US, 12700 * US, 228); /* data, lost */
+    app_stretch_sent(log, false, 15000 * US, 15068 * US, 10);  /* an answer that is heard */
     signal_at(log, MAC_EV_CCA_BUSY, 1008 * US);
     signal_at(log, MAC_EV_LOCK, 1032 * US);
     frame_at(log, 1000 * US, 1700 * US, true);
@@ -39,6 +40,7 @@ START_TEST(each_signal_is_of_the_stretch_that_it_came_with)
     signal_at(log, MAC_EV_SHAPE, 5300 * US);
     signal_at(log, MAC_EV_CCA_IDLE, 5712 * US);
     frame_at(log, 12000 * US, 12700 * US, false);
+    frame_at(log, 15000 * US, 15068 * US, true);
     ck_assert_int_eq(app_stretch_finish(log), 0);
 
     struct app_stretch data = app_stretch_pick(log, 0, STRETCH_DATA, 0), lost = app_stretch_pick(log, 0, STRETCH_DATA, .9);
@@ -48,7 +50,7 @@ START_TEST(each_signal_is_of_the_stretch_that_it_came_with)
     ck_assert_int_eq(data.heard[2].quality.start_ns, 0);
     ck_assert_int_eq(data.heard[2].quality.end_ns, 700 * US);
     ck_assert_uint_eq(lost.n, 1);
-    ck_assert_double_eq_tol(app_stretch_loss(log, 0), .5, 1e-12);
+    ck_assert_double_eq_tol(app_stretch_loss(log, 0), .5, 1e-12); /* one of two data frames, one of two answers: a quarter lives */
 
     struct app_stretch pulse = app_stretch_pick(log, 0, STRETCH_PULSE, .5), pair = app_stretch_pick(log, 0, STRETCH_PAIR, .5);
     ck_assert_uint_eq(app_stretch_count(log, STRETCH_PULSE), 1);
@@ -59,8 +61,8 @@ START_TEST(each_signal_is_of_the_stretch_that_it_came_with)
     ck_assert_int_eq(pair.heard[1].kind, MAC_EV_SHAPE);
     ck_assert_int_eq(pair.heard[1].at_ns, 300 * US);
 
-    ck_assert_uint_eq(app_stretch_count(log, STRETCH_SHORT), 1);
-    ck_assert_uint_eq(app_stretch_pick(log, 0, STRETCH_SHORT, .5).n, 0);
+    ck_assert_uint_eq(app_stretch_count(log, STRETCH_SHORT), 2);
+    ck_assert_uint_eq(app_stretch_pick(log, 0, STRETCH_SHORT, .25).n, 0);
     ck_assert_uint_eq(app_stretch_count(log, STRETCH_CROWD), 0);
     ck_assert_uint_eq(app_stretch_pick(log, 0, STRETCH_CROWD, .5).n, 0);
     struct mac_shape shape;
