@@ -73,6 +73,7 @@ bool app_sense_interrupted(void);
 /* Each returns 0 or an exit code, having printed one line on standard error. The scan is what `airdeed replay` uses, too: it
  * takes command, path, n_fft and floor_dbfs of the options, and leaves the stream at its end. */
 int app_sense_fail_to_read(const struct app_sense *s, int err);
+int app_sense_next_block(struct app_sense *s, size_t most, struct phy_radio_block *block_out); /* into s->block; n 0: the end */
 int app_sense_make_scan(struct app_sense *s);
 int app_sense_report_bursts(struct app_sense *s);
 int app_sense_report_rtl_power(struct app_sense *s);

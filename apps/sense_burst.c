@@ -133,11 +133,9 @@ static int run_finder(struct pass *p, struct phy_burst_finder *finder)
     double center_hz = NAN;
     while (!p->code) {
         struct phy_radio_block block;
-        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, 0, &block);
-        if (err)
-            return app_sense_fail_to_read(s, err);
-        if (app_sense_interrupted())
-            return APP_SYSTEM_FAILED;
+        int code = app_sense_next_block(s, APP_SENSE_BLOCK, &block);
+        if (code)
+            return code;
         /* another frequency is another piece of spectrum */
         bool retuned = n_done > 0 && s->radio->center_hz != center_hz && !(isnan(center_hz) && isnan(s->radio->center_hz));
         if (block.n == 0 || block.n_lost || retuned)

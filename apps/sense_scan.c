@@ -17,6 +17,14 @@ int app_sense_fail_to_read(const struct app_sense *s, int err)
     return APP_SYSTEM_FAILED;
 }
 
+int app_sense_next_block(struct app_sense *s, size_t most, struct phy_radio_block *block_out)
+{
+    int err = s->radio->ops->receive(s->radio, s->block, most, 0, block_out);
+    if (err)
+        return app_sense_fail_to_read(s, err);
+    return app_sense_interrupted() ? APP_SYSTEM_FAILED : 0;
+}
+
 static int open_welch(const struct app_sense *s, struct phy_welch **out)
 {
     if (phy_welch_open(out, s->options.n_fft, PHY_SIMD_AUTO) == 0)
@@ -65,11 +73,9 @@ static int read_through(struct app_sense *s, struct phy_floor *floor, struct qui
     uint64_t n_done = 0;
     for (;;) {
         struct phy_radio_block block;
-        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, 0, &block);
-        if (err)
-            return app_sense_fail_to_read(s, err);
-        if (app_sense_interrupted())
-            return APP_SYSTEM_FAILED;
+        int code = app_sense_next_block(s, APP_SENSE_BLOCK, &block);
+        if (code)
+            return code;
         if (block.n == 0)
             break;
         if (block.n_lost)
@@ -195,11 +201,9 @@ static int print_rows(struct app_sense *s, struct phy_welch *welch, float *psd)
     for (;;) {
         struct phy_radio_block block;
         uint64_t left = per_row - row.n_samples;
-        int err = s->radio->ops->receive(s->radio, s->block, left < APP_SENSE_BLOCK ? (size_t)left : APP_SENSE_BLOCK, 0, &block);
-        if (err)
-            return app_sense_fail_to_read(s, err);
-        if (app_sense_interrupted())
-            return APP_SYSTEM_FAILED;
+        int code = app_sense_next_block(s, left < APP_SENSE_BLOCK ? (size_t)left : APP_SENSE_BLOCK, &block);
+        if (code)
+            return code;
         double center_hz = isfinite(s->radio->center_hz) ? s->radio->center_hz : 0;
         bool cut = block.n == 0 || block.start_sample != expected || center_hz != row.center_hz;
         if (row.n_samples > 0 && cut)

@@ -191,11 +191,9 @@ static int run(struct verdicts *v)
     double center_hz = NAN;
     for (;;) {
         struct phy_radio_block block;
-        int err = s->radio->ops->receive(s->radio, s->block, APP_SENSE_BLOCK, 0, &block);
-        if (err)
-            return app_sense_fail_to_read(s, err);
-        if (app_sense_interrupted())
-            return APP_SYSTEM_FAILED;
+        int code = app_sense_next_block(s, APP_SENSE_BLOCK, &block);
+        if (code)
+            return code;
         if (block.n == 0)
             break;
         bool retuned = s->radio->center_hz != center_hz && !(isnan(center_hz) && isnan(s->radio->center_hz));
