@@ -14,6 +14,14 @@ appoint_authority() { # client's key: who may give seats and take them
     sed -i "s/^members:/admission: {authority: $1}\nmembers:/" "$dir/cluster.yaml"
 }
 
+serve_metrics() { # node number: on $port, which is free and none of those that the nodes will take
+    port=
+    while [ -z "$port" ] || grep -q ":$port\$" "$dir/cluster.yaml"; do
+        port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    done
+    echo "metrics: 127.0.0.1:$port" >>"$dir/n$1.yaml"
+}
+
 reconfigure() { # add or remove, key: client-3 has to be the authority
     airdeed ledger submit --node "$dir/cluster.yaml" --key "$dir/client-3.key" --timeout ${patience_s}s \
         "{\"op\": \"reconfigure\", \"seat\": \"$1\", \"key\": $2}"

@@ -31,9 +31,8 @@ leader_is_named() { # node number to ask: whom its status, `show` and its log ca
 run_engine() {
     init_cluster 4 --clients 3
     appoint_authority client-3
-    local i port
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    echo "metrics: 127.0.0.1:$port" >>"$dir/n3.yaml"
+    local i
+    serve_metrics 3
     for i in 0 1 2 3; do start $i; done
     check 'four nodes find each other' await all_connected
     start_loads client client-2

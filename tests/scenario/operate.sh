@@ -186,8 +186,7 @@ END
 }
 
 init_cluster 3 --clients 2
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-echo "metrics: 127.0.0.1:$port" >>"$dir/n0.yaml"
+serve_metrics 0
 for i in 0 1 2; do start $i; done
 check 'all three say in one command how they are' await all_answer
 start_loads client client-2
