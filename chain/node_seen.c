@@ -164,7 +164,7 @@ bool node_become_voter(struct chain_node *m, struct chain_node_update *out)
         return false;
     uint64_t promised = first ? m->claim.promised : 0; /* what a voter promised is on its disk */
     if (first) {
-        m->lost_term = promised;
+        m->lost_term = m->claim.epoch == m->members->epoch ? promised : 0; /* where none of them is in this epoch yet, nobody led in it */
         m->beyond = 0;
     }
     m->whole = is_whole(m);
