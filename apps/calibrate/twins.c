@@ -106,15 +106,21 @@ static int measure_lengths(struct twins *w, struct cell *c, double clean, double
     return 0;
 }
 
+/* Nearly all frames of this rate are lost without a twin, too. */
+static bool is_hopeless(const struct twins *w, unsigned rate, double snr_db)
+{
+    struct phy_packet_levels levels = {.signal = pow(10.0, snr_db / 10.0)};
+    return rate > 1 && phy_packet_symbol_loss(w->t, rate, &levels) * w->n_symbols[0][rate] > 3.0;
+}
+
 static int measure_rate(struct twins *w, uint32_t o, uint32_t i, uint32_t j, struct cell *c)
 {
-    const double hopeless = 3.0;
     struct phy_packet_tables *t = w->t;
     const unsigned rate = c->rate_index;
     struct phy_packet_levels levels = {.signal = pow(10.0, c->snr_db / 10.0)};
     double clean = phy_packet_symbol_loss(t, rate, &levels), clean_header = phy_packet_header_loss(t, rate, &levels);
     double header = 0, loss[2] = {0}, frame = 0, symbol = 0;
-    if (rate > 1 && clean * w->n_symbols[0][rate] > hopeless) { /* lost without a twin, too */
+    if (is_hopeless(w, rate, c->snr_db)) {
         t->twins.header_loss[rate][o][i][j] = t->twins.header_loss[rate - 1][o][i][j];
         t->twins.frame_loss[rate][o][i][j] = t->twins.symbol_loss[rate][o][i][j] = PHY_PACKET_NO_LOSS;
         return 0;
@@ -152,6 +158,19 @@ static int measure_cell(struct twins *w, uint32_t o, uint32_t i, uint32_t j)
     return rc;
 }
 
+/* What a twin costs cannot be seen where all is lost without it. There it counts as much as at the next SNR, so that it does not fade away
+ * between the two. */
+static void fill_hopeless(const struct twins *w)
+{
+    struct phy_packet_twins *twins = &w->t->twins;
+    for (unsigned r = 0; r < w->t->n_rates; r++)
+        for (uint32_t i = twins->n_snr - 1; i-- > 0;)
+            for (uint32_t o = 0; o < twins->n_offset * twins->n_cfo && is_hopeless(w, r, (double)twins->snr_db[i]); o++) {
+                memcpy(twins->frame_loss[r][o][i], twins->frame_loss[r][o][i + 1], sizeof twins->frame_loss[r][o][i]);
+                memcpy(twins->symbol_loss[r][o][i], twins->symbol_loss[r][o][i + 1], sizeof twins->symbol_loss[r][o][i]);
+            }
+}
+
 /* A weaker twin is never worse: what the draws of a cell say against that is noise. */
 static void smooth(const struct phy_packet_tables *t, phy_packet_twin_grid grid, bool rises)
 {
@@ -185,6 +204,7 @@ int app_measure_twins(const struct app_measure_config *cfg, struct app_link *lin
             if (cfg->progress)
                 cfg->progress(cfg->ctx, "twins", (o + (i + 1.0) / twins->n_snr) / n);
         }
+    fill_hopeless(&w);
     smooth(t, t->twins.lock, true);
     smooth(t, t->twins.other_header_loss, false);
     for (unsigned r = 0; r < t->n_rates; r++) {
