@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from rows import add_options, print_json, row
+
 KINDS = ("none", "noise", "tone", "sweep", "pulse", "random", "reactive", "preamble", "pilot", "deceptive", "follower", "insider")
 RESPONSES = ("hop", "rate", "slots", "timers", "migrate")
 JAMMED_NS = (1500000000, 5500000000)  # in every one of these scenarios; without a jammer as well, to compare
@@ -22,14 +24,6 @@ PEER = "no response"
 
 class Unsafe(Exception):
     pass
-
-
-def cpu_name():
-    with open("/proc/cpuinfo", encoding="utf-8") as f:
-        for line in f:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return "unknown"
 
 
 def read_events(path, what):
@@ -74,11 +68,6 @@ def mean(values):
     return sum(values) / len(values)
 
 
-def row(name, value, unit, peer=None, peer_value=None):
-    return {"name": name, "value": round(value, 3), "unit": unit, "peer": peer,
-            "peer_value": None if peer_value is None else round(peer_value, 3), "ratio": round(value, 3) if unit == "ratio" else None}
-
-
 def rows_of(kind, args, found):
     least = 1e9 / (JAMMED_NS[1] - JAMMED_NS[0])
 
@@ -87,7 +76,8 @@ def rows_of(kind, args, found):
 
     def over_none(name, responses, seeds):
         none = rate("none", seeds)
-        return row(f"{kind}_{name}_over_none", rate(responses, seeds) / max(none, least), "ratio", PEER, none)
+        over = rate(responses, seeds) / max(none, least)
+        return row(f"{kind}_{name}_over_none", over, "ratio", PEER, none, over)
 
     rows = []
     if "all" in args.response:
@@ -101,8 +91,7 @@ def rows_of(kind, args, found):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench jamming", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_options(parser)
     parser.add_argument("--kind", action="append", choices=KINDS, help="only jammers of this kind; may be given again")
     parser.add_argument("--response", action="append", choices=("all",) + RESPONSES, help="only this one, all: all at once; may be given again")
     parser.add_argument("--consensus", choices=("pbft", "raft"), default="pbft", help="the engine (default pbft)")
@@ -146,8 +135,7 @@ def main():
             sys.exit(f"bench jamming: {why}")
     rows = [r for kind in args.kind for r in rows_of(kind, args, found)]
     if args.json:
-        version = subprocess.run([os.path.join(args.build, "airdeed"), "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
-        print(json.dumps({"bench": "jamming", "version": version.split()[1], "cpu": cpu_name(), "results": rows}, indent=1))
+        print_json("jamming", args.build, rows)
     else:
         print_rows(rows)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

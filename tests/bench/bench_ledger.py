@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from rows import print_json
+
 VALUE_OCTETS = 256
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -320,12 +322,6 @@ def store_rows(build):
     return rows
 
 
-def cpu_name():
-    with open("/proc/cpuinfo") as info:
-        found = re.search(r"model name\s*: (.*)", info.read())
-    return found.group(1) if found else "?"
-
-
 def main():
     options = argparse.ArgumentParser(prog="bench ledger", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -354,8 +350,7 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if given.json:
-        version = version_of([f"{given.build}/airdeed", "--version"], r"airdeed (\S+)")
-        print(json.dumps({"bench": "ledger", "version": version, "cpu": cpu_name(), "results": rows}))
+        print_json("ledger", given.build, rows)
     else:
         for row in rows:
             print(f"{row['name']:24} {row['value']:12g} {row['unit']:8}", end="")

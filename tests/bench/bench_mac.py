@@ -3,11 +3,12 @@
 frames, and the storm of broadcasts from 10 to 1,000 stations. The two take turns, and a row is the least CPU time of all rounds: what
 else runs on the machine only adds to it. Before anything is timed both have to show the same throughput."""
 import argparse
-import json
 import math
 import os
 import subprocess
 import sys
+
+from rows import add_options, print_json, row
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # ns-3.37, optimised build of its own sources, us an attempt on a quieter machine (docs/performance.md)
@@ -27,24 +28,6 @@ def build_peer(build):
         subprocess.run(["c++", "-std=c++17", "-O2", "-o", program, source, "-lns3-wifi", "-lns3-mobility", "-lns3-network", "-lns3-core"],
                        check=True)
     return program
-
-
-def cpu_name():
-    with open("/proc/cpuinfo", encoding="utf-8") as f:
-        for line in f:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return "unknown"
-
-
-def version(build):
-    return subprocess.run([os.path.join(build, "airdeed"), "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
-
-
-def row(name, value, unit, peer=None, peer_value=None):
-    ratio = None if peer_value is None else round(peer_value / value, 2)
-    return {"name": name, "value": round(value, 4), "unit": unit, "peer": peer,
-            "peer_value": None if peer_value is None else round(peer_value, 3), "ratio": ratio}
 
 
 def attempts(ours, peer, n, rounds):
@@ -74,24 +57,23 @@ def storms(ours, rounds):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench mac", description=__doc__)
-    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_options(parser)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default 5)")
     args = parser.parse_args()
-    peer, ours = build_peer(args.build), os.path.join(args.build, "bench", "mac_load")
+    ns3, ours = build_peer(args.build), os.path.join(args.build, "bench", "mac_load")
     rows = []
     for n in (2, 10, 50):
-        own_us, peer_us = attempts(ours, peer, n, args.rounds)
-        rows.append(row(f"dcf_attempt_n{n}", own_us, "us", "ns-3 (Debian)", peer_us))
-        rows.append(row(f"dcf_attempt_n{n}_recorded", own_us, "us", "ns-3.37 optimised (recorded)", RECORDED_US[n]))
+        own_us, peer_us = attempts(ours, ns3, n, args.rounds)
+        for suffix, peer, us in (("", "ns-3 (Debian)", peer_us), ("_recorded", "ns-3.37 optimised (recorded)", RECORDED_US[n])):
+            rows.append(row(f"dcf_attempt_n{n}{suffix}", own_us, "us", peer, us, us / own_us))
     us = storms(ours, args.rounds)
     for n, value in us.items():
         rows.append(row(f"storm_n{n}", value, "us a frame"))
     law = 1000 * math.log(1000) / (10 * math.log(10))
-    rows.append(row("storm_scale", us[1000] / us[10], "times from 10 to 1000", "n log n", law))
-    result = {"bench": "mac", "version": version(args.build), "cpu": cpu_name(), "results": rows}
+    scale = us[1000] / us[10]
+    rows.append(row("storm_scale", scale, "times from 10 to 1000", "n log n", law, law / scale))
     if args.json:
-        print(json.dumps(result))
+        print_json("mac", args.build, rows)
         return
     for r in rows:
         beside = f"  {r['peer']} {r['peer_value']:g}: {r['ratio']:g}x" if r["peer"] else ""
