@@ -18,7 +18,7 @@ from rows import add_options, print_json, row
 KINDS = ("none", "noise", "tone", "sweep", "pulse", "random", "reactive", "preamble", "pilot", "deceptive", "follower", "insider")
 RESPONSES = ("hop", "rate", "slots", "timers", "migrate")
 JAMMED_NS = (1500000000, 5500000000)  # in every one of these scenarios; without a jammer as well, to compare
-FLOOR = {"none": .95, "pulse": 2, "reactive": 2, "follower": .95, "insider": .95}  # 5 for all others
+FLOOR = {"none": .95, "pulse": 2, "reactive": 2, "follower": None, "insider": None}  # 5 for all others; None: printed
 PEER = "no response"
 
 
@@ -116,7 +116,7 @@ def print_rows(rows):
         kind, floor = r["name"].split("_")[0], ""
         if r["name"].endswith("_all_over_none"):
             least = FLOOR.get(kind, 5)
-            floor = f", floor {least}{'' if r['value'] >= least else ': MISSED'}"
+            floor = "" if least is None else f", floor {least}{'' if r['value'] >= least else ': MISSED'}"
         print(f"{r['name']:32s} {r['value']:8.2f} {r['unit']}{peer}{floor}")
 
 
