@@ -112,6 +112,7 @@ void node_seen_again(struct chain_node *m)
     if (!m->votes_allowed || m->asks_again)
         return;
     m->asks_again = true;
+    m->whole = m->members->n <= 4;
     m->answered = m->beyond = 0;
     m->claim = (struct node_claim){0};
     ask(m);
@@ -148,7 +149,8 @@ static bool speaks_anew(const struct chain_node *m)
 static bool may_vote(const struct chain_node *m)
 {
     uint32_t epoch = m->members->epoch;
-    if (count_answers(m) < answers_needed(m) || m->lost.epoch > epoch || m->claim.epoch > epoch)
+    bool leader_told = lost_counts(m) && m->claim.epoch == epoch && m->claim.led_term >= m->lost_term;
+    if ((count_answers(m) < answers_needed(m) && !leader_told) || m->lost.epoch > epoch || m->claim.epoch > epoch)
         return false;
     if (!m->cfg.engine->byzantine)
         return true;
@@ -383,7 +385,8 @@ void node_take_seen(struct chain_node *m, const struct chain_msg *msg)
     claim.epoch = chain_cbor_get_u32(&r);
     uint64_t term = chain_cbor_get_uint(&r);
     claim.led_term = chain_cbor_get_bool(&r) ? term : 0;
-    claim.promised = chain_cbor_get_uint(&r);
+    uint64_t promised = chain_cbor_get_uint(&r);
+    claim.promised = m->members->n <= 4 ? term : promised; /* a lost vote does harm with five or more alone */
     claim.log_term = chain_cbor_get_uint(&r);
     claim.log_index = chain_cbor_get_uint(&r);
     claim.committed = chain_cbor_get_uint(&r);

@@ -3,6 +3,7 @@
 #define SUITE_NAME "chain node forgot"
 #include "tests/unit/check_main.h"
 
+#include "chain/node_internal.h"
 #include "tests/unit/chain/cluster.h"
 
 enum { N = 5, ALL = (1 << N) - 1 };
@@ -219,6 +220,109 @@ START_TEST(a_cluster_that_restarts_as_a_whole_elects_within_four_timeouts_and_th
 }
 END_TEST
 
+/* The leader tells it of the entry; then it hears those alone that do not hold it, and asks again, since its own log is shorter than what it was told of. */
+START_TEST(who_forgot_and_is_told_less_when_it_asks_again_votes_no_more)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct cluster *c = cluster_open_registered(&chain_raft_ops, N, seed, 600 * MS, 600 * MS);
+        struct roles r = cast(c);
+        struct cluster_disk *old = cluster_copy_disk(c->disks[r.forgetful]);
+        uint64_t height = cluster_stats(c, r.leader).height, log = cluster_stats(c, r.forgetful).engine.log_index;
+        part(c, bit(r.leader) | bit(r.forgetful), bit(r.late) | bit(r.others[0]) | bit(r.others[1]));
+        submit_to(c, r.leader, 1);
+        cluster_run(c, 12 * MS);
+        ck_assert_uint_gt(cluster_stats(c, r.forgetful).engine.log_index, log);
+        cluster_stop(c, r.forgetful);
+        cluster_roll_back(c, r.forgetful, old);
+        for (uint32_t i = 0; i < N; i++)
+            c->ignores[i] = ALL & ~bit(r.forgetful);
+        c->ignores[r.forgetful] = bit(r.others[1]);
+        cluster_start(c, r.forgetful);
+        for (int k = 0; k < 100 && !cluster_stats(c, r.forgetful).votes; k++)
+            cluster_run(c, MS / 2);
+        ck_assert(cluster_stats(c, r.forgetful).votes);
+        c->ignores[r.leader] = ALL;
+        c->ignores[r.forgetful] = bit(r.leader);
+        bool asked = false;
+        for (int k = 0; k < 3000 && !(asked && !c->nodes[r.forgetful]->asks_again); k++) {
+            cluster_run(c, MS / 4);
+            asked |= c->nodes[r.forgetful]->asks_again;
+        }
+        ck_assert(asked);
+        part(c, bit(r.leader) | bit(r.late), bit(r.forgetful) | bit(r.others[0]) | bit(r.others[1]));
+        cluster_run(c, 400 * MS);
+        submit_to(c, r.others[0], 2);
+        cluster_run(c, 1500 * MS);
+        ck_assert_msg(cluster_stats(c, r.others[0]).height <= height || cluster_stats(c, r.leader).height <= height, "seed %u", (unsigned)seed);
+        heal(c);
+        cluster_close(c);
+    }
+}
+END_TEST
+
+/* The leader is out of earshot while one starts again with its disk whole; of the four one is gone once they have elected. Three are enough. */
+START_TEST(who_started_again_without_a_leader_votes_once_the_next_one_has_answered)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct cluster *c = cluster_open_registered(&chain_raft_ops, N, seed, 600 * MS, 600 * MS);
+        struct roles r = cast(c);
+        part(c, ALL & ~bit(r.leader), 0);
+        cluster_stop(c, r.forgetful);
+        cluster_start(c, r.forgetful);
+        uint32_t four[] = {r.forgetful, r.late, r.others[0], r.others[1]}, lead = CHAIN_TO_ALL, gone = CHAIN_TO_ALL;
+        for (int k = 0; k < 8000 && lead == CHAIN_TO_ALL; k++) {
+            cluster_run(c, MS / 4);
+            for (uint32_t i = 0; i < 4; i++)
+                lead = cluster_stats(c, four[i]).engine.is_leader ? four[i] : lead;
+        }
+        ck_assert_msg(lead < N, "seed %u", (unsigned)seed);
+        for (uint32_t i = 1; i < 4; i++)
+            gone = four[i] != lead ? four[i] : gone;
+        uint32_t three = ALL & ~bit(r.leader) & ~bit(gone);
+        part(c, three, 0);
+        cluster_run(c, 1500 * MS);
+        c->blackout = true; /* until whoever leads has stepped down */
+        cluster_run(c, 3000 * MS);
+        c->blackout = false;
+        cluster_run(c, 2000 * MS);
+        uint64_t height = cluster_stats(c, lead).height;
+        submit_to(c, lead, 1);
+        cluster_run(c, 2000 * MS);
+        ck_assert_msg(cluster_stats(c, lead).height > height, "seed %u", (unsigned)seed);
+        heal(c);
+        cluster_close(c);
+    }
+}
+END_TEST
+
+/* One helped another to stand, which did not hear of it. That says nothing of a vote where no lost vote can do harm. */
+START_TEST(who_starts_again_among_three_or_four_deposes_nobody)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        uint32_t n = 3 + (uint32_t)_i;
+        struct cluster *c = cluster_open_registered(&chain_raft_ops, n, seed, 600 * MS, 600 * MS);
+        uint32_t leader = cluster_stats(c, 0).engine.leader, stands = (leader + 1) % n, helps = (leader + 2) % n;
+        uint64_t term = cluster_stats(c, leader).engine.view;
+        c->ignores[stands] = ALL;
+        c->ignores[helps] = ALL & ~bit(stands);
+        for (int k = 0; k < 1500 && cluster_stats(c, helps).engine.promised == term; k++)
+            cluster_run(c, MS);
+        ck_assert_uint_eq(cluster_stats(c, helps).engine.promised, term + 1);
+        c->ignores[helps] = 0;
+        c->ignores[stands] = bit(helps);
+        cluster_run(c, 500 * MS); /* it hears the leader again before it hears of the help */
+        c->ignores[stands] = 0;
+        ck_assert_uint_eq(cluster_stats(c, leader).engine.view, term);
+        cluster_stop(c, stands);
+        cluster_start(c, stands);
+        cluster_run(c, 2000 * MS);
+        ck_assert(cluster_stats(c, stands).votes);
+        ck_assert_msg(cluster_stats(c, leader).engine.is_leader && cluster_stats(c, leader).engine.view == term, "n = %u, seed %u", n, (unsigned)seed);
+        cluster_close(c);
+    }
+}
+END_TEST
+
 static void add_cases(Suite *suite)
 {
     TCase *tc = tcase_create("forgot");
@@ -226,5 +330,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, who_forgot_votes_once_the_others_of_a_later_term_have_told_it_more);
     tcase_add_test(tc, who_forgot_a_vote_is_told_of_its_term_by_those_that_helped_the_candidate_to_stand);
     tcase_add_loop_test(tc, a_cluster_that_restarts_as_a_whole_elects_within_four_timeouts_and_then_does_without_two, 0, 2);
+    tcase_add_test(tc, who_forgot_and_is_told_less_when_it_asks_again_votes_no_more);
+    tcase_add_test(tc, who_started_again_without_a_leader_votes_once_the_next_one_has_answered);
+    tcase_add_loop_test(tc, who_starts_again_among_three_or_four_deposes_nobody, 0, 2);
     suite_add_tcase(suite, tc);
 }
