@@ -152,6 +152,9 @@ def judge(mutant):
 
 def main():
     chosen = [a for a in sys.argv[1:] if a != '--list'] or names()
+    for name in chosen:
+        if name not in names():
+            sys.exit(f'{name}: no such planted bug (--list names them)')
     mutants = [Mutant(name) for name in chosen]
     if '--list' in sys.argv:
         for m in mutants:
