@@ -64,17 +64,21 @@ void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in,
         b->persisted_seq = in->persisted_seq;
 }
 
-void chain_base_access(struct chain_engine_base *b, int64_t waiting_since_ns)
+bool chain_base_access(struct chain_engine_base *b, int64_t waiting_since_ns)
 {
-    if (b->waits)
+    bool waits = waiting_since_ns != INT64_MAX;
+    if (waits == b->waits)
+        return false;
+    b->waits = waits;
+    if (!waits) {
         b->waited[(b->n_waits - 1) % CHAIN_BASE_WAITS].to_ns = b->now_ns;
-    b->waits = waiting_since_ns != INT64_MAX;
-    if (!b->waits)
-        return;
+        return true;
+    }
     int64_t last_ns = b->n_waits > 0 ? b->waited[(b->n_waits - 1) % CHAIN_BASE_WAITS].to_ns : INT64_MIN;
     size_t at = b->n_waits++ % CHAIN_BASE_WAITS;
     b->waited[at].from_ns = waiting_since_ns > last_ns ? waiting_since_ns : last_ns; /* no time counts twice */
     b->waited[at].to_ns = INT64_MAX;
+    return false;
 }
 
 int64_t chain_base_patience(const struct chain_engine_base *b, int64_t since_ns, int64_t timeout_ns)

@@ -32,8 +32,8 @@ int chain_base_init(struct chain_engine_base *b, const struct chain_engine_ops *
                     uint8_t *scratch, size_t scratch_cap, const char **bad_field_out);
 void chain_base_begin(struct chain_engine_base *b, const struct chain_event *in, struct chain_update *out);
 
-/* ACCESS */
-void chain_base_access(struct chain_engine_base *b, int64_t waiting_since_ns);
+/* ACCESS. True: what waited does no longer. */
+bool chain_base_access(struct chain_engine_base *b, int64_t waiting_since_ns);
 /* When a timer that was set at since_ns runs out: after timeout_ns and the time in which this member could not have sent, but no later than after
  * timeout_max_ns, unless timeout_ns is more. */
 int64_t chain_base_patience(const struct chain_engine_base *b, int64_t since_ns, int64_t timeout_ns);

@@ -129,8 +129,7 @@ static void run_timers(struct pbft *m)
 /* What waited has left, or is gone: what was lost meanwhile is asked for and said again soon. */
 static void hear_of_access(struct pbft *m, int64_t waiting_since_ns)
 {
-    chain_base_access(&m->base, waiting_since_ns);
-    if (m->base.waits || m->resend_ns == INT64_MAX)
+    if (!chain_base_access(&m->base, waiting_since_ns) || m->resend_ns == INT64_MAX)
         return;
     m->resend_step = 0;
     schedule_resend(m);

@@ -305,6 +305,51 @@ START_TEST(a_view_timer_stands_still_while_own_messages_wait_but_not_for_ever)
 }
 END_TEST
 
+/* Gossip alone waits and leaves, every few milliseconds: the engine is told the same again. */
+static uint32_t count_repetitions(int64_t told_every_ms)
+{
+    struct bench *b = bench_new(pbft, 4, 2);
+    uint32_t n = 0;
+    ck_assert_int_eq(bench_step(b, pbft, (struct chain_event){.kind = CHAIN_EV_PENDING, .pending_since_ns = b->now_ns}), 0);
+    for (int64_t ms = 0; ms < 2000; ms++, b->now_ns += MS(1)) {
+        struct chain_event event = {.kind = ms % told_every_ms == 0 ? CHAIN_EV_ACCESS : CHAIN_EV_TICK};
+        if (event.kind == CHAIN_EV_ACCESS)
+            event.waiting_since_ns = INT64_MAX;
+        ck_assert_int_eq(bench_step(b, pbft, event), 0);
+        n += b->out.n_msgs > 0;
+        if (b->out.persist_seq > 0)
+            ck_assert_int_eq(bench_step(b, pbft, (struct chain_event){.kind = CHAIN_EV_PERSISTED, .persisted_seq = b->out.persist_seq}), 0);
+    }
+    bench_free(b);
+    return n;
+}
+
+START_TEST(gossip_that_waits_and_leaves_holds_no_repetition_back)
+{
+    uint32_t calm = count_repetitions(100000), told = count_repetitions(20);
+    ck_assert_msg(calm >= 10 && told == calm, "said %u times, and %u", calm, told);
+}
+END_TEST
+
+START_TEST(gossip_that_waits_and_leaves_shortens_no_patience)
+{
+    int64_t deadline_ns[2];
+    for (int told = 0; told < 2; told++) {
+        struct bench *b = bench_new(pbft, 4, 2);
+        struct chain_event waits = {.kind = CHAIN_EV_ACCESS, .waiting_since_ns = b->now_ns};
+        ck_assert_int_eq(bench_step(b, pbft, (struct chain_event){.kind = CHAIN_EV_PENDING, .pending_since_ns = b->now_ns}), 0);
+        for (int ms = 0; ms < 1000; ms += 10, b->now_ns += MS(10))
+            if (ms == 0 || told == 1)
+                ck_assert_int_eq(bench_step(b, pbft, waits), 0);
+        ck_assert_int_eq(bench_step(b, pbft, (struct chain_event){.kind = CHAIN_EV_ACCESS, .waiting_since_ns = INT64_MAX}), 0);
+        deadline_ns[told] = pbft->deadline(b->engine);
+        bench_free(b);
+    }
+    ck_assert_int_eq(deadline_ns[0], MS(1000 + 400 + 1000));
+    ck_assert_int_eq(deadline_ns[1], deadline_ns[0]);
+}
+END_TEST
+
 /* ---- what a VIEW-CHANGE binds to */
 
 static struct chain_msg make_commit(uint32_t author, uint64_t height, const struct chain_hash *digest)
@@ -398,6 +443,8 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, a_primary_that_died_in_a_jam_is_replaced_two_heartbeats_and_a_half_after_it_ends);
     tcase_add_test(tc, a_timeout_doubles_from_view_to_view_and_is_fixed_within_one);
     tcase_add_loop_test(tc, a_view_timer_stands_still_while_own_messages_wait_but_not_for_ever, 0, 5);
+    tcase_add_test(tc, gossip_that_waits_and_leaves_holds_no_repetition_back);
+    tcase_add_test(tc, gossip_that_waits_and_leaves_shortens_no_patience);
     tcase_add_test(tc, who_suspects_gives_no_commit_in_the_view_but_goes_on_to_take_part_and_to_follow);
     tcase_add_test(tc, a_convicted_primary_is_left_at_once_and_its_later_views_are_skipped);
     tcase_add_test(tc, a_conviction_that_would_leave_no_quorum_is_not_followed);
