@@ -56,25 +56,47 @@ static enum whose find_in_block(const struct app_node_results *r, uint64_t heigh
     return NOBODYS;
 }
 
-/* Each has one place, where a later one may take it: the database knows of what is gone. */
-static size_t place_of(uint32_t author, uint64_t nonce)
+static size_t chain_of(uint32_t author, uint64_t nonce)
 {
     return (size_t)((nonce ^ (uint64_t)author << 56) * 0x9e3779b97f4a7c15U >> 40) % APP_NODE_RESULTS;
 }
 
+/* Its place; APP_NODE_RESULTS: none */
+static size_t find_place(const struct app_node_results *r, uint32_t author, uint64_t nonce)
+{
+    for (uint16_t i = r->chains[chain_of(author, nonce)]; i > 0; i = r->late[i - 1].next)
+        if (r->late[i - 1].author == author && r->late[i - 1].nonce == nonce)
+            return i - 1U;
+    return APP_NODE_RESULTS;
+}
+
 static const struct app_node_result *find_late(const struct app_node_results *r, uint32_t author, uint64_t nonce)
 {
-    const struct app_node_result *late = &r->late[place_of(author, nonce)];
-    return late->height > 0 && late->author == author && late->nonce == nonce ? late : NULL;
+    size_t place = find_place(r, author, nonce);
+    return place < APP_NODE_RESULTS ? &r->late[place] : NULL;
+}
+
+static void forget(struct app_node_results *r, size_t place)
+{
+    uint16_t *link = &r->chains[chain_of(r->late[place].author, r->late[place].nonce)];
+    while (*link != place + 1)
+        link = &r->late[*link - 1].next;
+    *link = r->late[place].next;
 }
 
 bool app_node_results_add(struct app_node_results *r, const struct chain_ledger_event *event)
 {
-    struct app_node_result result = {event->station, event->tx, event->nonce, event->height, (int)event->code, event->op == 0};
-    const struct app_node_result *before = find_late(r, result.author, result.nonce);
-    if (before && !(before->whole && !result.whole))
+    struct app_node_result result = {event->station, event->tx, event->nonce, event->height, (int)event->code, event->op == 0, 0};
+    size_t before = find_place(r, result.author, result.nonce);
+    if (before < APP_NODE_RESULTS && !(r->late[before].whole && !result.whole))
         return false;
-    r->late[place_of(result.author, result.nonce)] = result;
+    size_t place = before < APP_NODE_RESULTS ? before : r->n_added++ % APP_NODE_RESULTS;
+    if (before < APP_NODE_RESULTS || r->n_added > APP_NODE_RESULTS)
+        forget(r, place);
+    uint16_t *first = &r->chains[chain_of(result.author, result.nonce)];
+    result.next = *first;
+    r->late[place] = result;
+    *first = (uint16_t)(place + 1);
     return true;
 }
 

@@ -11,6 +11,7 @@ struct app_node_result { /* what became of an operation */
     uint64_t nonce, height;
     int code;
     bool whole; /* the envelope was refused as a whole; nonce is its first */
+    uint16_t next; /* of its chain: 1 + place, 0: none */
 };
 
 enum app_node_taken { APP_NONCE_FREE, APP_NONCE_WAITS, APP_NONCE_USED };
@@ -29,7 +30,9 @@ struct app_node_results {
     int (*read_block)(void *ctx, uint64_t height, struct chain_node_block *out); /* as in struct chain_node_config; NULL: nothing is found */
     void *read_block_ctx;
     const struct chain_ledger *ledger;
-    struct app_node_result late[APP_NODE_RESULTS]; /* by author and nonce; height 0: none */
+    size_t n_added;
+    struct app_node_result late[APP_NODE_RESULTS]; /* ring: the last ones; the database knows of those before */
+    uint16_t chains[APP_NODE_RESULTS];             /* of late ones, by author and nonce: 1 + place of the first, 0: none */
 };
 
 /* All codes are there. */
