@@ -157,7 +157,20 @@ static void settle(struct app_node_intake *in, struct app_intake_op *op, uint64_
 {
     answer(in, op->caller, op->number, height, code);
     in->callers[op->caller].n_open--;
+    in->stats.unknown += code == APP_INTAKE_UNKNOWN;
     remove_pending(in, op);
+}
+
+/* All operations of its transaction */
+static void settle_tx(struct app_node_intake *in, const struct app_intake_op *any, uint64_t height, int code)
+{
+    uint32_t author = any->author, n = any->n_before + 1U + any->n_after;
+    uint64_t first = any->nonce - any->n_before;
+    for (uint32_t i = 0; i < n; i++) {
+        struct app_intake_op *op = find_pending(in, author, first + i);
+        if (op->used)
+            settle(in, op, height, code);
+    }
 }
 
 static void refuse(struct app_node_intake *in, uint32_t i_caller, uint64_t number, int code)
@@ -225,6 +238,15 @@ static void await_or_recall(struct app_node_intake *in, const struct app_intake_
     }
 }
 
+/* Somebody waits for a nonce of it already. */
+static bool is_awaited(struct app_node_intake *in, const struct chain_msg *tx, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (find_pending(in, tx->author, tx->seq + (uint64_t)i)->used)
+            return true;
+    return false;
+}
+
 /* A signed transaction: to the node. -EIO: fatal; else 0. */
 static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, int64_t now_ns)
 {
@@ -239,10 +261,12 @@ static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, i
     }
     bool room = in->n_queued + in->n_pending + (size_t)n <= APP_INTAKE_PENDING;
     struct app_intake_op op = {.caller = tx->caller, .author = msg.author, .until_ns = now_ns + APP_INTAKE_MAX_WAIT_S * INT64_C(1000000000)};
-    bool known = room && find_pending(in, msg.author, msg.seq)->used;
+    memcpy(op.sig, msg.sig, sizeof op.sig);
+    bool known = room && is_awaited(in, &msg, n);
     for (int i = 0; room && !known && i < n; i++) { /* before it is handed in: a cluster of one executes it there and then */
         op.nonce = msg.seq + (uint64_t)i;
         op.number = number + (uint64_t)i;
+        op.n_before = (uint8_t)i;
         op.n_after = (uint8_t)(n - 1 - i);
         in->callers[tx->caller].n_open += add_pending(in, &op);
     }
@@ -256,7 +280,7 @@ static int hand_in(struct app_node_intake *in, const struct app_intake_tx *tx, i
     }
     for (int i = 0; result != 0 && i < n; i++) {
         struct app_intake_op *pending = find_pending(in, msg.author, msg.seq + (uint64_t)i);
-        if (!known && pending->used && pending->caller == tx->caller) {
+        if (!known && pending->used) {
             in->callers[tx->caller].n_open--;
             remove_pending(in, pending);
         }
@@ -398,8 +422,10 @@ int app_node_intake_pack(struct app_node_intake *in, int64_t now_ns)
             return 0; /* until a block has made room */
         for (size_t i = 0; i < n; i++) {
             struct app_intake_op *op = &in->queue[in->first_queued].op;
+            op->own = true;
             op->author = in->self;
             op->nonce = nonce + i;
+            op->n_before = (uint8_t)i;
             op->n_after = (uint8_t)(n - 1 - i);
             op->until_ns = now_ns + APP_INTAKE_MAX_WAIT_S * INT64_C(1000000000);
             in->callers[op->caller].n_open -= result != 0 || !add_pending(in, op);
@@ -421,10 +447,15 @@ void app_node_intake_executed(struct app_node_intake *in, const struct chain_led
     struct app_intake_op *op = find_pending(in, event->station, event->nonce);
     if (!op->used)
         return;
-    /* an envelope that is refused as a whole has one event, with its first nonce */
-    uint32_t n = event->op == 0 ? op->n_after + 1U : 1;
-    for (uint32_t i = 0; i < n && op->used; op = find_pending(in, event->station, event->nonce + ++i))
-        settle(in, op, event->height, (int)event->code);
+    bool whole = event->op == 0; /* refused: it has this one event, with its first nonce */
+    if (op->own || memcmp(op->sig, event->sig, sizeof op->sig) == 0) {
+        if (whole)
+            settle_tx(in, op, event->height, (int)event->code);
+        else
+            settle(in, op, event->height, (int)event->code);
+    } else if (!whole || event->code == CHAIN_MISSING_PARAM) { /* refused for another reason it uses no nonce */
+        settle_tx(in, op, 0, APP_INTAKE_UNKNOWN);
+    }
 }
 
 static void sweep(struct app_node_intake *in, int64_t now_ns)
@@ -433,10 +464,8 @@ static void sweep(struct app_node_intake *in, int64_t now_ns)
         return;
     in->swept_ns = now_ns;
     for (size_t i = 0; i < APP_INTAKE_SLOTS && in->n_pending > 0; i++)
-        while (in->slots[i].used && in->slots[i].until_ns <= now_ns) { /* another one may have moved here */
-            in->stats.unknown++;
+        while (in->slots[i].used && in->slots[i].until_ns <= now_ns) /* another one may have moved here */
             settle(in, &in->slots[i], 0, APP_INTAKE_UNKNOWN);
-        }
 }
 
 void app_node_intake_flush(struct app_node_intake *in, int64_t now_ns)

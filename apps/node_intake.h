@@ -18,7 +18,7 @@
 enum app_intake_code {
     APP_INTAKE_BUSY = -1,     /* too much waits at this node: hand it in again, later */
     APP_INTAKE_MALFORMED = -2, /* no operation, or no transaction of this ledger with a good signature */
-    APP_INTAKE_UNKNOWN = -3   /* not executed in APP_INTAKE_MAX_WAIT_S; it may still be. A used nonce: executed long before, or never */
+    APP_INTAKE_UNKNOWN = -3   /* not executed in APP_INTAKE_MAX_WAIT_S; it may still be. A used nonce: executed long before, or never: another one has it */
 };
 
 enum {
@@ -39,11 +39,13 @@ struct app_intake_caller {
 
 struct app_intake_op { /* an operation that waits: in the queue by place, then by (author, nonce) */
     bool used;
-    uint8_t n_after; /* operations behind it in its transaction */
+    bool own; /* of a transaction that this node signs: it uses no nonce twice */
+    uint8_t n_before, n_after; /* operations in its transaction */
     uint16_t caller;
     uint32_t author;
     uint64_t nonce, number;
     int64_t until_ns;
+    uint8_t sig[CHAIN_SIG_BYTES]; /* its transaction's, unless it is own: another one may have its nonce */
 };
 
 struct app_intake_answer {
@@ -108,7 +110,8 @@ __attribute__((warn_unused_result)) int app_node_intake_collect(struct app_node_
 void app_node_intake_verify(void *ctx, size_t i);
 /* Puts what is queued into transactions, as far as the node takes them. -EIO: fatal; else 0. */
 __attribute__((warn_unused_result)) int app_node_intake_pack(struct app_node_intake *in, int64_t now_ns);
-/* An operation was executed; told again once this node's disk has it, it answers who asked in between. */
+/* An operation was executed; told again once this node's disk has it, it answers who asked in between. Who waits for another transaction with
+ * its nonce hears APP_INTAKE_UNKNOWN. */
 void app_node_intake_executed(struct app_node_intake *in, const struct chain_ledger_event *event);
 /* Sends what there is to answer. */
 void app_node_intake_flush(struct app_node_intake *in, int64_t now_ns);

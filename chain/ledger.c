@@ -197,6 +197,7 @@ static enum chain_response open_tx(struct chain_ledger *l, const uint8_t *data, 
         return CHAIN_MISSING_PARAM;
     subject->station = tx.author;
     subject->nonce = tx.seq;
+    memcpy(subject->sig, tx.sig, sizeof subject->sig);
     if (verify_signatures && l->signer.verify(l->signer.ctx, &l->genesis.members, &tx) != 0)
         return CHAIN_CERT_ERROR;
     int n = chain_tx_count(tx.body, tx.body_len);

@@ -133,6 +133,7 @@ struct chain_ledger_event {
     uint64_t id;             /* grant id, window or evidence id */
     uint64_t nonce;          /* of the operation, for TX and REFUSED */
     uint32_t tx, index;      /* for TX and REFUSED: the envelope in the block, and the operation in it */
+    uint8_t sig[CHAIN_SIG_BYTES]; /* for TX and REFUSED: the envelope's, which no other one has; 0 where it cannot be read */
     enum chain_op_kind op;   /* EVIDENCE, EVIDENCE_CONFIRMED: by which kind of operation; for TX and REFUSED; 0: the envelope was refused as a whole, by one event with its first nonce */
     enum chain_response code;
     uint32_t n_reports, n_positive; /* WINDOW_FUSED: for this channel */

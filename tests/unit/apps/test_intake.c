@@ -18,7 +18,7 @@ static struct {
     struct chain_ed25519 key;
     int result;
     size_t n_bodies, n_txs, body_ops[256];
-    uint64_t next_nonce;
+    uint64_t next_nonce, content; /* content: what signed operations are about */
     size_t n_sent;
     struct {
         struct chain_net_caller to;
@@ -120,13 +120,50 @@ static void submit(uint8_t caller, uint64_t number, size_t n)
     ck_assert_int_eq(take(caller, octets, w.len, S), 0);
 }
 
+/* A signed transaction of n operations by key 1; octets in `out` */
+static size_t sign_tx(uint64_t nonce, size_t n, uint8_t *out, size_t cap, uint8_t sig_out[CHAIN_SIG_BYTES])
+{
+    uint8_t body[64 * 64];
+    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
+    chain_cbor_put_array(&w, n);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t op[CHAIN_MAX_OP_BYTES];
+        size_t len = encode_op(house.content + i, op);
+        memcpy(body + w.len, op, len);
+        w.len += len;
+    }
+    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = 1, .seq = nonce, .body = body, .body_len = w.len};
+    struct chain_signer signer = chain_signer_ed25519(&house.key);
+    ck_assert_int_eq(chain_msg_digest(&house.members, msg.kind, body, w.len, &msg.digest), 0);
+    ck_assert_int_eq(signer.sign(signer.ctx, &house.members, &msg), 0);
+    if (sig_out)
+        memcpy(sig_out, msg.sig, sizeof msg.sig);
+    long len = chain_msg_encode(&house.members, &msg, out, cap);
+    ck_assert_int_gt(len, 0);
+    return (size_t)len;
+}
+
+/* Key 1's are one transaction of these n, as it would be signed now. */
 static void execute(uint32_t author, uint64_t nonce, size_t n, uint64_t height, enum chain_response code)
 {
+    uint8_t tx[4096], sig[CHAIN_SIG_BYTES] = {0};
+    if (author == 1)
+        sign_tx(nonce, n, tx, sizeof tx, sig);
     for (size_t i = 0; i < n; i++) {
         struct chain_ledger_event event = {.kind = CHAIN_LE_TX, .station = author, .nonce = nonce + i, .height = height, .code = code,
                                            .op = CHAIN_OP_HEARTBEAT};
+        memcpy(event.sig, sig, sizeof sig);
         app_node_intake_executed(&house.in, &event);
     }
+}
+
+/* The envelope is refused as a whole. */
+static void refuse_whole(uint64_t nonce, size_t n, uint64_t height, enum chain_response code)
+{
+    uint8_t tx[4096];
+    struct chain_ledger_event event = {.kind = CHAIN_LE_TX, .station = 1, .nonce = nonce, .height = height, .code = code};
+    sign_tx(nonce, n, tx, sizeof tx, event.sig);
+    app_node_intake_executed(&house.in, &event);
 }
 
 START_TEST(operations_of_several_callers_share_a_transaction_and_each_hears_of_its_own)
@@ -181,32 +218,11 @@ START_TEST(what_the_node_has_no_room_for_waits_and_what_the_queue_has_no_room_fo
 }
 END_TEST
 
-/* A signed transaction of n operations by key 1; octets in `out` */
-static size_t sign_tx(uint64_t nonce, size_t n, uint8_t *out, size_t cap)
-{
-    uint8_t body[64 * 64];
-    struct chain_cbor_writer w = {.out = body, .cap = sizeof body};
-    chain_cbor_put_array(&w, n);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t op[CHAIN_MAX_OP_BYTES];
-        size_t len = encode_op(i, op);
-        memcpy(body + w.len, op, len);
-        w.len += len;
-    }
-    struct chain_msg msg = {.kind = CHAIN_MSG_TX, .author = 1, .seq = nonce, .body = body, .body_len = w.len};
-    struct chain_signer signer = chain_signer_ed25519(&house.key);
-    ck_assert_int_eq(chain_msg_digest(&house.members, msg.kind, body, w.len, &msg.digest), 0);
-    ck_assert_int_eq(signer.sign(signer.ctx, &house.members, &msg), 0);
-    long len = chain_msg_encode(&house.members, &msg, out, cap);
-    ck_assert_int_gt(len, 0);
-    return (size_t)len;
-}
-
 static void submit_signed(uint8_t caller, uint64_t number, uint64_t nonce, size_t n, int64_t now_ns)
 {
     uint8_t tx[4096], octets[8192];
     struct chain_cbor_writer w = {.out = octets, .cap = sizeof octets};
-    size_t len = sign_tx(nonce, n, tx, sizeof tx);
+    size_t len = sign_tx(nonce, n, tx, sizeof tx, NULL);
     chain_cbor_put_array(&w, 3);
     chain_cbor_put_uint(&w, number);
     chain_cbor_put_bool(&w, true);
@@ -237,8 +253,7 @@ START_TEST(each_operation_of_a_signed_transaction_is_answered)
     /* one that is refused as a whole, with another one right behind it */
     submit_signed(1, 20, 80, 3, S);
     submit_signed(1, 30, 83, 2, S);
-    struct chain_ledger_event whole = {.kind = CHAIN_LE_TX, .station = 1, .nonce = 80, .height = 4, .code = CHAIN_UNSYNC_OP_PARAM};
-    app_node_intake_executed(&house.in, &whole);
+    refuse_whole(80, 3, 4, CHAIN_UNSYNC_OP_PARAM);
     app_node_intake_flush(&house.in, S);
     ck_assert_uint_eq(house.n_sent, 7);
     ck_assert_int_eq(house.sent[6].code, CHAIN_UNSYNC_OP_PARAM);
@@ -281,7 +296,7 @@ START_TEST(a_crew_finds_the_forged_ones_among_many)
     chain_cbor_put_array(&w, N);
     for (size_t i = 0; i < N; i++) {
         uint8_t tx[512];
-        size_t len = sign_tx(100 + i, 1, tx, sizeof tx);
+        size_t len = sign_tx(100 + i, 1, tx, sizeof tx, NULL);
         tx[len - 1] ^= i % 7 == 0;
         chain_cbor_put_bytes(&w, tx, len);
     }
@@ -311,7 +326,7 @@ START_TEST(what_a_crew_has_under_way_is_answered_to_whom_it_belongs)
     for (uint64_t i = 0; i < MESSAGES; i++) {
         struct chain_cbor_writer w = {.out = octets, .cap = sizeof octets};
         uint8_t tx[3][1024];
-        size_t lens[] = {sign_tx(10 * i, 2, tx[0], 1024), sign_tx(10 * i + 2, 1, tx[1], 1024), sign_tx(10 * i + 3, 3, tx[2], 1024)};
+        size_t lens[] = {sign_tx(10 * i, 2, tx[0], 1024, NULL), sign_tx(10 * i + 2, 1, tx[1], 1024, NULL), sign_tx(10 * i + 3, 3, tx[2], 1024, NULL)};
         tx[1][lens[1] - 1] ^= 1;
         chain_cbor_put_array(&w, 3);
         chain_cbor_put_uint(&w, 100 * i);
@@ -403,6 +418,43 @@ START_TEST(a_transaction_that_the_node_knows_already_is_answered_with_what_becam
 }
 END_TEST
 
+/* A key signed two transactions with one nonce. */
+START_TEST(a_transaction_is_never_answered_with_what_became_of_another_one_with_its_nonce)
+{
+    house.in.recall = recall;
+    house.content = 500;
+    house.result = -EALREADY;
+    submit_signed(1, 5, 90, 1, S); /* the other one is executed, and not on the disk yet */
+    house.content = 0;
+    execute(1, 90, 1, 8, CHAIN_SUCCESS);
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 1);
+    ck_assert(house.sent[0].number == 5 && house.sent[0].height == 0 && house.sent[0].code == APP_INTAKE_UNKNOWN);
+    house.result = 0;
+    house.content = 500;
+    submit_signed(1, 20, 200, 3, S); /* the other one comes by way of another member, and has the second of its nonces */
+    house.content = 0;
+    refuse_whole(201, 1, 9, CHAIN_UNSYNC_OP_PARAM); /* not that time: no nonce is used */
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 1);
+    submit_signed(2, 1, 199, 2, S); /* nor does one get in that wants some of them */
+    ck_assert_uint_eq(house.in.n_pending, 3);
+    execute(1, 201, 1, 10, CHAIN_SUCCESS);
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 6);
+    for (size_t i = 1; i < 6; i++)
+        ck_assert(house.sent[i].height == 0 && house.sent[i].code == APP_INTAKE_UNKNOWN);
+    ck_assert_uint_eq(house.in.n_pending + house.in.callers[0].n_open + house.in.callers[1].n_open, 0);
+    ck_assert_uint_eq(house.in.stats.unknown, 4);
+    house.content = 500;
+    submit_signed(1, 30, 300, 2, S);
+    execute(1, 300, 2, 11, CHAIN_SUCCESS); /* itself */
+    app_node_intake_flush(&house.in, S);
+    ck_assert_uint_eq(house.n_sent, 8);
+    ck_assert(house.sent[7].number == 31 && house.sent[7].height == 11 && house.sent[7].code == CHAIN_SUCCESS);
+}
+END_TEST
+
 START_TEST(what_never_comes_is_given_up_after_its_time)
 {
     submit(1, 5, 2);
@@ -471,6 +523,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(cases, what_a_crew_has_under_way_is_answered_to_whom_it_belongs);
     tcase_add_test(cases, a_transaction_that_somebody_waits_for_already_is_not_answered_twice);
     tcase_add_test(cases, a_transaction_that_the_node_knows_already_is_answered_with_what_became_of_it);
+    tcase_add_test(cases, a_transaction_is_never_answered_with_what_became_of_another_one_with_its_nonce);
     tcase_add_test(cases, what_never_comes_is_given_up_after_its_time);
     tcase_add_test(cases, octets_without_sense_are_refused_and_counted);
     tcase_add_test(cases, ten_thousand_operations_in_any_order_are_each_answered_once);

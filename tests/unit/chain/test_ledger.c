@@ -157,6 +157,8 @@ static void add_envelope(uint32_t author, uint64_t nonce, const struct chain_op 
 
 START_TEST(an_envelope_uses_one_range_of_nonces_and_its_operations_stand_or_fall_alone)
 {
+    b->sign = true;
+    bench_start(b);
     struct chain_op ops[CHAIN_MAX_TX_OPS];
     for (size_t i = 0; i < CHAIN_MAX_TX_OPS; i++)
         ops[i] = op_register(); /* the first registers, the others find that done */
@@ -171,6 +173,7 @@ START_TEST(an_envelope_uses_one_range_of_nonces_and_its_operations_stand_or_fall
         ck_assert_uint_eq(e->nonce, 1000 + i);
         ck_assert_uint_eq(e->index, i);
         ck_assert_uint_eq(e->tx, 0);
+        ck_assert_mem_eq(e->sig, find_event(b, CHAIN_LE_TX, 0)->sig, sizeof e->sig);
         ck_assert_int_eq(e->op, i == 5 ? CHAIN_OP_HEARTBEAT : CHAIN_OP_REGISTER);
         ck_assert_int_eq(e->code, i == 0 ? CHAIN_SUCCESS : CHAIN_INVALID_VALUE);
     }
@@ -178,6 +181,8 @@ START_TEST(an_envelope_uses_one_range_of_nonces_and_its_operations_stand_or_fall
     ck_assert_int_eq(refused->code, CHAIN_UNSYNC_OP_PARAM);
     ck_assert_int_eq(refused->op, 0);
     ck_assert_uint_eq(refused->nonce, 1063);
+    ck_assert_mem_ne(refused->sig, find_event(b, CHAIN_LE_TX, 0)->sig, sizeof refused->sig); /* each envelope has its own */
+    ck_assert_mem_ne(refused->sig, find_event(b, CHAIN_LE_TX, 65)->sig, sizeof refused->sig);
     ck_assert_int_eq(find_event(b, CHAIN_LE_TX, 65)->code, CHAIN_INVALID_VALUE);
     ck_assert_uint_eq(find_event(b, CHAIN_LE_TX, 65)->tx, 2);
 }
