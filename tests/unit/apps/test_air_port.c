@@ -104,7 +104,7 @@ static void step_port(void)
 static void step_until_heard(uint64_t n)
 {
     for (int turns = 0; t.n_heard < n; turns++) {
-        ck_assert_msg(turns < 5000, "the station hears %llu samples", (unsigned long long)t.n_heard);
+        ck_assert_msg(turns < 60000, "the station hears %llu samples", (unsigned long long)t.n_heard);
         step_station();
         step_port();
         poll(NULL, 0, 1);
@@ -121,7 +121,7 @@ START_TEST(a_station_that_is_back_before_its_end_was_seen_is_taken_in)
         close_station();
         open_station();
         for (int turns = 0; !t.tx.up || !t.rx.up; turns++) {
-            ck_assert_int_lt(turns, 5000);
+            ck_assert_int_lt(turns, 60000);
             step_station();
             poll(NULL, 0, 1);
         }
@@ -129,7 +129,7 @@ START_TEST(a_station_that_is_back_before_its_end_was_seen_is_taken_in)
         close_station();
         ck_assert_uint_eq(t.port.n_silences, 2 * (uint64_t)round + 1);
         for (int turns = 0; t.port.n_silences < 2 * (uint64_t)round + 2; turns++) {
-            ck_assert_int_lt(turns, 5000);
+            ck_assert_int_lt(turns, 60000);
             step_port();
             poll(NULL, 0, 1);
         }
